@@ -73,20 +73,15 @@ def export(
     task = meta.get("task")
     measured_now = of_stage("exported", scores, labels, meta["images"], task)
     record = {
-        "stage": "export",
-        **{key: meta[key] for key in ("net", "method", "source")},
-        "input": dict(PIXELS),
-        "writable": templates(network),
-        "images": meta["images"],
-        "trained_on": meta.get("trained_on", "unknown"),
-        "task": task,
-        "class_names": meta.get("class_names", []),
-        "training": meta.get("training"),
+        "stage": "export", **{key: meta[key] for key in ("net", "method", "source")},
+        "input": dict(PIXELS), "writable": templates(network), "images": meta["images"],
+        "trained_on": meta.get("trained_on", "unknown"), "task": task,
+        "class_names": meta.get("class_names", []), "training": meta.get("training"),
         "accuracy": [*meta.get("accuracy", []), *measured_now],
         "not_measured": None if measured_now else _unmeasured(scores, meta.get("generated", False)),
         "checks": [same, *_equal_accuracy(meta.get("accuracy", []), measured_now, is_given(meta["net"]))],
         "run": run,
-    }
+    }  # fmt: skip
     write_json(out_dir / "export.json", record)
     return record
 

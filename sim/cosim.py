@@ -113,15 +113,10 @@ class Run:
 
 
 def run(
-    what: Any,
-    inputs: Any,
-    stall: Stall | list[Stall] = 0.0,
-    seed: int = 0,
-    reset_at: int | list[int | None] | None = None,
-    waves: Path | None = None,
-    probe: bool = False,
+    what: Any, inputs: Any, stall: Stall | list[Stall] = 0.0, seed: int = 0,
+    reset_at: int | list[int | None] | None = None, waves: Path | None = None, probe: bool = False,
     clock_mhz: float = 100.0,
-) -> Any:
+) -> Any:  # fmt: skip
     """Send frames back to back through a device and collect what comes out.
 
     Args:
@@ -154,15 +149,10 @@ def run(
 
 
 def attempt(
-    device: Device,
-    inputs: list[Any],
-    stall: Stall | list[Stall] = 0.0,
-    seed: int = 0,
-    reset_at: int | list[int | None] | None = None,
-    waves: Path | None = None,
-    probe: bool = False,
+    device: Device, inputs: list[Any], stall: Stall | list[Stall] = 0.0, seed: int = 0,
+    reset_at: int | list[int | None] | None = None, waves: Path | None = None, probe: bool = False,
     clock_mhz: float = 100.0,
-) -> list[Any]:
+) -> list[Any]:  # fmt: skip
     """As `run`, but a lane that hangs or breaks a rule has its error in place of its `Run`; the others are
     whole.
     """
@@ -197,13 +187,9 @@ def attempt(
         for name, text in device.memories.items():
             (folder / name).write_text(text)
         command = [
-            device.program,
-            job,
-            result,
-            seed,
-            int(probe),
+            device.program, job, result, seed, int(probe),
             *([Path(waves).absolute(), half_cycle(clock_mhz)] if waves else []),
-        ]
+        ]  # fmt: skip
         done = subprocess.run(
             [str(part) for part in command], cwd=folder, capture_output=True, check=False, text=True
         )

@@ -85,13 +85,9 @@ def patience(ops: list[HwOp]) -> int:
 
 
 def bench(
-    ops: list[HwOp],
-    defines: Iterable[str] = ("XF_SIM",),
-    extra: Iterable[Path] = (),
-    checked: bool = True,
-    waves: str | None = None,
-    level: str = "-O0",
-) -> Device:
+    ops: list[HwOp], defines: Iterable[str] = ("XF_SIM",), extra: Iterable[Path] = (),
+    checked: bool = True, waves: str | None = None, level: str = "-O0",
+) -> Device:  # fmt: skip
     """Build a top that holds the operators side by side, each on a lane of its own.
 
     Args:
@@ -203,14 +199,9 @@ def optimisation(ops: list[HwOp], frames: int = FRAMES) -> str:
 
 
 def network(
-    rtl: Path,
-    ops: list[HwOp],
-    checked: bool = True,
-    waves: str | None = None,
-    sources: Iterable[Path] | None = None,
-    level: str = "",
-    loaded: bool = True,
-) -> Device:
+    rtl: Path, ops: list[HwOp], checked: bool = True, waves: str | None = None,
+    sources: Iterable[Path] | None = None, level: str = "", loaded: bool = True,
+) -> Device:  # fmt: skip
     """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`, so that all its streams can
     pause; of other `sources` if given, whose inner streams cannot. Memories that begin empty are as behind a
     first load, unless not `loaded`.

@@ -25,12 +25,9 @@ _built: dict[str, Device] = {}  # by the file that stands for it
 
 
 def device(
-    top: str,
-    sources: list[Path],
-    streams: dict[str, Stream] | None = None,
-    patience: int = PATIENCE,
-    level: str = "",
-) -> Device:
+    top: str, sources: list[Path], streams: dict[str, Stream] | None = None,
+    patience: int = PATIENCE, level: str = "",
+) -> Device:  # fmt: skip
     """Build a module with FINN's ports.
 
     Args:
@@ -82,13 +79,9 @@ def load_sim_obj(sim_out_dir: str, out_so_relative_path: str, *_more: object, **
 
 
 def rtlsim_multi_io(
-    sim: Device,
-    io_dict: Record,
-    num_out_values: int | dict[str, int],
-    sname: str = "_V_V",
-    liveness_threshold=PATIENCE,
-    **_named: object,
-) -> int:
+    sim: Device, io_dict: Record, num_out_values: int | dict[str, int], sname: str = "_V_V",
+    liveness_threshold=PATIENCE, **_named: object,
+) -> int:  # fmt: skip
     """Send beats, whole numbers, into every port and wait for as many out of each; returns the cycles."""
     [lane] = sim.lanes
     counts: Any = num_out_values

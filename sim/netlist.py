@@ -72,22 +72,18 @@ def simulate_netlist(
         "stage": "netlist",
         "checks": [
             compare.compare_arrays(
-                "netlist = lowered",
-                mapped.output,
-                expected[: len(pictures)],
+                "netlist = lowered", mapped.output, expected[: len(pictures)],
                 "every output integer of the mapped cells",
             ),
             compare.compare_arrays(
                 "netlist cycles = RTL cycles", beats, rtl.cycles - rtl.first, "cycle of every output beat"
             ),
-            *changing,
-            *contents,
+            *changing, *contents,
         ],
         "reach": reach,
         "cells": sum(sum(one["cells"].values()) for one in [*synth["operators"], synth["top"]]),
-        "cycles": int(beats.max()),
-        "run": run,
-    }
+        "cycles": int(beats.max()), "run": run,
+    }  # fmt: skip
     artifacts.write_json(acc / "netlist.json", record)
     return record
 

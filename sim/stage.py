@@ -28,13 +28,9 @@ STEADY = 1.01  # of the slowest operator's cycles: a frame that takes longer wai
 
 
 def simulate(
-    acc: Path,
-    net_dir: Path,
-    images: int = 100,
-    stalled: int = 20,
-    waves: bool = False,
+    acc: Path, net_dir: Path, images: int = 100, stalled: int = 20, waves: bool = False,
     progress: Callable[..., object] = lambda _: None,
-) -> Record:
+) -> Record:  # fmt: skip
     """Check the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
     `sim.json`.
 
@@ -128,26 +124,16 @@ def simulate(
                 "RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; {in_words(stalls)}"
             ),
             compare.compare_arrays(
-                "RTL after a reset = lowered",
-                again.output,
-                expected[: len(again.output)],
+                "RTL after a reset = lowered", again.output, expected[: len(again.output)],
                 f"{what}; sent again",
             ),
-            *same_cycles,
-            *changing,
-            *written,
+            *same_cycles, *changing, *written,
         ],
-        **cycle_figures(ops, flowing),
-        "stalls": stalls,
-        "load_cycles": load_cycles,
-        "memory": reads,
-        "model": model,
-        "reach": reach,
+        **cycle_figures(ops, flowing), "stalls": stalls, "load_cycles": load_cycles,
+        "memory": reads, "model": model, "reach": reach,
         "accuracy": rows + accuracy_rows(golden, lowered, bits, flowing.output, task),
-        "examples": drawn,
-        "unpacked": simulator.plain,
-        "run": run,
-    }
+        "examples": drawn, "unpacked": simulator.plain, "run": run,
+    }  # fmt: skip
     artifacts.write_json(acc / "sim.json", record)
     return record
 
@@ -262,13 +248,10 @@ def stall_figures(ops: list[HwOp], flowing: cosim.Run, paused: cosim.Run) -> Rec
     buffers = {index: op.input_buffer() for index, op in enumerate(ops) if op.input_buffer()}
     full = [sum(fill(run.fills, k) == depth for k, depth in buffers.items()) for run in (flowing, paused)]
     return {
-        "streams": len(graph.inner_tensors(ops)) + 2,
-        "cycles": int(paused.cycles[-1, -1]) + 1,
-        "frames": len(paused.cycles),
-        "buffers": len(buffers),
-        "full": full[1],
+        "streams": len(graph.inner_tensors(ops)) + 2, "cycles": int(paused.cycles[-1, -1]) + 1,
+        "frames": len(paused.cycles), "buffers": len(buffers), "full": full[1],
         "full_at_full_rate": full[0],
-    }
+    }  # fmt: skip
 
 
 def in_words(stalls: Record) -> str:
@@ -287,12 +270,9 @@ def fill(fills: dict[str, int], index: int) -> int | None:
 
 
 def accuracy_rows(
-    golden: Mapping[str, np.ndarray],
-    lowered: Mapping[str, np.ndarray],
-    bits: np.ndarray,
-    rtl: np.ndarray,
-    task: Any = None,
-) -> list[Record]:
+    golden: Mapping[str, np.ndarray], lowered: Mapping[str, np.ndarray], bits: np.ndarray,
+    rtl: np.ndarray, task: Any = None,
+) -> list[Record]:  # fmt: skip
     """Rows of the images whose label is known, see `accuracy.of_stage`."""
     stages = [("bit simulator", bits), ("RTL", rtl)]
     if task and len(rtl) < len(bits):

@@ -71,16 +71,10 @@ def lint(
 
 
 def compile_model(
-    top: str,
-    sources: Iterable[Path],
-    ports: str,
-    includes: Iterable[Path] = (),
-    defines: Iterable[str] = ("XF_SIM",),
-    checked: bool = False,
-    waves: str | None = None,
-    level: str = "",
-    form: Form = STREAMS,
-) -> Path:
+    top: str, sources: Iterable[Path], ports: str, includes: Iterable[Path] = (),
+    defines: Iterable[str] = ("XF_SIM",), checked: bool = False, waves: str | None = None,
+    level: str = "", form: Form = STREAMS,
+) -> Path:  # fmt: skip
     """Build the simulator of `top`, or find it in the cache.
 
     Args:

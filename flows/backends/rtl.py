@@ -90,14 +90,11 @@ def _write(folder: Path, ops: list[HwOp], network: GraphProto) -> Record:
         "checks": [
             artifacts.check("lint = no warning", 0, 0, lines, "lines of SystemVerilog under verilator -Wall")
         ],
-        "top": "top.sv",
-        "modules": [layer["module"] for layer in layers],
+        "top": "top.sv", "modules": [layer["module"] for layer in layers],
         "border": {"input": _border(ops[0].in_stream()), "output": _border(ops[-1].out_stream())},
-        **_from_host(folder, order, layers, ops),
-        "library": shared,
-        "headers": [path.name for path in headers()],
-        "layers": layers,
-    }
+        **_from_host(folder, order, layers, ops), "library": shared,
+        "headers": [path.name for path in headers()], "layers": layers,
+    }  # fmt: skip
 
 
 def _from_host(folder: Path, order: list[str], layers: list[Record], ops: list[HwOp]) -> Record:
@@ -251,24 +248,16 @@ def write_layer(folder: Path, index: int, op: HwOp, stamp: str = SPDX) -> Record
     for name, content in written.items():
         (folder / name).write_text(content.replace(SPDX, stamp, 1))
     return {
-        "module": module,
-        "file": f"{module}.sv",
-        "node": op.name,
-        "op": type(op).__name__,
-        "memories": list(memories),
-        "generated": list(op.generated()),
-    }
+        "module": module, "file": f"{module}.sv", "node": op.name, "op": type(op).__name__,
+        "memories": list(memories), "generated": list(op.generated()),
+    }  # fmt: skip
 
 
 def _border(stream) -> Record:
     return {
-        "shape": list(stream.shape),
-        "lanes": stream.lanes,
-        "bits": stream.bits,
-        "signed": stream.signed,
-        "bytes": stream.port_bits // 8,
-        "beats": stream.beats,
-    }
+        "shape": list(stream.shape), "lanes": stream.lanes, "bits": stream.bits,
+        "signed": stream.signed, "bytes": stream.port_bits // 8, "beats": stream.beats,
+    }  # fmt: skip
 
 
 def in_slots(values: np.ndarray, stream: Stream) -> bytes:

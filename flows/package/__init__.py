@@ -20,13 +20,9 @@ from xnorforge.hw.loads import control_address_bits
 from xnorforge.hw.shells.plain import contract
 
 VIVADO_FAMILIES = {
-    "xc7z": "zynq",
-    "xc7a": "artix7",
-    "xc7k": "kintex7",
-    "xc7s": "spartan7",
-    "xczu": "zynquplus",
+    "xc7z": "zynq", "xc7a": "artix7", "xc7k": "kintex7", "xc7s": "spartan7", "xczu": "zynquplus",
     "xck2": "zynquplus",
-}
+}  # fmt: skip
 TOP = "xf_top"
 AROUND = {"axis": "xf_frame_guard", "plain": "xf_check_timing"}  # by interface, what the top has beside it
 
@@ -68,17 +64,12 @@ def write_package(acc: Path, out: Path, prefix: str | None = None, interface: st
         lines = sum(len((aside / "rtl" / name).read_text().splitlines()) for name in order)
         what = "lines of Verilog under verilator -Wall"
         record = {
-            "stage": "package",
-            "checks": [artifacts.check("lint = no warning", 0, 0, lines, what)],
-            "prefix": prefix,
-            "module": given["module"],
-            "net": fold["net"],
-            "board": fold["board"],
+            "stage": "package", "checks": [artifacts.check("lint = no warning", 0, 0, lines, what)],
+            "prefix": prefix, "module": given["module"], "net": fold["net"], "board": fold["board"],
             "border": {"input": given["into"].record(), "output": given["out"].record()},
             **({"timing": asdict(given["timing"])} if given["timing"] else {}),
-            "frames_in_flight": given["depth"],
-            "files": sorted([*texts, "package.json"]),
-        }
+            "frames_in_flight": given["depth"], "files": sorted([*texts, "package.json"]),
+        }  # fmt: skip
         artifacts.write_json(aside / "package.json", {**record, "run": run})
     return artifacts.read_json(out / "package.json")
 

@@ -91,24 +91,17 @@ def common(found: dict[str, Record], board: Board, backend: str, more: Iterable[
     stages, audits = compared(found)
     audits += more
     return {
-        "verdict": verdict(stages + audits),
-        "narrowed": lower.get("narrowed", {}),
-        "net": export["net"],
-        "method": export["method"],
-        "task": export.get("task"),
-        "training": export.get("training"),
-        "source": provenance.origin(export),
-        "board": board.name,
-        "board_title": board.title,
-        "command": provenance.command(export, found["fold"], board, backend),
-        "stages": stages,
+        "verdict": verdict(stages + audits), "narrowed": lower.get("narrowed", {}),
+        "net": export["net"], "method": export["method"], "task": export.get("task"),
+        "training": export.get("training"), "source": provenance.origin(export),
+        "board": board.name, "board_title": board.title,
+        "command": provenance.command(export, found["fold"], board, backend), "stages": stages,
         "audits": audits,
         "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
-        "images": export["images"],
-        "reference": reference.of_records(export, lower),
+        "images": export["images"], "reference": reference.of_records(export, lower),
         "complexity": lower["complexity"],
         "clock_mhz": {"value": board.clock_mhz, "kind": board.clock_kind},
-    }
+    }  # fmt: skip
 
 
 def report(acc: Path, routed: bool | None = None) -> Record:
@@ -141,24 +134,18 @@ def report(acc: Path, routed: bool | None = None) -> Record:
     return {
         "schema": SCHEMA,
         **common(
-            found,
-            board,
-            fold["backend"],
+            found, board, fold["backend"],
             [as_predicted(interval, bound, bottleneck, fold), as_modelled(sim), *as_reached(reach)],
         ),
         "clock_mhz": {"value": clock["mhz"], "kind": clock["kind"]},
-        "input": border.entry(port["input"], export["input"]),
-        "output": output,
+        "input": border.entry(port["input"], export["input"]), "output": output,
         "outside": sim.get("memory"),
         "loads": loads,  # None where weights are constants
         "examples": [{name: row[name] for name in ("picture", "file", "true")} for row in sim["examples"]],
         "cycles": {
-            "interval_bound": bound,
-            "interval_simulated": interval,
-            "interval_modelled": sim["model"]["interval"],
-            "latency": sim["latency"],
-            "latency_modelled": sim["model"]["latency"],
-            "bottleneck": bottleneck,
+            "interval_bound": bound, "interval_simulated": interval,
+            "interval_modelled": sim["model"]["interval"], "latency": sim["latency"],
+            "latency_modelled": sim["model"]["latency"], "bottleneck": bottleneck,
             "interval_shell": cycles_per_frame(board, port),
         },
         "fps": {
@@ -167,18 +154,14 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         },
         "latency_us": {"value": round(sim["latency"] / clock["mhz"], 5), "kind": "one image in flight"},
         "resources": {
-            **{name: total[name] for name in cells.RESOURCES},
-            "part": board.part,
-            "family": board.family,
-            "kind": "Yosys cells, before packing and routing",
+            **{name: total[name] for name in cells.RESOURCES}, "part": board.part,
+            "family": board.family, "kind": "Yosys cells, before packing and routing",
             "capacity": board.capacity,
             "share": {name: cells.used(total, name) / has for name, has in board.capacity.items()},
             "estimate": estimate(ops, total, board),
             "per_operator": [
                 {
-                    "name": row["name"],
-                    "op": row["op"],
-                    "module": row["module"],
+                    "name": row["name"], "op": row["op"], "module": row["module"],
                     **{name: row[name] for name in cells.RESOURCES},
                 }
                 for row in synth["operators"]
@@ -186,23 +169,18 @@ def report(acc: Path, routed: bool | None = None) -> Record:
             "top": {name: synth["top"][name] for name in cells.RESOURCES},
             "cells": cells.of_design(synth),
         },
-        "layers": rows,
-        "streams": streams(ops, sim, synth),
-        "memory": memory(rows),
-        "reach": reach,
+        "layers": rows, "streams": streams(ops, sim, synth), "memory": memory(rows), "reach": reach,
         "faster": faster_foldings(fold, total, clock["mhz"]),
         "energy": {"value": None, "why": "not measured: no board was used"},
-        "netlist": provenance.netlist(board),
-        "bitstream": provenance.bitstream(board, made),
+        "netlist": provenance.netlist(board), "bitstream": provenance.bitstream(board, made),
         "routed": routing_of(made),
         "utilization": {
             name: {"used": cells.used(total, name), "available": has} for name, has in board.capacity.items()
         },
         "fmax": {"clk": {"achieved": clock["best"], "constraint": clock["asked"]}} if made else {},
         "critical_paths": made["critical_paths"] if made else [],
-        "files": provenance.product_files(acc),
-        "run": provenance.run_facts(found),
-    }
+        "files": provenance.product_files(acc), "run": provenance.run_facts(found),
+    }  # fmt: skip
 
 
 def faster_foldings(fold: Record, total: Record, clock_mhz: float) -> list[Record]:
@@ -329,17 +307,10 @@ def compared(found: Record) -> tuple[list[Record], list[Record]]:
             (stages if line["images"] else audits).append(row)
         if stage in COMPARING and not any(line["images"] for line in checks):
             what = "the stage compared no image"
-            stages.append(
-                {
-                    "stage": stage,
-                    "name": stage,
-                    "images": 0,
-                    "mismatches": 0,
-                    "integers": 0,
-                    "what": what,
-                    "ran": False,
-                }
-            )
+            stages.append({
+                "stage": stage, "name": stage, "images": 0, "mismatches": 0, "integers": 0,
+                "what": what, "ran": False,
+            })  # fmt: skip
     return stages, audits
 
 
@@ -388,19 +359,14 @@ def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:
         row = operators.facts(op, board.family)
         counted = {name: mapped[op.name][name] for name in cells.RESOURCES}
         busy = row["cycles"] / bound
-        rows.append(
-            {
-                **row,
-                "layer": named[op.name],
-                "bottleneck": row["cycles"] == bound,
-                "busy": round(busy, 5),
-                "efficiency": round(row["macs"] / (row["lanes"] * bound), 5) if row["lanes"] else None,
-                **counted,
-                "lut_error": error(row["lut_estimate"], counted["lut"]),
-                "lut_share": counted["lut"] / board.capacity["lut"],
-                "lut_per_lane": round(counted["lut"] / row["lanes"], 2) if row["lanes"] else None,
-            }
-        )
+        rows.append({
+            **row, "layer": named[op.name], "bottleneck": row["cycles"] == bound,
+            "busy": round(busy, 5),
+            "efficiency": round(row["macs"] / (row["lanes"] * bound), 5) if row["lanes"] else None,
+            **counted, "lut_error": error(row["lut_estimate"], counted["lut"]),
+            "lut_share": counted["lut"] / board.capacity["lut"],
+            "lut_per_lane": round(counted["lut"] / row["lanes"], 2) if row["lanes"] else None,
+        })  # fmt: skip
     return rows
 
 
@@ -429,16 +395,11 @@ def memory(rows: list[Record]) -> list[Record]:
         blocks = BRAM36_BITS * (row["ramb36"] + row["ramb18"] / 2) + URAM_BITS * row["uram"]
         if bits:
             shapes = [f"{one['what']} {one['depth']}x{one['width']}" for one in row["memories"]]
-            found.append(
-                {
-                    "layer": row["name"],
-                    "shapes": shapes,
-                    "bits": bits,
-                    "ramb36": row["ramb36"],
-                    "ramb18": row["ramb18"],
-                    "efficiency": round(max(one["bits"] for one in row["memories"]) / blocks, 5)
-                    if blocks
-                    else None,
-                }
-            )
+            found.append({
+                "layer": row["name"], "shapes": shapes, "bits": bits, "ramb36": row["ramb36"],
+                "ramb18": row["ramb18"],
+                "efficiency": round(max(one["bits"] for one in row["memories"]) / blocks, 5)
+                if blocks
+                else None,
+            })  # fmt: skip
     return found

@@ -32,19 +32,14 @@ def _whole(name: str, rows: list[Record]) -> Record:
     cells = {key: sum(row[key] for row in rows) for key in ("lut", "ff", "bram36", "macs")}
     guess = sum(row["lut_estimate"] for row in rows)
     return {
-        **unit,
-        **cells,
-        "op": f"{len(rows)} operators",
-        "input": rows[0]["input"],
-        "in_bits": rows[0]["in_bits"],
-        "output": rows[-1]["output"],
-        "out_bits": rows[-1]["out_bits"],
-        "cycles": max(row["cycles"] for row in rows),
+        **unit, **cells, "op": f"{len(rows)} operators", "input": rows[0]["input"],
+        "in_bits": rows[0]["in_bits"], "output": rows[-1]["output"],
+        "out_bits": rows[-1]["out_bits"], "cycles": max(row["cycles"] for row in rows),
         "busy": max(row["busy"] for row in rows),
         "bottleneck": any(row["bottleneck"] for row in rows),
         "lut_error": round(guess / cells["lut"] - 1, 5) if cells["lut"] else None,
         "lut_per_lane": round(cells["lut"] / unit["lanes"], 2) if unit["lanes"] else None,
-    }
+    }  # fmt: skip
 
 
 def largest(rows: list[Record], key: str, most: int) -> set[int]:

@@ -47,28 +47,19 @@ def facts(op: HwOp, family: str) -> Record:
     pe, simd, mw = (attribute(op, name) for name in ("pe", "simd", "mw"))
     estimate = op.estimate(family)
     return {
-        "name": op.name,
-        "op": type(op).__name__,
-        "module": op.rtl()[0],
-        "variant": attribute(op, "variant"),
-        "input": stream(op.in_stream()),
-        "output": stream(op.out_stream()),
-        **bits_of_numbers(op),
-        "w_bits": (attribute(op, "w_bits") or 1) if mw else None,
-        "pe": pe,
-        "simd": simd,
-        "lanes": lanes(op) if mw else 0,
-        "macs": macs(op),
-        "cycles": op.cycles(),
+        "name": op.name, "op": type(op).__name__, "module": op.rtl()[0],
+        "variant": attribute(op, "variant"), "input": stream(op.in_stream()),
+        "output": stream(op.out_stream()), **bits_of_numbers(op),
+        "w_bits": (attribute(op, "w_bits") or 1) if mw else None, "pe": pe, "simd": simd,
+        "lanes": lanes(op) if mw else 0, "macs": macs(op), "cycles": op.cycles(),
         "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (attribute(op, "w_bits") or 1),
-        "lut_estimate": round(estimate["lut"], 1),
-        "bram36_estimate": round(estimate["bram36"], 1),
+        "lut_estimate": round(estimate["lut"], 1), "bram36_estimate": round(estimate["bram36"], 1),
         **{f"{name}_estimate": estimate[name] for name in SITES},
         "memories": [
             {"what": key, "width": bits, "depth": len(words), "bits": bits * len(words)}
             for key, (bits, words) in op.memories().items()
         ],
-    }
+    }  # fmt: skip
 
 
 def buffers(ops: list[HwOp]) -> list[Record]:
@@ -79,17 +70,14 @@ def buffers(ops: list[HwOp]) -> list[Record]:
     behind = {tensor: op.name for op in ops for tensor in op.sources}
     return [
         {
-            "name": op.name,
-            "from": before.get(op.sources[0], "input"),
+            "name": op.name, "from": before.get(op.sources[0], "input"),
             "to": behind.get(op.results[0], "output") if op.identity else op.name,
-            "kind": "FIFO" if op.identity else "input buffer",
-            "width": op.in_stream().width,
-            "beats": op.in_stream().beats,
-            "depth": depth,
+            "kind": "FIFO" if op.identity else "input buffer", "width": op.in_stream().width,
+            "beats": op.in_stream().beats, "depth": depth,
         }
         for op in ops
         if (depth := op.input_buffer())
-    ]
+    ]  # fmt: skip
 
 
 def wider(op: HwOp) -> dict[str, HwOp]:

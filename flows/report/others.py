@@ -25,17 +25,12 @@ def _handover(finn: Record) -> Record:
     """What the report takes from the record of FINN's stage: its estimates and ours."""
     guess = finn["estimate"]
     return {
-        "folder": finn["folder"],
-        "make": finn["command"],
-        "operators": finn["operators"],
-        "between": finn["between"],
-        "estimate": {**guess, "bram36": guess["bram18"] / 2},
-        "ours": finn["ours"],
-        "cycles": finn["cycles"],
-        "fifos": finn["fifos"],
+        "folder": finn["folder"], "make": finn["command"], "operators": finn["operators"],
+        "between": finn["between"], "estimate": {**guess, "bram36": guess["bram18"] / 2},
+        "ours": finn["ours"], "cycles": finn["cycles"], "fifos": finn["fifos"],
         "synthesised": "no: the design is RTL of FINN and ours, simulated",
         "netlist": "none: FINN's SystemVerilog is not mapped",
-    }
+    }  # fmt: skip
 
 
 # {stage that writes the project: (form of its report, schema, back end, what its record adds)}
@@ -56,10 +51,7 @@ def project_record(acc: Path, stage: str) -> Record:
     found = collect.read_records({name: acc / folder / f"{name}.json" for name, folder in folders.items()})
     board = boards.of_folding(found["fold"])
     return {
-        "schema": schema,
-        **collect.common(found, board, backend),
-        "part": board.part,
-        **own(found[stage]),
-        "files": provenance.product_files(acc),
+        "schema": schema, **collect.common(found, board, backend), "part": board.part,
+        **own(found[stage]), "files": provenance.product_files(acc),
         "run": provenance.run_facts(found),
-    }
+    }  # fmt: skip

@@ -143,14 +143,9 @@ def _environment(kind: str) -> Environment:
         keep_trailing_newline=True,
     )
     env.filters |= {
-        "n": device.formatted,
-        "several": several,
-        "time": device.duration,
-        "pct": percent,
-        "signed": signed,
-        "factor": factor,
-        "code": in_code,
-    }
+        "n": device.formatted, "several": several, "time": device.duration, "pct": percent,
+        "signed": signed, "factor": factor, "code": in_code,
+    }  # fmt: skip
     env.globals |= {"ends": ends, "tag": tag, "element": element, "device": device, **CHARTS}
     env.globals |= {"in_layers": layers.in_layers, "largest": layers.largest, "href": links.href}
     return env
@@ -182,14 +177,11 @@ def page(record: Record, acc: Path, form: str, kind: str) -> str:
         block, per = device.block_ram(record["resources"]["family"])
         sides = loading(record["loads"]), read_outside(record.get("outside"))
         given |= {
-            "top": record["resources"],
-            "block": block,
-            "per": per,
-            "taken": input_meaning(record["input"]),
-            "meaning": output_meaning(record["output"]),
+            "top": record["resources"], "block": block, "per": per,
+            "taken": input_meaning(record["input"]), "meaning": output_meaning(record["output"]),
             "loading": " ".join(filter(None, sides)),
             "best_known": max(record["accuracy"], key=lambda row: row["images"], default=None),
-        }
+        }  # fmt: skip
     if kind == "html":
         given["listed"] = links.listed_files(record, acc)
     parts: list[str] = []

@@ -118,34 +118,27 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
             artifacts.check("placed = counted cells", 0, wrong, counted.total(), what),
             *router.checks(json.loads(netlist), folder, fastest),
         ],
-        "net": Path(net_dir).name,
-        "board": board.name,
-        "part": board.part,
-        "program": router.program,
-        "timing": fastest.timing or router.timing,
-        "shell": shell.about,
+        "net": Path(net_dir).name, "board": board.name, "part": board.part,
+        "program": router.program, "timing": fastest.timing or router.timing, "shell": shell.about,
         "counted": {
             "accelerator": _resources(given, board.family),
             "shell": _resources(around, board.family),
         },
-        "netlist": artifacts.netlist_digest(acc),
-        "clock": clock,
+        "netlist": artifacts.netlist_digest(acc), "clock": clock,
         "seeds": [
             {"seed": seed, "mhz": round(one.mhz, 2), "ns": round(1e3 / one.mhz, 3)}
             for seed, (_, one) in runs.items()
         ],
         "fastest": best,
         "used": {kind: {"used": has[0], "available": has[1]} for kind, has in fastest.used.items()},
-        "critical_paths": slowest,
-        "slowest_nets": nets,
-        "arrivals": list(fastest.arrivals),
+        "critical_paths": slowest, "slowest_nets": nets, "arrivals": list(fastest.arrivals),
         "bit": {
             "file": f"bitstream/{fastest.bit}",
             "bytes": (acc / "bitstream" / fastest.bit).stat().st_size,
             "sha256": artifacts.sha256(acc / "bitstream" / fastest.bit),
         },
         "run": run,
-    }
+    }  # fmt: skip
     artifacts.write_json(acc / "bitstream.json", record)
     return record
 

@@ -38,15 +38,11 @@ def row(path: TimingPath, seed: int, layers: Mapping[str, str], instance: str) -
     named = [operator(hop.name, layers, instance) for hop in cells]
     inside = [name for name in named if name != "top"] or named
     return {
-        "seed": seed,
-        "ns": round(path.ns, 3),
-        "logic_ns": round(path.delay(routing=False), 3),
+        "seed": seed, "ns": round(path.ns, 3), "logic_ns": round(path.delay(routing=False), 3),
         "routing_ns": round(path.delay(routing=True), 3),
-        "operators": [name for name, _ in groupby(inside)],
-        "cells": len(cells),
-        "from": cells[0].name if cells else "",
-        "to": cells[-1].name if cells else "",
-    }
+        "operators": [name for name, _ in groupby(inside)], "cells": len(cells),
+        "from": cells[0].name if cells else "", "to": cells[-1].name if cells else "",
+    }  # fmt: skip
 
 
 def net_row(net: LateNet, seed: int, layers: Mapping[str, str], instance: str) -> Record:
@@ -55,9 +51,6 @@ def net_row(net: LateNet, seed: int, layers: Mapping[str, str], instance: str) -
     """
     named = [operator(cell, layers, instance) for cell in (net.driver, net.last)]
     return {
-        "seed": seed,
-        "ns": round(net.ns, 3),
-        "operators": [name for name, _ in groupby(named)],
-        "ends": net.ends,
-        "net": net.net,
-    }
+        "seed": seed, "ns": round(net.ns, 3), "operators": [name for name, _ in groupby(named)],
+        "ends": net.ends, "net": net.net,
+    }  # fmt: skip

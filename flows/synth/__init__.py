@@ -60,23 +60,15 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> Record:
     ]
     total = cells.add(own.values())
     record = {
-        "stage": "synth",
-        "checks": [_netlist_check(mapped), _sum_check(own, total, board.family)],
-        "net": Path(net_dir).name,
-        "board": board.name,
-        "part": board.part,
-        "family": board.family,
+        "stage": "synth", "checks": [_netlist_check(mapped), _sum_check(own, total, board.family)],
+        "net": Path(net_dir).name, "board": board.name, "part": board.part, "family": board.family,
         "stage_of_figures": "Yosys cells, before packing and routing",
         "synthesis": yosys_job.script(
             {**mapping.layer_job(modules[0].files, board.family), "folder": "netlist"}
         ),
-        "operators": operators,
-        "top": own[TOP],
-        "total": total,
-        "capacity": board.capacity,
-        "used": {name: cells.used(total, name) for name in board.capacity},
-        "run": run,
-    }
+        "operators": operators, "top": own[TOP], "total": total, "capacity": board.capacity,
+        "used": {name: cells.used(total, name) for name in board.capacity}, "run": run,
+    }  # fmt: skip
     if cells.exceeded(total, board.capacity):
         from xnorforge.flows.fold.too_large import too_large  # folding counts by this package
 

@@ -111,14 +111,9 @@ def _top_job(rtl: Record, family: str, layers: list[Record], stubs: list[Record]
 
 def _job(family: str, top: str, found: list[str], sources: list[str], stubs: list[str]) -> Record:
     return {
-        "family": family,
-        "top": top,
-        "modules": found,
-        "sources": sources,
-        "stubs": stubs,
-        "defines": list(families.load(family).defines),
-        "folder": "",
-    }
+        "family": family, "top": top, "modules": found, "sources": sources, "stubs": stubs,
+        "defines": list(families.load(family).defines), "folder": "",
+    }  # fmt: skip
 
 
 def _map_alone(one: Module, family: str) -> None:

@@ -164,14 +164,9 @@ def count_windows(matrix: Matrix, windows: Windows, image: np.ndarray, out: np.n
 
 
 def join_windows(
-    matrix: Matrix,
-    windows: Windows,
-    joining: Joining,
-    image: np.ndarray,
-    other: np.ndarray,
-    sums: np.ndarray,
-    bits: np.ndarray,
-) -> None:
+    matrix: Matrix, windows: Windows, joining: Joining, image: np.ndarray, other: np.ndarray,
+    sums: np.ndarray, bits: np.ndarray,
+) -> None:  # fmt: skip
     """As `count_windows`, the numbers of equal bits joined with another stream, int32, to sums, int32, and
     bits of their comparison, uint64 (…, words); both are overwritten.
     """

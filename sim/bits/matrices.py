@@ -52,13 +52,9 @@ def bits_out(frames: int, vectors: int, mh: int) -> Packed:
 
 
 def kernel_results(
-    kernel: Callable[[np.ndarray], object],
-    frames: int,
-    shape: tuple[int, ...],
-    mh: int,
-    rows: int,
+    kernel: Callable[[np.ndarray], object], frames: int, shape: tuple[int, ...], mh: int, rows: int,
     as_bits: bool,
-) -> Packed | np.ndarray:
+) -> Packed | np.ndarray:  # fmt: skip
     """What `kernel(out)` writes for all vectors of mh results: bits, or int32 of which the first mh of `rows`
     count, of that shape for each frame.
     """
@@ -274,12 +270,9 @@ def with_room(x: np.ndarray, kind: type, more: bool) -> np.ndarray:
 
 
 def wide_products(
-    weights: np.ndarray,
-    bias: np.ndarray,
-    thresholds: np.ndarray | None,
-    shape: tuple[int, ...],
+    weights: np.ndarray, bias: np.ndarray, thresholds: np.ndarray | None, shape: tuple[int, ...],
     exact: type | None,
-):
+):  # fmt: skip
     """As `products`, for numbers or sums too wide for the kernel, in a type that holds every sum."""
     weights, bias = weights.astype(exact), bias.astype(exact)
 

@@ -56,24 +56,12 @@ def look_up_step(
         places = [((top + below) % deep * STRIP * len(kinds) + behind) * 64 for top in range(deep)]
         return SignTables(
             signs=np.array([table_signs(size) for _, size in kinds]),
-            offsets=np.array([offset for offset, _ in kinds], np.int64),
-            kinds=len(kinds),
-            indices=indices,
-            blocks=mh // WIDE,
-            tables=len(groups),
-            limits=reached,
-            starts=starts,
-            places=np.array(places, np.int64),
-            depth=deep,
-            images=images,
-            image_bytes=height * line,
-            rows=rows,
-            row_bytes=line,
-            down=down,
-            columns=columns,
-            right=right * channels,
+            offsets=np.array([offset for offset, _ in kinds], np.int64), kinds=len(kinds),
+            indices=indices, blocks=mh // WIDE, tables=len(groups), limits=reached, starts=starts,
+            places=np.array(places, np.int64), depth=deep, images=images, image_bytes=height * line,
+            rows=rows, row_bytes=line, down=down, columns=columns, right=right * channels,
             result_bytes=mh // 8,
-        )
+        )  # fmt: skip
 
     def step(x: Patches, numbers: np.ndarray):
         """`numbers`: the bytes of the image and 5 more."""

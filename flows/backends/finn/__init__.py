@@ -75,18 +75,10 @@ def finn(net_dir: Path, acc: Path, simulator) -> Record:
         )  # fmt: skip
         handover.write_build(aside, net_dir.name, lowered, config, made, frames, integers)
     record = {
-        "stage": "finn",
-        "checks": [check, *built["checks"]],
-        "net": net_dir.name,
-        "board": board.name,
-        "part": board.part,
-        "clock_mhz": board.clock_mhz,
-        "folder": "finn",
-        "command": handover.COMMAND,
-        "cycles": built["cycles"],
-        "fifos": built["fifos"],
-        **made.record(fold),
-        "run": run,
-    }
+        "stage": "finn", "checks": [check, *built["checks"]], "net": net_dir.name,
+        "board": board.name, "part": board.part, "clock_mhz": board.clock_mhz, "folder": "finn",
+        "command": handover.COMMAND, "cycles": built["cycles"], "fifos": built["fifos"],
+        **made.record(fold), "run": run,
+    }  # fmt: skip
     artifacts.write_json(acc / "finn.json", record)
     return record

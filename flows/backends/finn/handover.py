@@ -57,29 +57,18 @@ def build_config(board: Board) -> Record:
         outputs += ["bitfile", "pynq_driver", "deployment_package"]
         target = {"board": known, "shell_flow_type": "vivado_zynq"}
     return {
-        "output_dir": "build",
-        "steps": [*HERE, *THERE, *(ON_A_BOARD if known else ())],
-        "synth_clk_period_ns": 1000 / board.clock_mhz,
-        **target,
-        "folding_config_file": FOLDING,
-        "generate_outputs": outputs,
-        "standalone_thresholds": True,
-        "minimize_bit_width": False,
-        "verify_steps": ["stitched_ip_rtlsim"],
-        "verify_input_npy": "input.npy",
+        "output_dir": "build", "steps": [*HERE, *THERE, *(ON_A_BOARD if known else ())],
+        "synth_clk_period_ns": 1000 / board.clock_mhz, **target, "folding_config_file": FOLDING,
+        "generate_outputs": outputs, "standalone_thresholds": True, "minimize_bit_width": False,
+        "verify_steps": ["stitched_ip_rtlsim"], "verify_input_npy": "input.npy",
         "verify_expected_output_npy": "expected_output.npy",
-    }
+    }  # fmt: skip
 
 
 def write_build(
-    folder: Path,
-    net: str,
-    model: ModelWrapper,
-    config: Record,
-    made,
-    frames: np.ndarray,
+    folder: Path, net: str, model: ModelWrapper, config: Record, made, frames: np.ndarray,
     integers: np.ndarray,
-) -> None:
+) -> None:  # fmt: skip
     """Fill the folder; FINN's folding and estimates are already in it.
 
     Args:

@@ -26,15 +26,9 @@ LUT_DEPTH = 32  # beats that cost no more LUTs than fewer
 
 
 def build_and_run(
-    model: ModelWrapper,
-    part: str,
-    clock_ns: float,
-    folder: Path,
-    frames: np.ndarray,
-    integers: np.ndarray,
-    tensors,
-    simulator,
-) -> Record:
+    model: ModelWrapper, part: str, clock_ns: float, folder: Path, frames: np.ndarray,
+    integers: np.ndarray, tensors, simulator,
+) -> Record:  # fmt: skip
     """Generate, connect and simulate FINN's design.
 
     Args:

@@ -309,12 +309,9 @@ class FifoNode(Ours):
         (*beats, lanes), width = self.get_folded_input_shape(), self.get_instream_width()
         shape = [int(np.prod(beats)) * int(lanes)]
         return OPS["Fifo"].make(
-            self.onnx_node.name,
-            shape=shape,
-            lanes=int(lanes),
-            bits=width // int(lanes),
+            self.onnx_node.name, shape=shape, lanes=int(lanes), bits=width // int(lanes),
             depth=self.get_nodeattr("depth"),
-        )
+        )  # fmt: skip
 
 
 PADDING = f"{PREFIX}FMPadding"

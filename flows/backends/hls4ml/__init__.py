@@ -82,18 +82,10 @@ def write_and_emulate(
             _finish(folder, graph.enter(ops[0], pixels[:BENCH]), wanted[:BENCH])
         synthesis = vitis.run_vitis(aside / io[-1])
     record = {
-        "stage": "hls",
-        "checks": checks,
-        "net": net_dir.name,
-        "board": board.name,
-        "part": board.part,
-        "clock_mhz": board.clock_mhz,
-        "project": "hls_project",
-        "top": PROJECT,
-        "layers": forms,
-        **synthesis,
-        "run": {**run, **times},
-    }
+        "stage": "hls", "checks": checks, "net": net_dir.name, "board": board.name,
+        "part": board.part, "clock_mhz": board.clock_mhz, "project": "hls_project", "top": PROJECT,
+        "layers": forms, **synthesis, "run": {**run, **times},
+    }  # fmt: skip
     record["run"]["tools"]["g++"] = subprocess.run(
         ["g++", "-dumpfullversion"], capture_output=True, text=True, check=True
     ).stdout.strip()

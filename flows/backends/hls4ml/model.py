@@ -38,13 +38,9 @@ def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[Model
     backend = hls4ml.backends.get_backend("Vitis")
     net = convert_operators(ops, io, cache(backend.get_valid_reuse_factors))
     config = create_config(
-        output_dir=str(folder),
-        project_name=PROJECT,
-        backend="Vitis",
-        part=board.part,
-        clock_period=1000 / board.clock_mhz,
-        io_type=io,
-    )
+        output_dir=str(folder), project_name=PROJECT, backend="Vitis", part=board.part,
+        clock_period=1000 / board.clock_mhz, io_type=io,
+    )  # fmt: skip
     model = {"Precision": {"default": "ap_int<32>"}, "ReuseFactor": 1, "Strategy": "resource"}
     config["HLSConfig"] = {"Model": model, "LayerName": net.config}
     config["Stamp"] = stamp(ops, io, board)

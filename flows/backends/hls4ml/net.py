@@ -100,17 +100,9 @@ class Net:
         return self.xf("shape", "xf_pixels", [source], shape, *kind, **sizes)
 
     def xf(
-        self,
-        suffix: str,
-        function: str,
-        sources: list[Wire],
-        shape: Ints,
-        bits: int,
-        signed: bool,
-        table: ArrayLike | None = None,
-        op: str | None = None,
-        **numbers: int,
-    ) -> Wire:
+        self, suffix: str, function: str, sources: list[Wire], shape: Ints, bits: int, signed: bool,
+        table: ArrayLike | None = None, op: str | None = None, **numbers: int,
+    ) -> Wire:  # fmt: skip
         """Append a layer of ours."""
         wire = Wire("", tuple(shape), bits, signed)
         kind = {"out_shape": wire.shape, "bits": bits, "signed": signed}
@@ -119,15 +111,9 @@ class Net:
         return self.layer("XfLayer", suffix, sources, wire, {"Trace": True}, **kind, **given)
 
     def pixels(
-        self,
-        suffix: str,
-        op: str,
-        source: Wire,
-        bits: int,
-        signed: bool,
-        table: ArrayLike | None,
+        self, suffix: str, op: str, source: Wire, bits: int, signed: bool, table: ArrayLike | None,
         **numbers: int,
-    ) -> Wire:
+    ) -> Wire:  # fmt: skip
         """Append a layer of ours that works pixel by pixel."""
         sizes: Record = {"n_pixels": prod(source.shape[:-1]), "n_chan": source.shape[-1]}
         return self.xf(
