@@ -28,10 +28,8 @@ def without_contents(name: str) -> str:
 
 @contextmanager
 def contents_aside(design) -> Iterator[None]:
-    """Remove the contents of block RAMs from a design while they are mapped, then insert them into the cells.
-
-    A block holds words of nine bits: eight of them are in the parameters INIT_xx, the ninth in INITP_xx.
-    """
+    """Remove the contents of block RAMs while a design is mapped, then insert them into the cells:
+    eight bits of each word of nine into the parameters INIT_xx, the ninth into INITP_xx."""
     from pyosys.libyosys import Const, IdString
 
     init, found = IdString("\\INIT"), []

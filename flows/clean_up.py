@@ -179,9 +179,8 @@ def _one_reader_each(proto: ModelProto, constants: dict) -> None:
 
 
 def _fold(proto: ModelProto) -> bool:
-    """Run the nodes that read only constants, or the shape of a tensor; returns whether there were any.
-    Quantised constants stay; a matrix that multiplies another constant, as of a first state, reads them too.
-    """
+    """Run nodes that read only constants, or a tensor's shape; returns whether there were any. Quantised
+    constants stay; a matrix that multiplies another constant, as of a first state, reads them."""
     graph, runner = proto.graph, Runner(proto)
     constants = {one.name: one for one in graph.initializer}
     index = IndexedModel(_wrapped(proto))

@@ -87,9 +87,8 @@ def export(
 
 
 def _equal_accuracy(trained: list[Record], exported: list[Record], rounded: bool) -> list[Record]:
-    """Check that training and export state the same figures for the same images, where both do; with
-    `rounded`, one image or one figure in a thousand may differ, as training may have rounded elsewhere.
-    """
+    """Check that training and export state the same figures for the same images, where both do; if
+    `rounded`, one image or figure in a thousand may differ, as training may have rounded elsewhere."""
     found = []
     for before, now in ((one, two) for one in trained for two in exported if one["set"] == two["set"]):
         was, figures = (

@@ -37,9 +37,7 @@ def start_finn() -> None:
 
 
 class VivadoSimulator:
-    """A placeholder for Vivado's simulator, which FINN's build steps import; the steps run here do not use
-    it.
-    """
+    """Stands for Vivado's simulator, which FINN's build steps import but do not use here."""
 
     def __init__(self, *_given: object, **_named: object):
         raise ToolMissing(
@@ -49,9 +47,7 @@ class VivadoSimulator:
 
 @cache
 def start_finn_builder() -> None:
-    """Make FINN's build steps (`finn.builder`) importable without Vivado; calls after the first do
-    nothing.
-    """
+    """Make FINN's build steps (`finn.builder`) importable without Vivado, at the first call."""
     start_finn()
     replace_vivado_simulator()
 
@@ -65,17 +61,14 @@ def replace_vivado_simulator() -> None:
 
 
 def lowered_names(made: ModelWrapper, lowered: ModelWrapper) -> dict[str, str]:
-    """{name of a node that FINN made from a lowered graph: name of its lowered node}, matched by their common
-    tensors.
-    """
+    """{name of FINN's node: name of the lowered node that it is made from}, by their common tensors."""
     of = {node.output[0]: node.name for node in lowered.graph.node}
     return {node.name: of[node.output[0]] for node in made.graph.node}
 
 
 def specialised_names(model: ModelWrapper, part: str) -> dict[str, str]:
-    """{name that FINN gives a node once it is HLS or RTL for a part: its name in a lowered graph}, also where
-    our nodes are in FINN's registry; nodes that FINN does not have are left out.
-    """
+    """{name that FINN gives a node once it is HLS or RTL for a part: its name in a lowered graph},
+    also for our nodes in FINN's registry; nodes that FINN does not have are left out."""
     start_finn()
     from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
     from qonnx.transformation.general import GiveUniqueNodeNames
@@ -88,9 +81,8 @@ def specialised_names(model: ModelWrapper, part: str) -> dict[str, str]:
 
 
 def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:
-    """The part of a lowered graph whose tensors fit float32, with the tensors that it reads from the rest as
-    further inputs, and the names of the nodes that are left out.
-    """
+    """The part of a lowered graph whose tensors fit float32, what it reads from the rest as further
+    inputs, and the names of the nodes that are left out."""
 
     def fits(tensor: str) -> bool:
         kind = model.get_tensor_datatype(tensor)
@@ -136,10 +128,7 @@ def execute_with_finn(model: ModelWrapper, given: dict[str, np.ndarray]) -> dict
 
 @contextmanager
 def _without_range_check():
-    """Skip qonnx's comparison of every constant with its data type for every image, 80 % of the time.
-
-    The lowering checks the range of every tensor itself and compares all of them.
-    """
+    """Skip qonnx's range check of every constant per image, 80 % of the time: lowering checks them."""
     before = os.environ.get("SANITIZE_QUANT_TENSORS")
     os.environ["SANITIZE_QUANT_TENSORS"] = "0"
     try:

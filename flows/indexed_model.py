@@ -15,10 +15,7 @@ from xnorforge.core.types import Record
 
 
 class IndexedModel(ModelWrapper):
-    """The same results as ModelWrapper's, each in constant time; the graph must not change any more.
-
-    What is not indexed (layouts, sparsity) is still read through ModelWrapper.
-    """
+    """ModelWrapper with lookups in constant time, of a graph that must not change any more."""
 
     def __init__(self, model: ModelWrapper):
         super().__init__(model.model, fix_missing_initializer_valueinfo=False)

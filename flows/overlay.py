@@ -120,9 +120,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
 
 
 def _examples(folder: Path, golden: Path, into: list[int], shape: list[int]) -> None:
-    """Some golden frames, vectors without axes of length 1, with the drivers' scores for them if the network
-    returns scores, not labels.
-    """
+    """Golden frames without axes of length 1, with the drivers' scores for them unless labels come out."""
     with np.load(golden) as given:
         images, scores = given["images"][:EXAMPLES], given["scores"][:EXAMPLES]
     images = images.reshape(len(images), -1) if len(into) == 1 else images

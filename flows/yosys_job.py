@@ -95,10 +95,8 @@ def run_commands(commands: list[str]) -> None:
 
 
 def _through_a_plain_path(folder: Path) -> None:
-    """Make pyosys available through a link in `folder` if a shell would interpret its own path differently.
-
-    Yosys starts ABC, which is in the package, through a shell with the path in double quotes.
-    """
+    """Make pyosys available through a link in `folder` if its path has what a shell would
+    interpret: Yosys starts ABC, in the package, through a shell with the path in double quotes."""
     spec = find_spec("pyosys")
     if spec is None or spec.origin is None or not set(spec.origin) & set('$`"\\'):
         return

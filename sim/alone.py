@@ -55,9 +55,8 @@ def of_channels(op: HwOp) -> bool:
 
 
 def try_layers(name: str, device: Device, ops: list[HwOp], rows: list[Record]) -> Record:
-    """The check of layers on a bench of `ops`; `simulated` of their rows (`memories.check_memories`) becomes
-    the share of their bits that it reached.
-    """
+    """The check of layers on a bench of `ops`; `simulated` of their rows
+    (`memories.check_memories`) becomes the share of their bits that it reached."""
     inputs, row_of = [inputs_of(op) for op in ops], {row["layer"]: row for row in rows}
     wrong = frames = integers = 0
     for op, given, run in zip(ops, inputs, cosim.attempt(device, inputs, seed=SEED), strict=True):
@@ -92,8 +91,7 @@ def inputs_of(op: HwOp) -> list[np.ndarray]:
 
 
 def at_thresholds(op: HwOp, matrix: Matrix, rng: np.random.Generator) -> np.ndarray:
-    """Vectors whose sums are a row's threshold and, in the next vector, one less, or as near as they can
-    be."""
+    """Vectors whose sums are a row's threshold and, in the next, one less, or as near as can be."""
     low, high = value_range(op.in_stream().bits, op.in_stream().signed)
     size = len(matrix.weights)
     found = [np.full(size, low), np.full(size, high)]

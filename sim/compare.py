@@ -16,9 +16,7 @@ def frames_unequal(got: np.ndarray, expected: np.ndarray) -> int:
 
 
 def first_difference(got: np.ndarray, expected: np.ndarray) -> tuple[int, ...] | None:
-    """Index of the first unequal integer, frame first and channel last, or None; frame 0 where the shapes
-    differ.
-    """
+    """Index of the first unequal integer, frame first, or None; frame 0 where the shapes differ."""
     if np.shape(got) != np.shape(expected):
         return (0,)
     places = np.argwhere(np.asarray(got) != np.asarray(expected))

@@ -95,9 +95,7 @@ class Run:
 
     @property
     def interval(self) -> int | list[int] | None:
-        """Cycles per frame in the steady state: the gap, where the last three agree, else the
-        list of gaps.
-        """
+        """Cycles per frame in the steady state: the gap, where the last three agree, else all gaps."""
         last = self.gaps[-3:]
         return None if not last else last[0] if len(set(last)) == 1 else self.gaps
 
@@ -153,9 +151,7 @@ def attempt(
     reset_at: int | list[int | None] | None = None, waves: Path | None = None, probe: bool = False,
     clock_mhz: float = 100.0,
 ) -> list[Any]:  # fmt: skip
-    """As `run`, but a lane that hangs or breaks a rule has its error in place of its `Run`; the others are
-    whole.
-    """
+    """As `run`, but a lane that hangs or breaks a rule has its error in place of its `Run`."""
     stalls = stall if isinstance(stall, list) else [stall] * len(device.lanes)
     resets = reset_at if isinstance(reset_at, list) else [reset_at] * len(device.lanes)
     feeds = [_feed(lane, given) for lane, given in zip(device.lanes, inputs, strict=True)]

@@ -69,9 +69,7 @@ FRAMES, BRIEF = 120, 2_000_000
 
 @dataclass(frozen=True)
 class Device:
-    """A built simulator, its lanes, and where its memory files are: in `folder`, or to be written from
-    `memories`.
-    """
+    """A built simulator, its lanes, and its memory files: in `folder`, or to be written from `memories`."""
 
     program: Path
     lanes: list[Lane]
@@ -111,9 +109,7 @@ def filled(ops: list[HwOp]) -> tuple[str, ...]:
 
 
 def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], dict[str, str]]:
-    """Write `xf_bench.sv` and a wrapper `lane_<n>.sv` per operator; returns sources, lanes and
-    memory files.
-    """
+    """Write `xf_bench.sv` and a wrapper `lane_<n>.sv` per operator; sources, lanes and memory files."""
     texts: dict[str, str] = {}
     memories: dict[str, str] = {}
     for index, op in enumerate(ops):
@@ -129,9 +125,8 @@ def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], 
 def layers(
     rtl: Path, ops: list[HwOp], some: list[HwOp] | None = None, sources: Iterable[Path] | None = None
 ) -> Device:
-    """Build a bench of the generated layers of the folder `rtl`, whose operators are `ops`, each on a lane of
-    its own, assertions on; of `some` layers only if given, and of other `sources`.
-    """
+    """A bench of the generated layers of the folder `rtl`, whose operators are `ops`, each on a
+    lane of its own, assertions on; of `some` layers only if given, and of other `sources`."""
     modules = sorted((path.stem for path in rtl.glob("layer_*.sv")), key=lambda stem: int(stem.split("_")[1]))
     own = [(op, module) for op, module in zip(ops, modules, strict=True) if some is None or op in some]
     text, lanes = side_by_side([op for op, _ in own], [module for _, module in own])
@@ -145,10 +140,8 @@ def layers(
 
 
 def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
-    """The text of `xf_bench`, which holds the wrapper module of each operator as `u_lane_<n>`, and its lanes.
-
-    What else an operator reads (`side_ports`) is tied to what it is where the operator stands alone.
-    """
+    """The text of `xf_bench`, which holds the wrapper module of each operator as `u_lane_<n>`, and
+    its lanes; what else one reads (`side_ports`) is tied to what it is where it stands alone."""
     lanes, cells, ports = [], [], ["  input logic clk_i"]
     for index, (op, module) in enumerate(zip(ops, modules, strict=True)):
         name = f"lane_{index}"

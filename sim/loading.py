@@ -24,9 +24,8 @@ Loads: TypeAlias = Sequence[tuple[int, list[HwOp]]]  # before which frame, the o
 
 
 def rolled(ops: list[HwOp]) -> list[HwOp]:
-    """A network of the same structure with other weights: those of channel c are those of channel c - 1;
-    those of a single channel move by an element.
-    """
+    """A network of the same structure whose weights have moved by a channel, or by an element of a
+    single one."""
 
     def moved(op: HwOp) -> HwOp:
         arrays = {
@@ -55,9 +54,8 @@ def learnt(ops: list[HwOp], run: Callable[..., dict[str, np.ndarray]], frame: np
 
 
 def template_file(acc: Path, frame: np.ndarray) -> bytes:
-    """The weights file of the accelerator in `acc` with the template of a frame's first window, for `load` of
-    the drivers; `frame` as of `learnt`.
-    """
+    """The weights file of the accelerator in `acc` with the template of a frame's first window, for
+    `load` of the drivers; `frame` as of `learnt`."""
     simulator, own = BitSimulator(acc / "folded.onnx"), (acc / "rtl" / "weights.bin").read_bytes()
     _, low, high, _, count, *_ = np.frombuffer(own, "<u4", 8).tolist()
     chain = LoadChain(learnt(simulator.ops, simulator.run, frame))
@@ -82,9 +80,8 @@ def behind_first_load(ops: list[HwOp], frames: np.ndarray) -> np.ndarray | cosim
 
 
 def load_feed(ops: list[HwOp], frames: np.ndarray, writes: list[tuple[int, int]], after: int) -> cosim.Feed:
-    """Frames back to back, and two loads: `first_load` at once, `writes` when `after` frames have left. The
-    last frame enters when all writes are answered, so that at least one frame has the new weights.
-    """
+    """Frames back to back, and two loads: `first_load` at once, `writes` when `after` frames have left;
+    the last frame enters when all writes are answered, so that at least one has the new weights."""
     begin = first_load(ops)
     writes = [*begin, *writes]
     last = (len(frames) - 1) * ops[0].in_stream().beats
@@ -93,9 +90,8 @@ def load_feed(ops: list[HwOp], frames: np.ndarray, writes: list[tuple[int, int]]
 
 
 def feed_in_turn(ops: list[HwOp], frames: np.ndarray, loads: Loads) -> cosim.Feed:
-    """Frames (N, *shape), and loads between them: each begins when the frames before it have left, and the
-    next ones wait for its end.
-    """
+    """Frames (N, *shape), and loads between them, each when the frames before it have left; the
+    next ones wait for its end."""
     writes, gates = first_load(ops), list[cosim.Gate]()
     for frame, others in loads:
         gates.append((1, len(writes), 0, frame * ops[-1].out_stream().beats))

@@ -101,9 +101,8 @@ def _rows_of(op: HwOp, found: dict[str, tuple[str, int]]) -> list[dict]:
 def wrong_numbers(
     op: HwOp, name: str, made: Memory, found: np.ndarray, given: Given, whole: bool = False
 ) -> tuple[str, int]:
-    """Whether the contents of a memory were "decoded" or "compared" with a fresh one, and how many are
-    wrong; of a `whole` memory also bits that no number has.
-    """
+    """Whether a memory's contents were "decoded" or "compared" with a fresh one, and how many are
+    wrong; of a `whole` memory also bits that no number has."""
     width, words = made
     decode = op.decoder(name, given)
     way = "decoded" if decode else "compared"

@@ -110,9 +110,8 @@ def sources(netlist: Path, family: str) -> list[Path]:
 
 
 def _with_contents(models: Path) -> Path:
-    """Yosys' models, with first contents in an `initial` block: Verilator gives a declaration its value
-    before it draws the bits that a netlist leaves undefined, and all others of that value would be lost.
-    """
+    """Yosys' models with first contents in `initial` blocks: Verilator sets declared values before
+    it draws undefined bits, and would lose the others."""
 
     def make(aside: Path) -> None:
         (aside / models.name).write_text(DECLARED.sub(INITIAL, models.read_text()))

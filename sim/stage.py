@@ -180,9 +180,8 @@ def run_network(
 
 
 def _with_memory(device, acc: Path, ops, pictures, expected, folded: Record) -> tuple[Record, Record]:
-    """A run with a memory behind the constants from outside, as `fold.json` states it: what it gave and what
-    bound the frames; the check of the results.
-    """
+    """A run with a memory behind the constants from outside, as `fold.json` states it: what it gave
+    and what bound the frames; the check of the results."""
     reads = folded["memory"]
     stall = pauses.of_memory(ops, reads["gb_per_s"], folded["clock_mhz"]["value"])
     slow = run_network(device, acc, ops, pictures, expected, stall=stall)
@@ -212,9 +211,7 @@ def locate_rtl(acc: Path, ops: list[HwOp], pictures: np.ndarray) -> str:
 
 
 def locate_bits(simulator: BitSimulator, pictures: np.ndarray, bits: np.ndarray, expected: np.ndarray) -> str:
-    """Describe where the bit simulator leaves the reference walk, or that the two agree against the lowered
-    graph.
-    """
+    """Where the bit simulator leaves the reference walk, or that both agree against the lowered graph."""
     image = (compare.first_difference(bits, expected) or (0,))[0]
     one = pictures[image : image + 1]
     reference, got = graph.execute(simulator.ops, one, keep="all"), simulator.run(one, keep="all")

@@ -163,9 +163,7 @@ def _object(folder: Path, name: str, parts, level: str, kind: str | None, form: 
 
 
 def _linked(folder: Path, path: Path, mark: str = "linked_") -> Path:
-    """A file or folder, by a link in `folder` where its path has what tools take for more than a name: a
-    quote, a line break, or a variable.
-    """
+    """A file or folder, by a link in `folder` if its path has a quote, a line break or a variable."""
     if not set('"\n$').intersection(str(path)):
         return path
     link = folder / f"{mark}{path.name}"
@@ -182,9 +180,8 @@ def _flags(level: str, kind: str | None, form: Form) -> list[str]:
 
 
 def _header(level: str, kind: str | None, form: Form) -> Path:
-    """Verilator's own header, compiled once per set of flags: reading it as text takes as long as a small
-    model. A compiler that cannot use the compiled form reads the text beside it.
-    """
+    """Verilator's own header, compiled once per set of flags, as reading it takes as long as a
+    small model; a compiler that cannot use that form reads the text beside it."""
     flags = _flags(level, kind, form)
     place = results.place_of("verilator-header", (*_tools(), *flags), [], [__name__])
 

@@ -83,9 +83,8 @@ def gtkwave_view(dump: str, device: Device, layers: Record, shown: int) -> str:
 
 
 def _handshakes(scope: str, op) -> list[tuple[str, str]]:
-    """(notation, name) of the wires of an operator's streams; of several in or out each is a bit of valid and
-    ready, the first the lowest.
-    """
+    """(notation, name) of the wires of an operator's streams; of several in or out each is a bit of
+    valid and ready, the first the lowest."""
     found = []
     for side, streams, ways in (("s", op.in_streams(), "ioi"), ("m", op.out_streams(), "oio")):
         for role, way in zip(("valid", "ready"), ways):

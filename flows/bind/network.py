@@ -114,9 +114,7 @@ class Network:
         return list(self.model.get_tensor_shape(name))[1:]
 
     def kind(self, name: str) -> tuple[int, bool]:
-        """Bits and sign of an element, as the operator produces it, which may have more bits than the lowered
-        tensor.
-        """
+        """Bits and sign of an element as the operator produces it, which may be wider than lowered."""
         stream = self.stream(name)
         if stream is not None:
             return stream.bits, stream.signed
@@ -162,9 +160,7 @@ class Network:
 
 
 def get(node: NodeProto, attribute: str, default: Any = None) -> Any:
-    """An attribute of a lowered node; if the node does not state it, `default`, or, if that is None, the
-    operator's own default.
-    """
+    """An attribute of a lowered node, else `default`, or, if that is None, the operator's own default."""
     for stated in node.attribute:
         if stated.name == attribute:
             value = helper.get_attribute_value(stated)

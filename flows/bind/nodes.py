@@ -48,9 +48,8 @@ def is_sign(network: Network, node: NodeProto) -> bool:
 
 @dataclass
 class Levels:
-    """Thresholds on integers: their nodes, including a preceding product by -1 and +1 if there is one; the
-    input's attributes; the arrays `thresholds` and, if some channels compare downwards, `direction`.
-    """
+    """Thresholds on integers: their nodes, with a product by -1 and +1 before them if any; the input's
+    attributes; the arrays `thresholds` and, if some channels compare downwards, `direction`."""
 
     nodes: list[NodeProto]
     attributes: Record
@@ -124,9 +123,8 @@ def steps_behind(network: Network, nodes: list[NodeProto]) -> np.ndarray | None:
 
 
 def shared_sizes(weights: np.ndarray) -> np.ndarray | None:
-    """The sizes of weights (inputs, outputs) that are signs times a constant of their place, the same in all
-    outputs and in each run of neighbouring inputs: one per run, the longest possible. None for other weights.
-    """
+    """The sizes of weights (inputs, outputs) that are signs times a constant of their place, the same in
+    all outputs and in each run of neighbouring inputs: one per longest run. None for other weights."""
     sizes = np.abs(np.rint(weights)).astype(np.int64)
     of_row = sizes[:, 0]
     if (sizes != sizes[:, :1]).any() or of_row.min() < 1 or of_row.min() == of_row.max():
@@ -158,9 +156,8 @@ def border_at(node: NodeProto) -> tuple[list[int], int]:
 
 
 def border_in_front(network: Network, node: NodeProto, sizes: Record) -> NodeProto | None:
-    """The border node that windows of these sizes on a node's input can absorb; None if there is none. The
-    border must not be wider than the kernel, and its value must be an element of the stream.
-    """
+    """The border node that windows of these sizes on a node's input can absorb, None if none: not
+    wider than the kernel, its value an element of the stream."""
     before = network.model.find_producer(node.input[0])
     if before is None or before.op_type not in BORDERS:
         return None
@@ -202,9 +199,7 @@ def out_width(network: Network, node: NodeProto) -> dict[str, int]:
 
 
 def own_node(network: Network, node: NodeProto) -> tuple[list[NodeProto], list[Bound]]:
-    """A node that is named as an operator is that operator: of one input or several, with constants behind
-    them, and attributes of the same names.
-    """
+    """The operator that a node is named as: its streams, then its constants, and its attributes."""
     known, tensors = OPS[node.op_type], list(node.input)
     types = known(node).get_nodeattr_types()
     count = len(tensors) - sum(network.constant(name) is not None for name in tensors)

@@ -51,8 +51,6 @@ def finishing(function: F) -> F:
 
 
 def looping(function: F) -> F:
-    """Register `function(bounds)`, which yields operators that take the place of others: a range of places in
-    `bounds`, and the operator.
-    """
+    """Register `function(bounds)`, which yields ranges of places in `bounds` and the operators for them."""
     LOOPINGS.append(function)
     return function

@@ -54,9 +54,7 @@ def top_stream(stream: Stream, plain: bool = False) -> TopStream:
 
 
 def frames_in_flight(ops: list[HwOp]) -> int:
-    """An upper bound on frames that have been received but not answered if neither side pauses: no operator
-    holds a frame for longer than its cycles and its latency, and a new frame comes once per interval of the
-    slowest operator.
-    """
+    """An upper bound on frames received but not answered without pauses: an operator holds a frame
+    for at most its cycles and its latency, and one comes per interval of the slowest operator."""
     slowest = max(op.cycles() for op in ops)
     return -(-sum(op.cycles() + (op.latency() or 0) for op in ops) // slowest) + 2

@@ -84,9 +84,7 @@ def read_records(asked: dict[str, Path]) -> dict[str, Record]:
 
 
 def common(found: dict[str, Record], board: Board, backend: str, more: Iterable[Record] = ()) -> Record:
-    """What every back end's report says: network, board, checks, accuracy; `more` are checks of the
-    report's own.
-    """
+    """What every back end's report says; `more` are checks of the report's own."""
     export, lower = found["export"], found["lower"]
     stages, audits = compared(found)
     audits += more
@@ -184,9 +182,8 @@ def report(acc: Path, routed: bool | None = None) -> Record:
 
 
 def faster_foldings(fold: Record, total: Record, clock_mhz: float) -> list[Record]:
-    """What faster foldings cost: interval, frames/s at a clock, whether they fit, and the LUT and block RAM
-    of the whole design, as counted plus the difference by the cost model.
-    """
+    """What faster foldings cost: interval, frames/s at a clock, whether they fit, LUT and block RAM
+    of the whole design, as counted plus the difference by the cost model."""
     return [
         {
             **{name: row[name] for name in ("interval", "fits")},
@@ -219,9 +216,8 @@ def verdict(rows: list[Record]) -> str:
 
 
 def as_predicted(interval: float, bound: int, slowest: list[str], fold: Record) -> Record:
-    """The check that the RTL simulation takes as many cycles per frame as the slowest operators were said
-    to, and not one more than were requested; of FPS=max the request is the prediction.
-    """
+    """The check that a frame takes as many cycles in RTL as the slowest operators were said to, and
+    no more than were requested; of FPS=max the request is the prediction."""
     far = abs(interval - bound) > max(INTERVAL_PART * bound, INTERVAL_CYCLES)
     late = interval > fold["interval"] and fold["aim"]["fps"] != "max"
     what = f"{several(interval, 'cycle')} per frame simulated, {bound:,} predicted by fold"
@@ -240,9 +236,8 @@ def as_modelled(sim: Record) -> Record:
 
 
 def reach_rows(sim: Record, netlist: Record | None) -> list[Record]:
-    """A row per layer with constants: the `bits` of these, and how many of them each stage reached, in all
-    and by which means; `netlist` is null where that stage did not run.
-    """
+    """A row per layer with constants: their `bits`, and how many of them each stage reached, in all
+    and by which means; `netlist` is null where that stage did not run."""
 
     def own(row: dict) -> dict:
         ways = {way: row[way] for way in ("decoded", "compared", "simulated")}
@@ -295,9 +290,7 @@ def error(guess: float, counted: float) -> float | None:
 
 
 def compared(found: Record) -> tuple[list[Record], list[Record]]:
-    """All checks: those on images, and those on counts; a stage that should have compared images and did not
-    is a row too.
-    """
+    """All checks: of images, also those that should have been and were not; and of counts."""
     stages: list[dict] = []
     audits: list[dict] = []
     for stage, record in found.items():
@@ -347,9 +340,7 @@ def with_interval(row: Record) -> Record:
 
 
 def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:
-    """One row per operator except FIFOs: facts of the graph, cells of the synthesis, and its place among the
-    others.
-    """
+    """One row per operator except FIFOs: facts, synthesised cells, and its place among the others."""
     bound = max(op.cycles() for op in ops)
     mapped, named = {row["name"]: row for row in synth["operators"]}, layers.layer_groups(ops)
     rows = []
@@ -371,9 +362,7 @@ def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:
 
 
 def streams(ops: list[HwOp], sim: Record, synth: Record) -> list[Record]:
-    """FIFOs and input buffers with their highest fill in simulation; a FIFO with its cells, a buffer's are
-    within its unit's.
-    """
+    """FIFOs with their cells, and input buffers (cells in their unit's): highest fill in simulation."""
     mapped = {row["name"]: row for row in synth["operators"]}
     fills, rows = sim.get("fifos", {}), operators.buffers(ops)
     for row in rows:

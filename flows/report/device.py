@@ -10,10 +10,7 @@ def block_ram(family: str) -> tuple[str, int]:
 
 
 def device_rows(resources: Record) -> list[tuple[str, float, float | None]]:
-    """Rows (Site Type, Used, Available) of the device table, as the family calls its sites.
-
-    Available is None where the part's figure is not in board.toml.
-    """
+    """Rows (Site Type, Used, Available or None if not in board.toml) of the device table."""
     rows: list[tuple[str, float, float | None]] = []
     for site in families.load(resources["family"]).sites:
         has = resources["capacity"].get(site.capacity)

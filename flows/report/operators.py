@@ -63,9 +63,7 @@ def facts(op: HwOp, family: str) -> Record:
 
 
 def buffers(ops: list[HwOp]) -> list[Record]:
-    """One row per FIFO and per input buffer of a unit: the operators on both sides, its stream and depth in
-    beats.
-    """
+    """One row per FIFO and per input buffer: the operators on both sides, stream, depth in beats."""
     before = {tensor: op.name for op in ops for tensor in op.results}
     behind = {tensor: op.name for op in ops for tensor in op.sources}
     return [
@@ -81,10 +79,8 @@ def buffers(ops: list[HwOp]) -> list[Record]:
 
 
 def wider(op: HwOp) -> dict[str, HwOp]:
-    """The same operator with the next larger Pe, and with the next larger Simd, where one divides the
-    matrix and goes with the rest; of several vectors at a time with the next larger number of these that Pe
-    lets through.
-    """
+    """The operator with the next larger Pe, and with the next larger Simd, that divide the matrix and go
+    with the rest; of several vectors at a time, with the next number of these that Pe lets through."""
     found = {}
     stated = {a.name for a in op.onnx_node.attribute}
     given = {key: op.get_nodeattr(key) for key in op.get_nodeattr_types() if key in stated}

@@ -30,10 +30,8 @@ def operator(name: str, layers: Mapping[str, str], instance: str) -> str:
 
 
 def row(path: TimingPath, seed: int, layers: Mapping[str, str], instance: str) -> Record:
-    """A path for the record: the operators of its cells, in order, and where the time is spent.
-
-    Nets do not count for the operators, because a net between two operators may be named after either.
-    """
+    """A path for the record: the operators of its cells in order, and where the time is spent. Nets
+    do not count, because one between two operators may be named after either."""
     cells = [hop for hop in path.hops if hop.kind != "routing"]
     named = [operator(hop.name, layers, instance) for hop in cells]
     inside = [name for name in named if name != "top"] or named
@@ -46,9 +44,7 @@ def row(path: TimingPath, seed: int, layers: Mapping[str, str], instance: str) -
 
 
 def net_row(net: LateNet, seed: int, layers: Mapping[str, str], instance: str) -> Record:
-    """A net that reaches a register late, for the record: the operators of its driver and of that
-    register.
-    """
+    """A late net for the record: the operators of its driver and of the register that it reaches."""
     named = [operator(cell, layers, instance) for cell in (net.driver, net.last)]
     return {
         "seed": seed, "ns": round(net.ns, 3), "operators": [name for name, _ in groupby(named)],

@@ -52,9 +52,7 @@ def add(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def used(total: Mapping[str, float], name: str) -> float:
-    """The amount of a board's resource; boards use the name of their family's carry cell, and `lut_memory`
-    for the LUTs of slices that can be memory.
-    """
+    """The amount of a board's resource; `carry…` is the family's carry cell, `lut_memory` LUTs as memory."""
     if name == "lut_memory":
         return total.get("lut_ram", 0) + total.get("srl", 0)
     return total.get("carry" if name.startswith("carry") else name, 0)

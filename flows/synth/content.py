@@ -38,9 +38,7 @@ def top_files(folder: Path, rtl: Record) -> dict[str, str]:
 
 
 def library_used(folder: Path, rtl: Record, texts: Iterable[str]) -> dict[str, str]:
-    """The library files, headers included, that texts refer to directly or indirectly: {file: text}, in
-    reading order.
-    """
+    """The library files and headers that texts need, also indirectly: {file: text} in reading order."""
     known = {name: (folder / name).read_text() for name in [*rtl["headers"], *rtl["library"]]}
     return {name: known[name] for name in files_used(texts, known)}
 

@@ -52,9 +52,8 @@ class BitSimulator:
     def run(
         self, images: np.ndarray, keep: Collection[str] = (), block: int = BLOCK, workers: int | None = None
     ) -> dict[str, np.ndarray]:
-        """As `xnorforge.hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept
-        operators. Blocks of images run in `workers` threads, as many as `threads()` says if None.
-        """
+        """As `hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept operators.
+        Blocks of images run in `workers` threads, as many as `threads()` says if None."""
         wanted = {op.name for op in self.ops if keep == "all" or op.name in keep or op is self.ops[-1]}
         workers = workers or threads()
         block = min(block, max(1, -(-len(images) // workers)))
@@ -112,9 +111,8 @@ def step_of(op: HwOp) -> Step:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library give freed memory to the next who asks, and not back to the system: every block of
-    images asks for the same again, and to have its pages filled with zeros takes longer than most operators.
-    """
+    """Let the C library keep freed memory for the next who asks: each block of images asks for the
+    same again, and pages filled with zeros take longer than most operators."""
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # of glibc
     if set_option:
         set_option(-3, 2**25)  # M_MMAP_THRESHOLD: its greatest value

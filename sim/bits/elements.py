@@ -45,9 +45,8 @@ def pixels_in_a_row(shape: tuple[int, ...]) -> int:
 
 
 def level_step(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step:
-    """Levels: how many of its channel's thresholds (C, steps) a number reaches, times direction (C,) of +-1;
-    packed bits where there is one step.
-    """
+    """Levels: how many of its channel's thresholds (C, steps) a number reaches, times direction
+    (C,) of +-1; packed bits of one step."""
     source, (channels, steps) = op.in_stream(), thresholds.shape
     if source.bits > WIDEST or steps > 255:
         return wide_levels(op, thresholds, direction)
@@ -97,9 +96,8 @@ def wide_levels(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step
 
 
 def weighted(op: HwOp, factors: np.ndarray) -> Step | None:
-    """The sum of the streams, each times its row of factors (streams, C), modulo 2**bits of the result: 32
-    bits hold that whatever the terms are. None where the result, or a stream, is too wide.
-    """
+    """The sum of the streams, each times its row of factors (streams, C), modulo 2**bits of the result,
+    which 32 bits hold whatever the terms are. None where the result, or a stream, is too wide."""
     sources, sink = op.in_streams(), op.out_stream()
     if sink.bits > WIDEST or max(source.bits for source in sources) > 62:
         return None

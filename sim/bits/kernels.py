@@ -167,9 +167,8 @@ def join_windows(
     matrix: Matrix, windows: Windows, joining: Joining, image: np.ndarray, other: np.ndarray,
     sums: np.ndarray, bits: np.ndarray,
 ) -> None:  # fmt: skip
-    """As `count_windows`, the numbers of equal bits joined with another stream, int32, to sums, int32, and
-    bits of their comparison, uint64 (…, words); both are overwritten.
-    """
+    """As `count_windows`, the numbers joined with another stream, int32, to sums, int32, and bits
+    of their comparison, uint64 (…, words); both are overwritten."""
     numbers = (address(x, np.int32) for x in (other, sums))
     structures = map(ctypes.byref, (matrix, windows, joining))
     functions().join_windows(*structures, address(image, np.uint64), *numbers, address(bits), _row(bits))
@@ -199,9 +198,8 @@ def reach(x: np.ndarray, thresholds: np.ndarray, inverted: np.ndarray, out: np.n
 
 
 def count_levels(x: np.ndarray, thresholds: np.ndarray, inverted: np.ndarray, out: np.ndarray) -> None:
-    """How many thresholds int32 (steps, K) numbers int32 (rows, K) reach, or where `inverted`, uint8 (K,), is
-    1 do not reach; uint8 (rows, K), overwritten.
-    """
+    """How many thresholds int32 (steps, K) numbers int32 (rows, K) reach, or do not where
+    `inverted`, uint8 (K,), is 1; uint8 (rows, K), overwritten."""
     given = address(thresholds, np.int32), len(thresholds), address(inverted, np.uint8)
     functions().count_levels(address(x, np.int32), *x.shape, *given, address(out, np.uint8))
 
@@ -209,9 +207,8 @@ def count_levels(x: np.ndarray, thresholds: np.ndarray, inverted: np.ndarray, ou
 def add_weighted(
     streams: list[np.ndarray], factors: list[np.ndarray], low: int, mask: int, out: np.ndarray
 ) -> None:
-    """The sum of streams int32 (rows, K), each times its factors int32 (K,), modulo mask + 1, a power of two,
-    to low .. low + mask; int32 (rows, K), overwritten.
-    """
+    """The sum of streams int32 (rows, K), each times its factors int32 (K,), modulo mask + 1, a
+    power of two, to low .. low + mask; int32 (rows, K), overwritten."""
     lists = ((c_void_p * len(one))(*(address(x, np.int32) for x in one)) for one in (streams, factors))
     functions().add_weighted(*lists, len(streams), *out.shape, low, mask, address(out, np.int32))
 

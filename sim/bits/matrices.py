@@ -55,9 +55,8 @@ def kernel_results(
     kernel: Callable[[np.ndarray], object], frames: int, shape: tuple[int, ...], mh: int, rows: int,
     as_bits: bool,
 ) -> Packed | np.ndarray:  # fmt: skip
-    """What `kernel(out)` writes for all vectors of mh results: bits, or int32 of which the first mh of `rows`
-    count, of that shape for each frame.
-    """
+    """What `kernel(out)` writes for all vectors of mh results: bits, or int32, of which the first
+    mh of `rows` count, of that shape for each frame."""
     vectors = prod(shape) // mh
     if as_bits:
         found = bits_out(frames, vectors, mh)
@@ -69,9 +68,8 @@ def kernel_results(
 
 
 def matches(op: HwOp) -> Step:
-    """Of units that count equal bits of vectors and columns of weights, maybe against thresholds: matches =
-    mw - unequal bits.
-    """
+    """Of units that count equal bits of vectors and columns of weights, mw - unequal bits, maybe
+    against thresholds."""
     weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     thresholds = op.arrays_of.get("thresholds")
     mw, mh, shape = *weights.shape, op.out_stream().shape
@@ -133,9 +131,8 @@ def matches(op: HwOp) -> Step:
         return pooled
 
     def with_ending(ending: Ending, side: int, levels):
-        """The step that goes on with a sum of this stream, the `side`-th of two, and of another, and with a
-        comparison of it (`elements.level_step`), if any; gives sums and bits. None: not in one pass.
-        """
+        """The step that goes on with a sum of two streams, this one the `side`-th, and its
+        comparison (`elements.level_step`), if any; gives sums and bits. None: not in one pass."""
         if limits is not None or mh != rows or ending.sink.shape != shape:
             return None
         thresholds, inverted = levels or (np.zeros(mh, np.int32), np.zeros(mh // 8, np.uint8))
@@ -195,9 +192,8 @@ def of_matrix(op) -> Step:
 
 
 def products(op: HwOp, weights: np.ndarray, bias: np.ndarray) -> Step:
-    """Of units that compute x @ weights + bias, of integers x (…, mw), weights (mw, mh) and bias (mh,), maybe
-    against thresholds.
-    """
+    """Of units that compute x @ weights + bias, integers x (…, mw), weights (mw, mh), bias (mh,),
+    maybe against thresholds."""
     weights, bias = (np.asarray(values).astype(np.int64) for values in (weights, bias))
     source, shape, thresholds = op.in_stream(), op.out_stream().shape, op.arrays_of.get("thresholds")
     thresholds = None if thresholds is None else np.asarray(thresholds).astype(np.int64)
@@ -259,9 +255,7 @@ def products(op: HwOp, weights: np.ndarray, bias: np.ndarray) -> Step:
 
 
 def with_room(x: np.ndarray, kind: type, more: bool) -> np.ndarray:
-    """Integers as bytes of numbers of that type, one behind the other; with `more`, 8 bytes behind the
-    last.
-    """
+    """Integers as bytes of that type, one behind the other; with `more`, 8 bytes behind the last."""
     if not more:
         return np.ascontiguousarray(x, kind).reshape(-1).view(np.uint8)
     room = np.zeros(x.size + 8 // np.dtype(kind).itemsize, kind)

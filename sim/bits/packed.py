@@ -32,9 +32,7 @@ class Packed:
         return len(self.words)
 
     def rows(self, length: int) -> "Packed":
-        """The same bits, with rows of `length` bits made of whole segments; cut anew where that does not
-        divide.
-        """
+        """The same bits in rows of `length` bits made of whole segments, else cut anew."""
         return self if length % self.bits == 0 else pack(self.unpack().reshape(len(self.words), -1, length))
 
     def unpack(self) -> np.ndarray:
@@ -69,9 +67,8 @@ def joined_segments(parts: Sequence[Packed]) -> Packed:
 
 
 def as_stream(x: Any, stream: Stream) -> Any:
-    """A value in the form its stream asks for: `Packed` of single unsigned bits, else integers of any type
-    that holds them. Windows that are not cut out stay so.
-    """
+    """A value as its stream asks for: `Packed` of single unsigned bits, else integers of any type
+    that holds them. Windows that are not cut out stay so."""
     if hasattr(x, "cut"):
         return x
     if stream.bits > 1 or stream.signed:

@@ -43,9 +43,7 @@ class Patches:
         return Packed(windows.reshape(len(windows), -1, -(-self.bits // 64)), self.bits)
 
     def runs(self, item: int) -> list[list[int]]:
-        """What lies side by side in a window: distance from its first byte, and bytes, of elements of `item`
-        bytes.
-        """
+        """What lies side by side in a window, of elements of `item` bytes: distance from its start, bytes."""
         pixel = self.image.shape[3] * item
         row = self.image.shape[2] * pixel
         found: list[list[int]] = []
@@ -58,9 +56,8 @@ class Patches:
         return found
 
     def windows(self, item: int, unit: int, pool: tuple[int, int] = (1, 1)) -> Windows:
-        """Where the windows lie, of elements of `item` bytes in words of `unit` bytes; those under a window
-        of the pool give one result. The longest of the axes that allow it is last.
-        """
+        """Where the windows lie, of elements of `item` bytes in words of `unit` bytes; those under
+        a window of the pool give one result. The longest of the axes that allow it is last."""
         images, height, breadth, channels = self.image.shape
         rows, columns = (size // of_pool for size, of_pool in zip(self.size, pool))
         pixel = channels * item

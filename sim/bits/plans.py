@@ -24,10 +24,8 @@ def noted(step: Step, **notes: Any) -> Step:
 
 
 def planned(ops: list[HwOp], steps: list[Step], wanted: frozenset[str]) -> list[Call]:
-    """The calls of a graph; the results of the wanted operators, by name, are to be seen.
-
-    An operator that passes its input on is none: who comes before it gives its value to those behind it.
-    """
+    """The calls of a graph; the results of the wanted operators, by name, are to be seen. An
+    operator that passes its input on is none: its value goes from before it to those behind it."""
     calls: list[Call] = []
     givers: dict[str, list[str]] = {}  # tensor: the names under which its value is to be found
     streams: dict[str, Stream] = {}  # tensor: as its value is given
@@ -79,10 +77,8 @@ def pooled_at_once(calls: list[Call]) -> list[Call]:
 
 
 def in_one_call(calls: list[Call]) -> list[Call]:
-    """A matrix, the sum of what it gives and another stream, and what compares that sum: in one call, where
-    their steps can (`matrices.matches`, `elements.weighted`, `elements.level_step`), so that the numbers
-    between them stay in registers.
-    """
+    """A matrix, its sum with another stream, and what compares that sum, in one call where their steps
+    can (`matrices.matches`, `elements.weighted`, `elements.level_step`): numbers stay in registers."""
     givers = {tensor: call for call in calls for tensors in call.results for tensor in tensors}
     readers = {tensor: call for call in calls for tensor in call.sources}
     instead: dict[int, Call | None] = {}  # by the call's identity

@@ -78,9 +78,8 @@ def look_up_step(
 
 
 def table_signs(size: int) -> np.ndarray:
-    """Of the 32 sums of a table of `size` bytes the signs of six bytes, int8 (3, 64): two bytes of each sum,
-    then the next two. Sum s adds byte i where bit i of s is 1, and else takes it away.
-    """
+    """Of the 32 sums of a table of `size` bytes the signs of six bytes, int8 (3, 64): two bytes of
+    each sum, then the next two. Sum s adds byte i where bit i of s is 1, and else takes it away."""
     sums, byte = np.arange(LANES)[:, None], np.arange(GROUP + 1)
     signs = np.where(byte < size, 2 * (sums >> byte & 1) - 1, 0).astype(np.int8)
     return np.ascontiguousarray(signs.reshape(LANES, 3, 2).transpose(1, 0, 2)).reshape(3, 64)

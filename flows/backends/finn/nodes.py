@@ -75,9 +75,7 @@ class Ours(RTLBackend):
         return self.graph([one], model)
 
     def graph(self, nodes: list, model: ModelWrapper | None, into=None, out=None) -> ModelWrapper:
-        """Nodes between the streams of this one, as a model with their constants; `into` and `out` are shapes
-        of the streams other than FINN's.
-        """
+        """This node's part of a network with its constants; `into`, `out`: shapes other than FINN's."""
         node, info = self.onnx_node, helper.make_tensor_value_info
         streams = [index for index, _ in enumerate(node.input) if self.get_instream_width(index)]
         into = into or [self.get_normal_input_shape(index) for index in streams]
@@ -227,9 +225,7 @@ class MatrixNode(Ours):
     """MVAU with weights in the node: matches of bits, sums of integers, and one threshold per row."""
 
     def alone(self, model: ModelWrapper):
-        """The matrix and its thresholds as two nodes; products of -1 and +1 are matches, in FINN's streams as
-        in its execution.
-        """
+        """The matrix and its thresholds as two nodes; products of -1 and +1 are matches, as in FINN."""
         if self.get_nodeattr("mem_mode").startswith(("external", "dynamic")):
             raise UserError(
                 f"{self.onnx_node.name}: its weights are streamed; use mem_mode=internal_decoupled."
@@ -373,9 +369,8 @@ def retarget(node: NodeProto, name: str, domain: str) -> None:
 
 
 def chosen(model: ModelWrapper, node: NodeProto, part: str) -> bool:
-    """Whether one of our nodes takes the place of an abstraction: FINN has HLS alone for it, the user did not
-    ask for HLS, and an operator implements it.
-    """
+    """Whether an operator of ours implements an abstraction that FINN has as HLS alone, and HLS is
+    not asked for."""
     if node.domain != FINN or node.op_type not in CHOSEN:
         return False
     asked = getCustomOp(node).get_nodeattr("preferred_impl_style")
@@ -397,10 +392,9 @@ def implemented(model: ModelWrapper, node: NodeProto) -> bool:
 
 
 def prepared(lowered: ModelWrapper) -> ModelWrapper:
-    """A copy of a lowered network in which borders of other values than 0 are nodes XnorFMPadding, kernels as
-    large as the map have stride 1, since FINN refuses strides beyond it, and all matrices that can be are
-    ours: Verilator rejects FINN's RTL for those of 4 bits and more.
-    """
+    """A copy of a lowered network in a form that FINN takes: borders of other values than 0 as
+    nodes XnorFMPadding, stride 1 for kernels as large as the map, and our matrices, as Verilator
+    rejects FINN's of 4 bits and more."""
     model = ModelWrapper(lowered.model, make_deepcopy=True)
     for node in model.get_nodes_by_op_type("Pad"):
         given, (_, *image, channels) = getCustomOp(node), model.get_tensor_shape(node.input[0])
@@ -424,9 +418,7 @@ def prepared(lowered: ModelWrapper) -> ModelWrapper:
 
 
 def register() -> None:
-    """Enter the nodes in FINN's registry, and let FINN's own transformations choose and fold them; a second
-    call does nothing.
-    """
+    """Enter the nodes, once, in FINN's registry and in its transformations that choose and fold them."""
     if f"{PREFIX}MVAU_rtl" in rtl_nodes:
         return
     abstractions[PADDING] = Padding

@@ -88,9 +88,7 @@ def check_scores(
 
 
 def _first_layer(model: ModelGraph, net: Net, ops: list[HwOp], image: np.ndarray) -> str:
-    """Compile again with traces, and locate the first layer that differs and holds a whole tensor of the
-    folded graph.
-    """
+    """Compile again with traces, and find the first layer with a whole tensor that differs."""
     wanted = graph.tensors(ops, image)
     model.config.config["Stamp"] += "_trace"  # a library of its own: the first is still loaded
     _, traces = model.trace(np.ascontiguousarray(graph.enter(ops[0], image).astype(np.float64)))

@@ -145,10 +145,7 @@ def _io(node) -> str:
 
 @contextmanager
 def ours():
-    """A context with our layers in hls4ml, and without the random stamp in its projects.
-
-    When it ends, even with an exception, the layers, passes, flows and sources of the process are restored.
-    """
+    """Our layers in hls4ml, and no random stamp, until the context ends; then all is as it was before."""
     backend = hls4ml.backends.get_backend("Vitis")
     tables = (layer_map, optimizer_map, backend.custom_source)
     lists = [flow._optimizers for flow in flow_map.values() if hasattr(flow, "_optimizers")]

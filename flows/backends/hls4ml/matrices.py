@@ -16,9 +16,8 @@ from xnorforge.hw.streams import signed_bits
 
 
 def matrix(net: Net, op: HwOp, source: Wire, weights: np.ndarray, w_bits: int, length: int = 0) -> list[Wire]:
-    """An operator that multiplies by weights (n_in, n_out): ±1 if `w_bits` is 1, else integers of `w_bits`
-    bits; with `length`, of that many bit products.
-    """
+    """An operator with weights (n_in, n_out): ±1 if `w_bits` is 1, else integers of `w_bits` bits;
+    with `length`, of that many bit products."""
     span = (-length, length) if length else op.result_range()
     cycles = op.cycles() * weights.shape[1] // prod(op.out_stream().shape)
     return [_results(net, op, _dot_products(net, source, weights, w_bits, span, cycles), length)]
@@ -70,9 +69,7 @@ def _steps(source: Wire) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _without_row_stride(net: Net, source: Wire) -> Wire:
-    """A window one pixel high with a stride, whose rows hls4ml's streams do not skip: after a layer that
-    removes them.
-    """
+    """A window one pixel high, after a layer that removes the rows that hls4ml's streams do not skip."""
     (kh, kw), (sh, sw) = _steps(source)
     if source.window is None or kh > 1 or (sh, sw) == (1, 1):
         return source

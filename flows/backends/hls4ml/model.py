@@ -67,9 +67,7 @@ def check_expressible(ops: list[HwOp], forms) -> None:
 
 
 def stamp(ops: list[HwOp], io: str, board: Board) -> str:
-    """Eight hex digits, a function of the converted design, that hls4ml puts into the name of the compiled
-    library.
-    """
+    """Eight hex digits of the converted design, in the name of hls4ml's compiled library."""
     total = hashlib.sha256(f"{io} {board.part} {board.clock_mhz}".encode())
     for op in ops:
         total.update(op.onnx_node.SerializeToString())
