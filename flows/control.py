@@ -109,12 +109,10 @@ def host_record(chain: LoadChain) -> Record:
     return {
         "address_bits": chain.address_bits,
         "registers": {name: 4 * place for place, name in enumerate(REGISTERS)},
-        "control": chain.control,
-        "words": len(chain.writes),
+        "control": chain.control, "words": len(chain.writes),
         "bits": sum(one.width * len(one.words) for op in chain.ops for one in loaded_memories(op)),
-        "operators": [op.name for op in chain.ops],
-        "id": chain.id,
-    }
+        "operators": [op.name for op in chain.ops], "id": chain.id,
+    }  # fmt: skip
 
 
 def _size(bits: int) -> str:

@@ -99,13 +99,11 @@ def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:
     ends = [tensor for tensor in made if tensor not in read]
     infos = {one.name: one for one in (*model.graph.value_info, *model.graph.input, *model.graph.output)}
     body = helper.make_graph(
-        kept,
-        "part",
-        [infos[tensor] for tensor in read if tensor not in made],
+        kept, "part", [infos[tensor] for tensor in read if tensor not in made],
         [infos[tensor] for tensor in ends],
         initializer=[one for one in model.graph.initializer if one.name in of_kept],
         value_info=[infos[tensor] for tensor in made if tensor in read],
-    )
+    )  # fmt: skip
     part = ModelWrapper(qonnx_make_model(body, producer_name="xnorforge"))
     for tensor in (*made, *read, *(name for node in kept for name in node.input if name in constants)):
         part.set_tensor_datatype(tensor, model.get_tensor_datatype(tensor))

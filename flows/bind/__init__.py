@@ -42,11 +42,9 @@ def bind_folder(net_dir: Path, output: str = "scores", loops: bool = False) -> l
 
 
 def bind(
-    model: ModelWrapper,
-    scale: np.ndarray | None = None,
-    bias: np.ndarray | None = None,
+    model: ModelWrapper, scale: np.ndarray | None = None, bias: np.ndarray | None = None,
     output: str = "scores",
-) -> list[Bound]:
+) -> list[Bound]:  # fmt: skip
     """The operators of a lowered network, in execution order.
 
     Args:

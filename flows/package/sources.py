@@ -89,11 +89,9 @@ def renamed(rtl: Path, tops: list[str], prefix: str) -> Renamed:
     files |= {f"{prefix}_{name}": under_new_names(text) for name, text in headers.items()}
     kept = {f"{prefix}_{name}": text for name, text in memories.items()}
     return Renamed(
-        files | kept,
-        [f"{prefix}_config.svh", *(f"{prefix}_{name}" for name in headers)],
-        list(new.values()),
-        list(kept),
-    )
+        files | kept, [f"{prefix}_config.svh", *(f"{prefix}_{name}" for name in headers)],
+        list(new.values()), list(kept),
+    )  # fmt: skip
 
 
 def _stem(file: str, texts: dict[str, str]) -> str:

@@ -33,12 +33,10 @@ def exit_(border: Record, lowered: Mapping[str, np.ndarray], output: str) -> Rec
     """
     scores = 0 if output == "labels" else int(np.prod(lowered["integers"].shape[1:]))
     return {
-        **_port("m_axis_tdata", border),
-        "scores": scores,
-        "indices": int(np.prod(border["shape"])) - scores,
-        "scale": lowered["scale"].tolist(),
+        **_port("m_axis_tdata", border), "scores": scores,
+        "indices": int(np.prod(border["shape"])) - scores, "scale": lowered["scale"].tolist(),
         "bias": lowered["bias"].tolist(),
-    }
+    }  # fmt: skip
 
 
 def _port(name: str, border: Record) -> Record:

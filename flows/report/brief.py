@@ -144,9 +144,7 @@ def as_record(record: Record, acc: Path) -> Record:
         warnings = [f"synthesised: {record['synthesised']}"]
     warnings += record["reference"]["doubts"]
     return {
-        "schema": "xnorforge-brief-1",
-        "verdict": record["verdict"],
+        "schema": "xnorforge-brief-1", "verdict": record["verdict"],
         "metrics": entries.figures_of(record),
-        "files": [str(acc / name) for name in names if (acc / name).exists()],
-        "warnings": warnings,
-    }
+        "files": [str(acc / name) for name in names if (acc / name).exists()], "warnings": warnings,
+    }  # fmt: skip

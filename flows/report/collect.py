@@ -332,11 +332,9 @@ def with_interval(row: Record) -> Record:
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return {
-        **row,
-        "top1": round(share, 5),
-        "low": round(max(centre - half, 0), 5),
+        **row, "top1": round(share, 5), "low": round(max(centre - half, 0), 5),
         "high": round(min(centre + half, 1), 5),
-    }
+    }  # fmt: skip
 
 
 def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:

@@ -12,13 +12,11 @@ NO_MATRIX = {"weights": None, "reuse_factor": None}
 def _project(hls: Record) -> Record:
     """What the report takes from the record of hls4ml's stage."""
     return {
-        "project": hls["project"],
-        "top": hls["top"],
+        "project": hls["project"], "top": hls["top"],
         "layers": {form: [NO_MATRIX | row for row in rows] for form, rows in hls["layers"].items()},
-        "synthesised": hls["synthesised"],
-        "synthesis": hls.get("report"),
+        "synthesised": hls["synthesised"], "synthesis": hls.get("report"),
         "netlist": "none, the project is C++ for Vitis HLS",
-    }
+    }  # fmt: skip
 
 
 def _handover(finn: Record) -> Record:

@@ -137,11 +137,9 @@ def in_code(text: str) -> Markup:
 def _environment(kind: str) -> Environment:
     env = Environment(
         finalize=in_html if kind == "html" else in_markdown,
-        loader=FunctionLoader(lambda name: (OWN / name).read_text()),
-        autoescape=kind == "html",
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
+        loader=FunctionLoader(lambda name: (OWN / name).read_text()), autoescape=kind == "html",
+        undefined=StrictUndefined, keep_trailing_newline=True,
+    )  # fmt: skip
     env.filters |= {
         "n": device.formatted, "several": several, "time": device.duration, "pct": percent,
         "signed": signed, "factor": factor, "code": in_code,

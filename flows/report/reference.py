@@ -22,8 +22,7 @@ def of_records(export: Record, lower: Record) -> Record:
         are all where FINN is not `finn_installed`.
     """
     return {
-        "doubts": export.get("doubts", []),
-        "input_because": export["input"].get("because"),
+        "doubts": export.get("doubts", []), "input_because": export["input"].get("because"),
         "host_function": export.get("host_function") or lower.get("host_function"),
         "host_checked": _host_checked(export),
         "not_measured": (export.get("not_measured") or "").partition(": ")[2] or None,
@@ -31,12 +30,11 @@ def of_records(export: Record, lower: Record) -> Record:
         "ties": [
             {"operator": name, "activations": count} for name, count in lower.get("ties", {}).items() if count
         ],
-        "judged": lower.get("judged"),
-        "class_ties": lower.get("class_ties"),
+        "judged": lower.get("judged"), "class_ties": lower.get("class_ties"),
         "finn_installed": lower.get("finn_installed", True),
         "finn_not_run": lower.get("finn_not_run", []),
         "nodes": sum(lower.get("nodes", {}).values()),
-    }
+    }  # fmt: skip
 
 
 def _host_checked(export: Record) -> int:

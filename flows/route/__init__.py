@@ -181,19 +181,15 @@ def joined(
     shell = shell_of(acc, border, board, router)
     netlist = sorted((acc / "netlist").glob("*.v"))
     job = {
-        "family": board.family,
-        "sources": [*(path.name for path in shell.sources), *shell.texts],
-        "ports": "mapped_xf_top.v",
-        "netlist": [f"mapped_{path.name}" for path in netlist],
+        "family": board.family, "sources": [*(path.name for path in shell.sources), *shell.texts],
+        "ports": "mapped_xf_top.v", "netlist": [f"mapped_{path.name}" for path in netlist],
         "out": NETLIST,
-    }
+    }  # fmt: skip
     copied = [*shell.sources, *shell.included, *netlist]
     stated = [
-        *netlist_job.script(job),
-        version("pyosys"),
-        *shell.texts.values(),
+        *netlist_job.script(job), version("pyosys"), *shell.texts.values(),
         *(path.name for path in copied),
-    ]
+    ]  # fmt: skip
 
     def make(aside: Path) -> None:
         with tempfile.TemporaryDirectory() as name:

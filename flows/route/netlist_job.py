@@ -23,13 +23,16 @@ def script(job: Record) -> list[str]:
     assert router is not None
     return [
         f"read_verilog -lib {quoted(job['ports'])}",
-        f"read_verilog -defer -sv -I. {quoted(*job['sources'])}", router.synth, "delete =xf_top",
-        f"read_verilog {quoted(*job['netlist'])}", f"hierarchy -check -top {routing.TOP}",
+        f"read_verilog -defer -sv -I. {quoted(*job['sources'])}",
+        router.synth,
+        "delete =xf_top",
+        f"read_verilog {quoted(*job['netlist'])}",
+        f"hierarchy -check -top {routing.TOP}",
         "flatten -noscopeinfo",
         "delete */t:$scopeinfo",  # of the shell: no cell of the part
         "attrmap -remove src",  # equal inputs give equal bytes, wherever the folder lies
         f"write_json {quoted(job['out'])}",
-    ]  # fmt: skip
+    ]
 
 
 def main(path: str) -> None:

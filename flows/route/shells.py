@@ -53,17 +53,13 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
         top = router.host_top(board, bits)
         return RoutedShell(
             sources=tuple(path for path in top.sources if not path.stem.startswith("xf_check")),
-            included=tuple(uart.included()),
-            texts={f"{dma.TOP}.sv": system, TOP_FILE: top.text},
-            instance=top.instance,
-            about=top.about,
-        )
+            included=tuple(uart.included()), texts={f"{dma.TOP}.sv": system, TOP_FILE: top.text},
+            instance=top.instance, about=top.about,
+        )  # fmt: skip
     check_inside(record, acc.parent.name)
     joined = TopPorts(sides[0]["bytes"], sides[0]["beats"], sides[1]["bytes"], bits)
     return RoutedShell(
-        sources=tuple(uart.uart_sources()),
-        included=tuple(uart.included()),
-        texts={TOP_FILE: router.top(board, joined)},
-        instance=routing.ACCELERATOR,
+        sources=tuple(uart.uart_sources()), included=tuple(uart.included()),
+        texts={TOP_FILE: router.top(board, joined)}, instance=routing.ACCELERATOR,
         about=f"a serial line of {board.shell['baud']:,} baud, 8N1: requests in, answers out",
-    )
+    )  # fmt: skip

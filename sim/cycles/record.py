@@ -50,10 +50,8 @@ def course_figures(run: Run | Course) -> Record:
     late = run.gaps[len(run.gaps) // 2 :]
     return {
         "interval": run.interval if steady else round(sum(late) / len(late)) if late else None,
-        "interval_constant": steady,
-        "latency": run.answer,
-        "first_beat": run.latency,
-    }
+        "interval_constant": steady, "latency": run.answer, "first_beat": run.latency,
+    }  # fmt: skip
 
 
 def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> Record:

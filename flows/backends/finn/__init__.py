@@ -23,10 +23,8 @@ from xnorforge.hw.any_width import whole_numbers
 
 BACKEND = Backend(
     about="FINN's dataflow design in RTL, simulated, and its build folder for Vivado",
-    stages=("finn",),
-    report="handover",
-    needs="finn",
-)
+    stages=("finn",), report="handover", needs="finn",
+)  # fmt: skip
 IMAGES = 20  # golden images that the RTL runs
 
 

@@ -30,17 +30,13 @@ build_dataflow_cfg("{MODEL}", DataflowBuildConfig.construct_from("{CONFIG}"))
 '''
 CHECKED = 5  # images that FINN simulates in the stitched design
 HERE = (
-    "step_create_dataflow_partition",
-    "step_specialize_layers",
-    "step_apply_folding_config",
+    "step_create_dataflow_partition", "step_specialize_layers", "step_apply_folding_config",
     "step_generate_estimate_reports",
-)
+)  # fmt: skip
 THERE = (
-    "step_generate_hardware",
-    "step_create_stitched_ip",
-    "step_measure_rtlsim_performance",
+    "step_generate_hardware", "step_create_stitched_ip", "step_measure_rtlsim_performance",
     "step_out_of_context_synthesis",
-)
+)  # fmt: skip
 ON_A_BOARD = ("step_synthesize_bitfile", "step_make_driver", "step_deployment_package")
 
 

@@ -66,16 +66,14 @@ class Made:
         every = [*self.estimates.values(), self.between]
         slowest = max(self.estimates, key=lambda name: self.estimates[name]["cycles"])
         return {
-            "operators": operators,
-            "between": self.between,
+            "operators": operators, "between": self.between,
             "estimate": {
                 **{name: sum(one[name] for one in every) for name in AMOUNTS.values()},
-                "cycles": self.estimates[slowest]["cycles"],
-                "slowest": slowest,
+                "cycles": self.estimates[slowest]["cycles"], "slowest": slowest,
                 "kind": "FINN's estimates, not a count",
             },
             "ours": {**fold["estimate"], "cycles": fold["interval_bound"]},
-        }
+        }  # fmt: skip
 
 
 def run_steps(lowered: ModelWrapper, fold: Record, config: Record, folder: Path) -> Made:
