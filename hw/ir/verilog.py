@@ -500,7 +500,7 @@ class _Lane:
     def beside(self, one: Value) -> str:
         """A comparison with each of a few constants, of which the address takes one."""
         x, bound = one.args
-        bits = max(x.bits, bound.bits)
+        bits = max(x.bits, bound.bits, 2)
         self.compared.add(bits)
         words = self.words(bound, bits)
         given = self.text(x, one.stage, bits)
