@@ -109,9 +109,7 @@ def history(card: Record) -> Record:
 
 
 def golden(net: str, images: int | None = None) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return the images on which an export is compared: uint8 (N, C, H, W), their labels (-1 for an unknown
-    class), and their description.
-    """
+    """Images to compare an export on: uint8 (N, C, H, W), labels (-1 for unknown), description."""
     found = task_of(net).golden(images)
     return found.images, found.labels, found.what
 

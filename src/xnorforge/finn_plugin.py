@@ -1,6 +1,4 @@
-"""Our operators in FINN: importing this module enters them in FINN's registry (docs/guide/finn.md). FINN is
-started if its own command has not started it.
-"""
+"""Our operators in FINN's registry, once imported (docs/guide/finn.md); starts FINN if needed."""
 
 import os
 

@@ -1,6 +1,4 @@
-"""COCO128: 128 + 128 pictures of COCO (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", ECCV
-2014) with boxes in YOLO's text files.
-"""
+"""COCO128: 128 + 128 pictures of COCO (Lin et al., ECCV 2014), boxes in YOLO's text files."""
 
 import json
 from pathlib import Path
@@ -48,9 +46,7 @@ def scenes_128(split: str) -> Split:
 
 
 def _labelled(picture: Path, path: Path, classes: int) -> Scene:
-    """Read lines of class, centre x and y, width, height, relative to the picture; there is no file if there
-    is no object.
-    """
+    """Read lines of class, centre x, y, width, height, relative; no file means no object."""
     size = size_of(picture)
     rows = []
     for number, line in enumerate(read_text(path).splitlines() if path.exists() else (), 1):

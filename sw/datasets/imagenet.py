@@ -77,9 +77,7 @@ class Pictures:
 
 
 def middle(size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Return the square in the middle of a picture (width, height), 7/8 of its shorter edge: x0, y0, x1,
-    y1.
-    """
+    """The middle square of a picture (width, height), 7/8 of its shorter edge: x0, y0, x1, y1."""
     edge = min(size) * 7 / 8
     return tuple((length - edge) / 2 + more for more in (0, edge) for length in size)  # type: ignore[return-value]
 

@@ -196,9 +196,7 @@ def _patch(rng, sides) -> np.ndarray:
 
 
 def _stick(picture, patch, corner) -> np.ndarray:
-    """Put a patch on the picture with its corner at a whole pixel, cut at the borders; returns that
-    corner.
-    """
+    """Put a patch on the picture at a whole pixel, cut at the borders; returns its corner."""
     corner = np.round(corner).astype(int)
     (x, y), (tall, wide) = corner, patch.shape[:2]
     part = picture[max(y, 0) : y + tall, max(x, 0) : x + wide]
@@ -214,9 +212,7 @@ def _mask(width: int, height: int, draw_on, *where) -> np.ndarray:
 
 
 def _person(draw, x: float, y: float, tall: float, stride: float, arm: float):
-    """A figure that stands at x, y: head, trunk to half its height, and two legs `stride` heights from its
-    middle.
-    """
+    """A figure at x, y: head, trunk to half its height, legs `stride` heights off its middle."""
     top, wide = y - tall, 0.24 * tall
     _oval(draw, x - 0.065 * tall, top, x + 0.065 * tall, top + 0.15 * tall)
     _oval(draw, x - wide / 2, top + 0.13 * tall, x + wide / 2, top + 0.45 * tall)

@@ -81,9 +81,7 @@ def nms(found: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
 
 
 def in_picture(found: Found, fit: Fit) -> Found:
-    """Convert boxes of the input to boxes of the picture it was made from; boxes that show less than a pixel
-    of it, because they are in the border, are dropped.
-    """
+    """Boxes of the input in pixels of its picture, but for those that show less than one of it."""
     found = found._replace(boxes=fit.back(found.boxes))
     there = (found.boxes[:, 2:] - found.boxes[:, :2] >= 1).all(1)
     return Found(*(part[there] for part in found))

@@ -24,15 +24,11 @@ def bilinear(scores: np.ndarray, factor: int) -> np.ndarray:
 
 
 def nearest(scores: np.ndarray, factor: int) -> np.ndarray:
-    """The class with the largest score in each cell, the first of equal ones, repeated; arguments as
-    `bilinear`.
-    """
+    """The class of the first largest score in each cell, repeated; arguments as `bilinear`."""
     return np.argmax(scores, 0).astype(np.uint8).repeat(factor, 0).repeat(factor, 1)
 
 
 def _weights(count: int, factor: int) -> np.ndarray:
-    """float (count * factor, count): whole weights times 2 * factor of cells for each pixel along one
-    axis.
-    """
+    """float (count * factor, count): weights of cells, times 2 * factor, for pixels on an axis."""
     at = np.clip(2 * np.arange(count * factor) + 1 - factor, 0, 2 * factor * (count - 1))
     return np.maximum(2 * factor - np.abs(at[:, None] - 2 * factor * np.arange(count)), 0).astype(float)

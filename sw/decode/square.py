@@ -38,8 +38,6 @@ def fitted(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def bright_on_dark(images: np.ndarray) -> np.ndarray:
-    """Return a grey image, uint8 (1, H, W), inverted if its border is light: dark writing on paper becomes
-    light on dark, as in MNIST.
-    """
+    """A grey image, uint8 (1, H, W), inverted if its border is light, as MNIST is light on dark."""
     border = np.concatenate([images[0, [0, -1]].ravel(), images[0, 1:-1, [0, -1]].ravel()])
     return 255 - images if border.mean() > 127 else images

@@ -111,16 +111,12 @@ def crop(picture: np.ndarray, centre: Sequence[float] | np.ndarray, side: float,
 
 
 def exemplar(picture: np.ndarray, state: State, rules: Rules = RULES) -> np.ndarray:
-    """Return the input from which the template is made: uint8 (exemplar, exemplar, 3), the object with its
-    surroundings.
-    """
+    """The object with its surroundings, for the template: uint8 (exemplar, exemplar, 3)."""
     return crop(picture, state.centre, state.side, rules.exemplar)
 
 
 def search_windows(picture: np.ndarray, state: State, rules: Rules = RULES) -> np.ndarray:
-    """Return the windows to search: uint8 (3, search, search, 3), a smaller, an equal, and a larger
-    square.
-    """
+    """The windows to search: uint8 (3, search, search, 3), a smaller, an equal, a larger square."""
     side = state.side * rules.search / rules.exemplar
     return np.stack([crop(picture, state.centre, side * factor, rules.search) for factor in _factors(rules)])
 

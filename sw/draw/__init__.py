@@ -1,3 +1,1 @@
-"""Results drawn into pictures, for people: numpy and Pillow alone. All places are in pixels of the picture
-given.
-"""
+"""Results drawn into pictures by numpy and Pillow; places are pixels of the picture given."""

@@ -45,9 +45,7 @@ class Canvas:
         self.font = font
 
     def box(self, box: Sequence[float] | np.ndarray, ink: tuple[int, int, int]) -> None:
-        """Draw a frame around a box x0, y0, x1, y1: the line is on its border, with a dark outline that is
-        visible on a light background.
-        """
+        """Draw a frame on the border of a box x0, y0, x1, y1, outlined for light backgrounds."""
         x0, y0, x1, y1 = (round(value * self.zoom) for value in box)
         for more, line in ((1, (0, 0, 0)), (0, ink)):
             out = self.line // 2 + more

@@ -28,9 +28,7 @@ SEEN = 16  # images on which saturation is compared
 
 
 def influence_of(weight: torch.Tensor, space: int) -> torch.Tensor:
-    """Return K = sgn(w) (2 ceil(K0 |w|) + 1) for w in [-1, 1] [Eq. 4]: odd, 3 <= |K| <= 2 K0 + 1; 3 for w =
-    0.
-    """
+    """K = sgn(w) (2 ceil(K0 |w|) + 1) of w in [-1, 1] [Eq. 4], odd, to 2 K0 + 1; 3 for w = 0."""
     size = 2 * (space * weight.abs()).ceil().clamp(min=1) + 1
     return torch.where(weight < 0, -size, size)
 
@@ -316,9 +314,7 @@ class Judge:
 
 @torch.no_grad()
 def estimate_again(run, batches: list[torch.Tensor]) -> None:
-    """Recompute the running statistics of every batch norm as the mean over batches of images; the network is
-    in training mode.
-    """
+    """Set running statistics of batch norms to means over batches, the network in training mode."""
     norms = [
         module for module in run.network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
     ]

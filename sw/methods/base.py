@@ -137,9 +137,7 @@ class Method:
         return binary.Sign(binary.function_of(act))
 
     def warm_started(self, network: nn.Module) -> None:
-        """Recompute what depends on the latent weights, which were loaded from another run (INIT). Called
-        before `phases`.
-        """
+        """Recompute what follows from the latents of another run (INIT). Called before `phases`."""
 
     def phases(self, recipe: Recipe) -> list[Phase]:
         """Return the stages; their epochs add up to those of the recipe."""
@@ -149,15 +147,11 @@ class Method:
         """Prepare a phase. Also called when an interrupted run resumes in it, before `load_state`."""
 
     def optimiser(self, run) -> torch.optim.Optimizer:
-        """Return the optimiser of a phase. At each step the loop sets the learning rate of its groups,
-        multiplied by the "rate" of a group.
-        """
+        """The optimiser of a phase; steps set its groups' learning rate, times their "rate"."""
         return optimiser_of(run, run.network.parameters())
 
     def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the summands of the loss by name, the task's first. Weights are in `run.network`;
-        activations can be read with forward hooks.
-        """
+        """The summands of the loss by name, the task's first; forward hooks read activations."""
         return {"task": run.task.loss(scores, labels)}
 
     def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
@@ -188,9 +182,7 @@ class Method:
         """Restore what `state` returned."""
 
     def skeleton(self, net: str) -> nn.Module:
-        """Return the structure of a deployed network, whose numbers have no meaning yet. A guide is not read:
-        only training needs it.
-        """
+        """The structure of a deployed network, with any numbers; a guide is not read."""
         fresh = replace(self, guide="none") if hasattr(self, "guide") else replace(self)
         return fresh.deploy(net, fresh.build(net))
 

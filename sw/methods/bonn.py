@@ -170,9 +170,7 @@ class Modulated(binary.Weights):
         return self.log_w.detach().exp().mean().log2()
 
     def factor(self) -> torch.Tensor:
-        """Return the power of two nearest to 1 / wbar, or to its growth since the start. It is a constant to
-        the gradient.
-        """
+        """The power of two nearest to 1 / wbar, or to its growth since the start, as a constant."""
         return (self.start - self.level()).round().exp2() if self.scaled else self.log_w.new_ones(())
 
     def start_at_one(self) -> None:
@@ -289,9 +287,7 @@ class Method(base.Method):
         return main + ([base.Phase("fine", fine, recipe.lr / 10)] if fine else [])
 
     def begin(self, run) -> None:
-        """During fine-tuning, record the input of the classifier, or, where that is bits, the input of the
-        last sign.
-        """
+        """In fine-tuning, record what the classifier reads, or the last sign if that is bits."""
         if self.hook:
             self.hook.remove()
         self._forget()

@@ -84,9 +84,7 @@ class _Interaction(torch.autograd.Function):
 
 @dataclass
 class Plan:
-    """The edges of a layer as `_Interaction` needs them: extent and unit of the stair, and for each |K| that
-    occurs the signs of its edges as one matrix (C, C).
-    """
+    """The edges of a layer: extent and unit of the stair, and by |K| the signs as (C, C)."""
 
     extent: int
     unit: int
@@ -171,9 +169,7 @@ class Acting:
 
 @torch.no_grad()
 def acting(network: nn.Module, images: torch.Tensor) -> dict[str, Acting]:
-    """Return what the edges do on uint8 images, by the name of the layer, in the order of the network; the
-    mode of the network is restored.
-    """
+    """What the edges do on uint8 images, by the layers' names in order; the mode is restored."""
     found: dict[str, Acting] = {}
 
     def watch(layer):
@@ -370,9 +366,7 @@ class Method(base.Method):
 
 
 def _taken(run, at: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the training images at some places with their classes; where labels are not classes, varied as
-    in training.
-    """
+    """Training images at some places with their classes, or varied as in training."""
     training, _ = run.sets
     if run.task.classifies:
         rows = at.numpy()

@@ -129,9 +129,7 @@ class Lookup(nn.Module):
 
 
 class Votes(nn.Module):
-    """Scores: the sum of a group of neurons for each class, times a power of two with which the largest is
-    about `LARGEST`.
-    """
+    """Scores: the sum of each class's neurons, times 2^k so that the largest is about `LARGEST`."""
 
     groups: torch.Tensor
 

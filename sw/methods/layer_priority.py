@@ -55,9 +55,7 @@ def alpha(latents: torch.Tensor) -> torch.Tensor:
 
 
 def discrepancy(latents: torch.Tensor) -> torch.Tensor:
-    """Return the sum of ||W_c - alpha_c B_c||^2 over the filters of a layer, with both blocks at their
-    minimum and constant.
-    """
+    """The sum of ||W_c - alpha_c B_c||^2 over filters, both blocks at their minimum, constant."""
     return (latents - (alpha(latents) * sign(latents)).detach()).square().sum()
 
 
@@ -82,9 +80,7 @@ def moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 @torch.no_grad()
 def absorb(norm: AnyModule, factor: torch.Tensor) -> None:
-    """Make the batch norm of factor_c * d that of d; alpha leaves the network in this way without changing
-    it.
-    """
+    """Make the batch norm of factor_c * d that of d, so that alpha can leave the network."""
     norm.running_mean.div_(factor)
     norm.running_var.div_(factor.square())
 
@@ -233,9 +229,7 @@ class Method(base.Method):
         ]
 
     def _sensitive(self, run) -> list[str]:
-        """Return the candidates by (loss of held-out accuracy if only this layer is binary) / (bits saved),
-        in ascending order.
-        """
+        """Candidates by (held-out accuracy lost if only it is binary) / (bits saved), ascending."""
         held_out, start = run.sets[1], copy.deepcopy(run.network.state_dict())
         self._set_forms()
         ranked, cost, before = self.ranked, {}, train.evaluate_network(run.network, held_out, run.task)
@@ -259,9 +253,7 @@ class Method(base.Method):
         return losses
 
     def on_epoch(self, run) -> None:
-        """At the end of a phase: update statistics and `tradeoff.csv`, write the prefix, and check the
-        budgets.
-        """
+        """At the end of a phase: statistics and `tradeoff.csv`, the prefix, and the budgets."""
         if run.epoch + 1 < run.phase.epochs:
             return
         self._restate(run)

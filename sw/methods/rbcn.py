@@ -145,9 +145,7 @@ class Rectified(binary.Weights):
 
 
 class Discriminator(nn.Sequential):
-    """Distinguishes places in maps of the guide from those in maps of the network: (B, C, ...) or (B, C) to
-    the logits of D, one for each place of a map, (B H W, 1).
-    """
+    """D's logits for the places of maps (B, C, ...) or (B, C) of guide or network: (B H W, 1)."""
 
     def __init__(self, channels: int):
         super().__init__(
@@ -161,9 +159,7 @@ class Discriminator(nn.Sequential):
 
 
 def best_scale(latent: torch.Tensor, granularity: str) -> torch.Tensor:
-    """Return the C that makes L_Kernel smallest for given W: the mean |W| over all weights that share it,
-    with the rank of W.
-    """
+    """The C that makes L_Kernel smallest for given W: the mean of the |W| that share it."""
     shared = range(latent.dim()) if granularity == "layer" else (0, 1)
     return latent.abs().mean(tuple(shared), keepdim=True)
 
@@ -174,16 +170,12 @@ def kernel_loss(latent: torch.Tensor, bits: torch.Tensor, scale: torch.Tensor) -
 
 
 def discriminator_value(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """Return log D(R) + log(1 - D(T)) from logits, the mean over images [3.63]; -log 4 if D cannot
-    distinguish them.
-    """
+    """log D(R) + log(1 - D(T)) of logits, the mean over images [3.63]; -log 4 if D cannot tell."""
     return F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()
 
 
 def generator_loss(fake: torch.Tensor) -> torch.Tensor:
-    """Return (1 - D(T))^2 from logits, the mean over images; its gradient is -2 (1 - D) dD, as in
-    [3.67-3.76].
-    """
+    """(1 - D(T))^2 of logits, the mean over images; its gradient is -2 (1 - D) dD [3.67-3.76]."""
     return (1 - fake.sigmoid()).square().mean()
 
 
@@ -200,9 +192,7 @@ class HardTanh(binary.Quantiser):
 
 
 class RealWeights(binary.Quantiser):
-    """Weights of the guide: the latents over their mean size at the start, times the scale of the layer. The
-    sums are then of the size that bits give.
-    """
+    """The guide's weights: latents over their mean size at the start, times the layer's scale."""
 
     size: torch.Tensor
 
@@ -273,9 +263,7 @@ class Method(base.Method):
         return network
 
     def build(self, net: str) -> nn.Module:
-        """Return the network. The guide, the discriminators and two optimisers are stored in the checkpoint
-        only.
-        """
+        """The network; guide, discriminators and two optimisers are in the checkpoint only."""
         network: AnyModule = super().build(net)
         given = self.guide != "none"
         teacher: AnyModule = guide_of(net, self.guide) if given else real(networks.build(net))
@@ -382,9 +370,7 @@ class Method(base.Method):
         _move(self.scales, loss)
 
     def on_epoch(self, run) -> None:
-        """The update strategy: W and C are fixed, and batch norms see the last batches of the epoch once
-        more.
-        """
+        """The update strategy: W and C are fixed, batch norms see the last batches once more."""
         moving = [parameter for norm in _norms(run.network) for parameter in norm.parameters()]
         for images, labels in self.batches:
             _move(run.optimiser, run.task.loss(run.forward(images), labels), moving)
@@ -412,9 +398,7 @@ def _move(optimiser, loss, parameters=None):
 
 
 def _maps(network: nn.Module, ends: list[tuple[str, int]], training: bool = False) -> list[Any]:
-    """Return what the activations of `tracing.stage_ends` read at the last forward pass; if requested, of
-    passes in training mode only.
-    """
+    """What `tracing.stage_ends` read at the last forward pass; if asked, in training mode only."""
     maps: list[Any] = [None] * len(ends)
 
     def keep(stage: int, channels: int):

@@ -123,9 +123,7 @@ def match(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
 
 
 def pooled(outcomes: list[Outcome]) -> tuple[np.ndarray, int]:
-    """All pictures together: `hit` (n,) by falling score, and the positives. Equal scores keep the pictures'
-    order.
-    """
+    """All pictures together: `hit` (n,) by falling score, ties in order, and the positives."""
     scores = np.concatenate([np.zeros(0), *(one.scores for one in outcomes)])
     hit = np.concatenate([np.zeros(0, bool), *(one.hit for one in outcomes)])
     return hit[np.argsort(-scores, kind="stable")], sum(one.positives for one in outcomes)

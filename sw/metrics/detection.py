@@ -6,9 +6,7 @@ from xnorforge.sw.metrics.boxes import Outcome, pooled
 
 
 def precision_recall(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall, (n,) each, after each detection by falling score; recall is nan without
-    positives.
-    """
+    """Precision and recall (nan without positives), (n,), after each detection by falling score."""
     hit, positives = pooled(outcomes)
     hits = np.cumsum(hit)
     return hits / np.arange(1, len(hit) + 1), hits / (positives or np.nan)

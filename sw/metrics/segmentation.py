@@ -33,9 +33,7 @@ def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndar
 
 
 def class_iou(matrix: np.ndarray) -> np.ndarray:
-    """Return, per class (classes,), TP / (TP + FP + FN), 0 to 1; nan for a class that is neither true nor
-    predicted anywhere.
-    """
+    """TP / (TP + FP + FN) per class (classes,), 0 to 1; nan for one neither true nor predicted."""
     hits = np.diag(matrix)
     union = matrix.sum(0) + matrix.sum(1) - hits
     return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)

@@ -6,9 +6,7 @@ from xnorforge.sw.nn.building_blocks import Block, Network, Scores
 
 
 def cnv(width: int, scale: float) -> Network:
-    """Six convolutions without padding, with `width`, twice and four times as many channels, and three dense
-    layers.
-    """
+    """Six convolutions without padding, `width` times 1, 1, 2, 2, 4, 4, and three dense layers."""
     return Network(
         Block(3, width, kernel=3, pixels=True), Block(width, width, kernel=3, pool=2),
         Block(width, 2 * width, kernel=3), Block(2 * width, 2 * width, kernel=3, pool=2),

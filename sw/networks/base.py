@@ -59,8 +59,6 @@ class Recipe:
         return self.drop ** sum(part >= float(place) for place in self.drops.split())
 
     def stated(self) -> Record:
-        """Return what cards and checkpoints contain: the first five attributes, and the others if they are
-        not defaults.
-        """
+        """What cards and checkpoints contain: five attributes, and others that are not defaults."""
         usual = {field.name: field.default for field in fields(self)[5:]}
         return {key: value for key, value in asdict(self).items() if key not in usual or value != usual[key]}

@@ -61,9 +61,7 @@ class HardTanhSign(torch.autograd.Function):
 
 
 class TriangularSign(HardTanhSign):
-    """sign with the gradient 2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0 (Liu et al., "Bi-Real Net", ECCV
-    2018).
-    """
+    """sign with the gradient 2 - 2|x| on [-1, 1), else 0 (Liu et al., "Bi-Real Net", ECCV 2018)."""
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
@@ -84,9 +82,7 @@ class SignThrough(torch.autograd.Function):
 
 
 class Levelled(torch.autograd.Function):
-    """The nearest of `count` multiples of 2 * limit / count in [-limit, limit), or the one below x if `down`,
-    with a hard-tanh gradient.
-    """
+    """Nearest (`down`: lower) of `count` multiples of 2 * limit / count from -limit; hard tanh."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, limit: float, count: int, down: bool) -> torch.Tensor:
@@ -122,9 +118,7 @@ class Quantiser(nn.Module):
         self.scaling_impl: AnyModule = None
 
     def own_scale(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the scale by Brevitas' module. Its threshold of 1 is made on the device of x: by default
-        Brevitas copies it there, for which a GPU waits.
-        """
+        """The scale by Brevitas, its threshold of 1 made on x's device: a GPU waits for copies."""
         return self.scaling_impl(x, x.new_ones(1))
 
     def values(self, x: torch.Tensor, /) -> torch.Tensor:
@@ -145,9 +139,7 @@ class Quantiser(nn.Module):
 
 
 class Weights(Quantiser):
-    """sign(latent) with the gradient of the identity: the quantiser of a binary layer, and the base of all
-    others.
-    """
+    """sign(latent) with the identity's gradient: quantiser of binary layers, base of others."""
 
     def values(self, x: torch.Tensor, /) -> torch.Tensor:
         return SignThrough.apply(x)
@@ -165,9 +157,7 @@ class Sign(Quantiser):
 
 
 class Levels(Quantiser):
-    """Rounds real numbers to 2**bits levels from -limit on, to the nearest, or down; bfloat16 could not hold
-    its input.
-    """
+    """Rounds to 2**bits levels from -limit on, nearest or down; bfloat16 cannot hold its input."""
 
     def __init__(self, limit: float, bits: int = 8, down: bool = False):
         super().__init__()
@@ -296,18 +286,14 @@ def head(inputs: int, outputs: int) -> Conv:
 
 
 def sign_layer(function: Any = None) -> Identity:
-    """The activation: the sign, with the gradient of an autograd function, hard tanh by default, unless the
-    method has its own.
-    """
+    """The activation: sign with an autograd function's gradient, or what the method has instead."""
     layer = Identity(act_quant=BinaryActivations)
     layer.function = function or HardTanhSign
     return layer
 
 
 def stem(outputs: int) -> Conv:
-    """A 3x3 convolution of colour pixels, padded with 0: 8-bit weights q / 32, and a bias in 4,096ths, as
-    their products with pixels are.
-    """
+    """A 3x3 convolution of pixels, padded with 0: 8-bit weights q / 32, a bias in 4,096ths."""
     layer = Conv(3, outputs, 3, padding=1, weight_quant=EightWeights, weight_scaling_init=4 * 127 / 128)
     layer.bias_grid = Real(2.0**-12)
     nn.init.normal_(layer.weight, std=2 * 27**-0.5)  # pixels have a root mean square near 1/2
@@ -334,9 +320,7 @@ def in_place_of(layer: AnyModule) -> AnyModule:
 
 
 def eight_act(limit: float) -> Identity:
-    """Rounds real numbers to the nearest of 256 values from -limit on, limit / 128 apart; limit is a power of
-    two.
-    """
+    """Rounds to the nearest of 256 values from -limit on, limit / 128 apart; limit = 2^k."""
     return Identity(act_quant=EightActivations, scaling_init=limit)
 
 
@@ -418,9 +402,7 @@ def _keep(*_, **__) -> None:
 
 
 def activations(network: nn.Module) -> list[AnyModule]:
-    """Return the binary activations in the order of the network: layers, and proxies of the inputs and
-    outputs of other layers.
-    """
+    """The binary activations in order: layers, and proxies of other layers' inputs and outputs."""
     found, seen = [], set()
     for part in network.modules():
         inner = [getattr(part, name, None) for name in ("input_quant", "output_quant")]

@@ -236,9 +236,7 @@ class Residual(nn.Module):
         return self.carried(x, mean), [own * gate for own, gate in zip(away, gates)]
 
     def run(self, branch, x: torch.Tensor, bits: torch.Tensor | None = None) -> tuple[Any, Any]:
-        """Return the stream of a branch at its end, and what it added, divided by K; `bits` are given if
-        other branches need them too.
-        """
+        """A branch's stream at its end, and what it added / K; `bits` if others need them too."""
         count, gained = len(self.branches), None
         for summand, shortcut in zip(branch, self.shortcuts):
             new = summand(self.sign(x) if bits is None else bits)

@@ -161,9 +161,7 @@ def length_of(dot: nn.Module) -> int:
 
 
 def whole_sums(network: nn.Module) -> list[nn.Module]:
-    """Return the layers whose sums must not be scaled: those of `summed` parts, and those that are added up,
-    which would be rounded.
-    """
+    """Layers whose sums must not be scaled: those of `summed` parts, and those added up."""
     dots = [part.dot for part in summed(network).values()]
     dots += [part for part in network.modules() if isinstance(part, MultiRate)]
     return [layer for dot in dots for layer in added_in(dot)]

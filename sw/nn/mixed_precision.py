@@ -200,9 +200,7 @@ class Formed(binary.Weights):
 
     @torch.no_grad()
     def standing_in(self) -> torch.Tensor:
-        """Return the weights as deployed; in training, multiplied by the deployed gain over the gain of batch
-        norm, which multiplies next.
-        """
+        """The deployed weights; in training times the deployed gain over the norm's own."""
         if not self.affine:
             return binary.signs(self.weight) if self.form is Form.BINARY else eighths(self.weight)
         gain, _, weights = self.constants()
@@ -233,9 +231,7 @@ class Formed(binary.Weights):
 
     @torch.no_grad()
     def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return gain and shift of the deployed batch norm, (channels,), and the deployed weights: bits, or q
-        / 128.
-        """
+        """Gain and shift of the deployed norm, (channels,), and weights: bits or q / 128."""
         gain, shift = affine_of(self.norms[0])
         if self.form is Form.BINARY:
             weights, (gain, finest) = binary.signs(self.weight), significant(gain, self.gain_bits())
@@ -303,9 +299,7 @@ def folded(weights: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
 
 
 def eighths(weights: torch.Tensor) -> torch.Tensor:
-    """Return the nearest multiples of 2^j / 128 in [-127/128, 127/128]; j = 0 unless a filter's sum is too
-    large for float32.
-    """
+    """Nearest multiples of 2^j / 128 to 127/128; j = 0 unless a filter's sum exceeds float32."""
     sums = weights.abs().flatten(1).sum(1).max() / HEADROOM
     step = torch.ldexp(torch.ones_like(sums), torch.frexp(sums)[1].clamp(min=0)) * STEP
     limit = (127 * STEP / step).floor()
@@ -313,9 +307,7 @@ def eighths(weights: torch.Tensor) -> torch.Tensor:
 
 
 def significant(numbers: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the nearest numbers with `bits` significant bits, none finer than `FINEST`, and the step of
-    each.
-    """
+    """The nearest numbers of `bits` significant bits, none finer than `FINEST`, and their steps."""
     step = torch.ldexp(torch.ones_like(numbers), torch.frexp(numbers)[1] - bits).clamp(min=FINEST)
     return (numbers / step).round_() * step, step
 

@@ -12,9 +12,7 @@ from xnorforge.sw.nn.binary import Weights, signs
 
 
 class WeightSign(torch.autograd.Function):
-    """sign(W) in units of alpha. The gradient of alpha * sign(W), which is 1 / alpha times that of sign(W),
-    goes to W.
-    """
+    """sign(W) in units of alpha: W gets the gradient of alpha * sign(W), 1 / alpha of sign(W)'s."""
 
     @staticmethod
     def forward(ctx: Any, weight: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:

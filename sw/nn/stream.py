@@ -48,9 +48,7 @@ class RoundedDown(binary.EightActivations):
 
 
 class Slopes(nn.PReLU):
-    """PReLU whose slopes are the nearest of 1/8, 1/4, 1/2 and 1, by logarithm; the gradient passes. They
-    start at 1/2.
-    """
+    """PReLU with slopes rounded to 1/8, 1/4, 1/2 or 1, by logarithm; the gradient passes."""
 
     def __init__(self, channels: int):
         super().__init__(channels, init=0.5)
@@ -130,9 +128,7 @@ class Repeated(nn.Module):
 
 
 class Residual(nn.Module):
-    """PReLU(shortcut(x) + 2^-k conv3x3(sign(BN(x)))), rounded down to the stream's grid. `wider` is the
-    shortcut that changes the shape.
-    """
+    """PReLU(shortcut(x) + 2^-k conv3x3(sign(BN(x)))), rounded down; `wider` changes the shape."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, wider: Wider = Convolved):
         super().__init__()
@@ -146,9 +142,7 @@ class Residual(nn.Module):
 
 
 class Plain(nn.Module):
-    """PReLU(2^-k conv3x3(sign(BN(x)))), the largest of `pool` x `pool` pixels. Without a shortcut there is no
-    stream to round to.
-    """
+    """PReLU(2^-k conv3x3(sign(BN(x)))), the largest of `pool` x `pool` pixels, unrounded."""
 
     def __init__(self, inputs: int, outputs: int, pool: int = 1):
         super().__init__()

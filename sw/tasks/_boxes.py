@@ -39,9 +39,7 @@ class BoxTask(MapTask):
     classes = 1
 
     def images(self, split, what: str) -> Images:
-        """Return pictures letterboxed into the input; labels float (N, boxes, 6): x0, y0, x1, y1, class,
-        ignore, filled up with nan.
-        """
+        """Letterboxed images; labels float (N, boxes, 6): x0, y0, x1, y1, class, ignore or nan."""
         pictures, rows = [], []
         for scene in split.items:
             picture, fit = letterbox(scene.image, WIDTH, HEIGHT)
@@ -59,9 +57,7 @@ class BoxTask(MapTask):
         return Images(images.images[:count], images.labels[:count], first + images.what)
 
     def calibration_images(self, training: Images):
-        """Return whole pictures and their mirror images: cuts show larger objects, and their statistics would
-        lower the figures.
-        """
+        """Whole pictures and their mirror images; objects in cuts would be larger."""
         return np.concatenate([training.images, training.images[..., ::-1]])
 
     def truths(self, labels: np.ndarray) -> list[Truth]:
@@ -70,9 +66,7 @@ class BoxTask(MapTask):
         return [Truth(rows[:, :4], rows[:, 4].astype(int), rows[:, 5] > 0) for rows in kept]
 
     def found(self, scores: np.ndarray, **how) -> list[Any]:
-        """Return the detections in the maps of each picture, in input pixels; `how` is passed to the
-        decoder.
-        """
+        """The detections in each picture's maps, in input pixels; `how` goes to the decoder."""
         return [boxes(maps, 1.0, 0.0, STRIDE, **how) for maps in scores.astype(float)]
 
     def shown(self, run: Run, pictures: Pictures, names: Names, _box: Box = None) -> Shown:
@@ -143,9 +137,7 @@ def target(known: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def _bordered(scene) -> tuple:
-    """A training picture with its grey border, its boxes and labels, and (left = top, width, height) of the
-    picture in it.
-    """
+    """A training picture with a grey border, its boxes, labels, and (left = top, width, height)."""
     tall, wide = scene.image.shape[:2]
     border, scale = int(BORDER * max(wide, tall)), SIDE / max(wide, tall)
     canvas = Image.new("RGB", (wide + 2 * border, tall + 2 * border), (GREY,) * 3)

@@ -60,9 +60,7 @@ class MapTask(base.Task):
         return row
 
     def sample(self, source, rng: np.random.Generator, at: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a varied cut of picture `at` of the training set: uint8 (H, W, 3), and what `loss` compares
-        with.
-        """
+        """A varied cut of training picture `at`: uint8 (H, W, 3), and what `loss` compares with."""
         raise NotImplementedError
 
     def sampler(self, training: Images, device: torch.device):
@@ -90,9 +88,7 @@ def channels_first(pictures: list[np.ndarray]) -> np.ndarray:
 
 
 def tinted(picture: np.ndarray, rng: np.random.Generator, gain=(0.7, 1.3)) -> np.ndarray:
-    """Return the picture in another light: a common gain, a gain per colour, and an offset; uint8 (H,
-    W, 3).
-    """
+    """The picture in another light: a common gain, one per colour, an offset; uint8 (H, W, 3)."""
     light = picture * rng.uniform(*gain) * rng.uniform(0.9, 1.1, 3) + rng.uniform(-20, 20)
     return np.clip(light, 0, 255).astype(np.uint8)
 

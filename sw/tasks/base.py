@@ -118,9 +118,7 @@ class Task:
         self.reach, self.recipe_words = shift, self.moved_words.format(shift)
 
     def train_sets(self) -> tuple[Images, Images]:
-        """Return the images to train on and the images that monitor the training. No step uses the
-        latter unless `what` says so.
-        """
+        """Images to train on, and images to monitor, which no step uses unless `what` says so."""
         raise NotImplementedError
 
     def test_sets(self) -> list[Images]:
@@ -138,9 +136,7 @@ class Task:
     def sampler(
         self, training: Images, device: torch.device
     ) -> Callable[[torch.Tensor, torch.Generator], tuple[Any, ...]]:
-        """Return a function that makes a batch of the training images at some indices: uint8 (N, C, H, W),
-        and what `loss` compares with.
-        """
+        """A function from indices to a batch: uint8 (N, C, H, W), and what `loss` compares with."""
         images, labels = (
             torch.from_numpy(part.copy()).to(device) for part in (training.images, training.labels)
         )
@@ -151,9 +147,7 @@ class Task:
         return F.cross_entropy(scores, labels)
 
     def correct(self, scores: np.ndarray, labels: np.ndarray) -> int:
-        """Return the number of images whose largest score (the first of equal ones) is that of their
-        label.
-        """
+        """The number of images whose (first) largest score is that of their label."""
         return int((np.argmax(scores, 1) == labels).sum())
 
     def figures(self, scores: np.ndarray, labels: np.ndarray, _intervals: bool = True) -> Record:
@@ -170,15 +164,11 @@ class Task:
         return {"images": count, "correct": right, "top1": round(100 * right / count, 2)}
 
     def judged(self, run: Run, images: Images, intervals: bool = True) -> Record:
-        """Return the same row for a network that is run on a set; `run` maps uint8 images to float (N, …)
-        scores.
-        """
+        """The same row for a network run on a set; `run`: uint8 images to float (N, …) scores."""
         return self.figures(run(images.images), images.labels, intervals)
 
     def calibration_images(self, _training: Images) -> np.ndarray | None:
-        """Return images as seen after deployment, from which batch norms take their statistics at the end;
-        None keeps the statistics.
-        """
+        """Images as seen after deployment, for batch norms' final statistics; None keeps them."""
         return None
 
     def learn(self, network: torch.nn.Module, exemplar: np.ndarray) -> None:
@@ -190,15 +180,11 @@ class Task:
         raise NotImplementedError
 
     def stamp(self) -> Record:
-        """Return what a card notes about pictures that are not a published data set, so that weights are not
-        mistaken for others; else nothing.
-        """
+        """What a card notes about pictures that are not a published data set; else nothing."""
         return {}
 
     def names(self, _trained_on: str) -> tuple[str, ...]:
-        """Return the names of the first classes, for a network trained on the pictures that a card
-        describes.
-        """
+        """Names of the first classes, for a network trained on a card's pictures."""
         return ()
 
     def as_input(self, picture: np.ndarray) -> np.ndarray:
@@ -255,9 +241,7 @@ def main_figure(row: Record) -> float:
 def shifted(
     images: torch.Tensor, reach: int, mirrored: bool, fill: int, rng: torch.Generator
 ) -> torch.Tensor:
-    """Return each image shifted by up to `reach` pixels each way, with borders `fill`; half of them mirrored
-    if requested.
-    """
+    """Images shifted by up to `reach` pixels, with borders `fill`; half mirrored if requested."""
     count, channels, height, width = images.shape
     padded = F.pad(images, (reach,) * 4, value=fill)
     dy, dx = (torch.randint(0, 2 * reach + 1, (count, 1), generator=rng) for _ in range(2))

@@ -47,9 +47,7 @@ class Task(base.Task):
         return [Images(images, labels, f"10,000 test images of CIFAR-10, {_PIXELS[pixels]}"), self._first()]
 
     def golden(self, count: int | None = None) -> Images:
-        """Return the first 1,000 test images with exact pixels; without CIFAR-10, 100 random ones without
-        labels.
-        """
+        """The first 1,000 test images with exact pixels; without CIFAR-10, 100 random ones."""
         try:
             return self._first(count)
         except datasets.Absent:

@@ -88,9 +88,7 @@ class Task(MapTask):
         return synthetic.SEGMENTS if MADE_UP in trained_on else camvid.CLASSES
 
     def shown(self, run: Run, pictures: Pictures, names: Names, _box: Box = None) -> Shown:
-        """Draw the whole picture, stretched if it is not 4 to 3, because training had no border around its
-        frames.
-        """
+        """Draw the whole picture, stretched to 4 to 3, as frames in training have no border."""
         for picture in pictures:
             tall, wide = picture.shape[:2]
             [scores] = run(channels_first([_whole(picture)]))

@@ -106,9 +106,7 @@ class Task(MapTask):
         return Images(images, np.full(len(images), -1), f"{len(images)} {found.what}")
 
     def _windows(self, clips, what: str) -> Images:
-        """Windows around the place one frame ago; labels (N, 2): where in them the object is, in pixels off
-        the centre.
-        """
+        """Windows around the last place; labels (N, 2): the object, in pixels off the centre."""
         frames, labels, exemplars = [], [], []
         for clip in clips:
             exemplars.append(track.exemplar(clip.frame(0), track.start_track(clip.boxes[0])))
@@ -138,9 +136,7 @@ class Task(MapTask):
         return batch
 
     def loss(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the balanced logistic loss of the response to the own exemplar; the other three should find
-        nothing.
-        """
+        """Balanced logistic loss of responses: to the own exemplar, and none to the other three."""
         logits = scores / 8192 * TEMPERATURE + OFFSET
         near = labels.sum((1, 2), keepdim=True)
         weight = torch.where(
@@ -164,9 +160,7 @@ class Task(MapTask):
         network.train(mode)
 
     def as_frame(self, exemplar: np.ndarray) -> np.ndarray:
-        """Put the exemplar into the upper left corner, uint8 (3, 128, 128). Without padding, the first
-        features are the exemplar's.
-        """
+        """uint8 (3, 128, 128) with the exemplar top left: its features are the first ones."""
         frame = np.zeros(self.shape, np.uint8)
         frame[:, :EXEMPLAR, :EXEMPLAR] = exemplar.transpose(2, 0, 1)
         return frame
@@ -202,9 +196,7 @@ class Task(MapTask):
         return {"images": frames, **self.measured_row(items, intervals), "sequences": each}
 
     def followed(self, run: Run, clip) -> Record:
-        """Return the figures of a sequence per frame: `overlap` (OTB), `error`, `inside` (overlap as in
-        GOT-10k) and `reset` (overlap as in VOT).
-        """
+        """Figures by frame: `overlap` (OTB), `error`, `inside` (GOT-10k) and `reset` (VOT)."""
 
         def follow(start: int):
             frames = (clip.frame(at) for at in range(start, len(clip.frames)))

@@ -1,6 +1,4 @@
-"""Training steps as one CUDA graph: a network of few channels consists of a thousand short operations, and a
-processor starts them more slowly than a GPU computes them.
-"""
+"""Training steps as one CUDA graph: a processor starts a thousand short operations too slowly."""
 
 from typing import Any
 

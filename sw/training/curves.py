@@ -45,9 +45,7 @@ def _number(key: str, text: str) -> float:
 
 
 def points(rows: list[Record]) -> Record:
-    """What a card keeps of a curve, {column: a value per epoch}: the phase, the loss and the accuracy on
-    held-out images; None for what is no finite number.
-    """
+    """{column: a value per epoch}: phase, loss and held-out accuracy; None if not finite."""
     return {name: [_finite(row[name]) for row in rows] for name in POINTS}
 
 

@@ -30,9 +30,7 @@ class Summands:
         self.steps: int = 0
 
     def add(self, losses: Mapping[str, torch.Tensor], latents: Mapping[str, torch.Tensor]) -> None:
-        """Record the summands of a step, before its backward pass. A single summand is the loss itself and is
-        not recorded.
-        """
+        """Record a step's summands before its backward pass, unless there is only one."""
         self.first, self.begun = not self.begun, True
         if len(losses) < 2:
             return
@@ -53,9 +51,7 @@ class Summands:
         task: Callable[[], torch.Tensor],
         latents: Mapping[str, torch.Tensor],
     ) -> None:
-        """Record, at the first step of an epoch, the share of a loss that replaces the task's; `task` returns
-        the replaced loss.
-        """
+        """Record, at an epoch's first step, the share of a loss that replaces that of `task`."""
         if not (self.begun or self.shares):
             self.shares |= shares_of({"task": task(), name: loss}, latents)
 
@@ -70,9 +66,7 @@ class Summands:
 
 
 def shares_of(losses: Mapping[str, torch.Tensor], latents: Mapping[str, torch.Tensor]) -> dict[str, float]:
-    """Return, by "share <name> <layer>", the norm of a summand's gradient relative to that of the first
-    summand; 0 if the first has none.
-    """
+    """By "share <name> <layer>", a summand's gradient norm over the first one's; 0 if that is 0."""
     first, *others = losses.items()
     sizes = {name: _sizes(loss, list(latents.values())) for name, loss in (first, *others)}
     return {

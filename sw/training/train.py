@@ -46,9 +46,7 @@ ON_GRID = 20  # one epoch in 20, the last ones, trains with the constants of `Af
 
 @dataclass
 class Run:
-    """What a method sees of the training; `phase`, `optimiser` and `epoch` (of the phase) change
-    during it.
-    """
+    """What a method sees of training; `phase`, `optimiser`, `epoch` (of the phase) change."""
 
     net: str
     task: Task
@@ -305,9 +303,7 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
 
 
 def _epoch(run: Run, step: Callable[..., float], sample: Callable, count: int) -> float:
-    """Make the recipe's passes over `count` images in a new order, without the last incomplete batch. Return
-    the mean loss.
-    """
+    """Make the recipe's passes over `count` images, in whole batches; return the mean loss."""
     count *= run.recipe.passes
     batch, steps = run.recipe.batch, count // run.recipe.batch
     order, total = torch.randperm(count, generator=run.rng) % (count // run.recipe.passes), 0.0
@@ -351,9 +347,7 @@ def _batches(sample: Callable, order: Iterable[torch.Tensor], rng: torch.Generat
 
 @torch.no_grad()
 def calibrate(network: nn.Module, images: np.ndarray, batch: int) -> None:
-    """Recompute running statistics of batch norms as the mean over batches of uint8 images. A norm whose
-    constants are on their grid keeps its statistics.
-    """
+    """Set batch norms' statistics to means over uint8 batches, but for norms on their grid."""
     every = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
     norms: dict[AnyModule, float | None] = {
         norm: norm.momentum for norm in every if not getattr(norm, "on_grid", False)
@@ -373,9 +367,7 @@ def calibrate(network: nn.Module, images: np.ndarray, batch: int) -> None:
 
 @torch.no_grad()
 def scores(network: nn.Module, images: np.ndarray, batch: int = 500) -> np.ndarray:
-    """Return scores of uint8 images, float32 (N, classes), in evaluation mode; the mode of the network is
-    restored.
-    """
+    """Scores of uint8 images, float32 (N, classes), in evaluation mode; the mode is restored."""
     mode = network.training
     network.eval()
     device = next(network.parameters()).device
@@ -404,9 +396,7 @@ def stated(network: nn.Module, images: Images, task: Task, intervals: bool = Tru
 
 
 def _command(settings: Record, data_option: str = "") -> str:
-    """Return the command line that makes the same weights where `make build` finds them; the rest of the
-    recipe comes from the source.
-    """
+    """The command that makes the same weights for `make build`; the recipe is in the source."""
     net, method = settings["net"], settings["method"]
     start = f"torchrun --nproc-per-node {settings['ranks']}" if "ranks" in settings else "python"
     named = f"{net.partition('-')[2]} --task {net.partition('-')[0]}" if is_given(net) else net

@@ -54,9 +54,7 @@ def whole(path: Path | str):
 
 
 def living(process: int) -> str:
-    """Number and start time of a process (proc(5): fields 1 and 22 of stat), as numbers come again; "" when
-    it is gone.
-    """
+    """A process's number and start time (proc(5), stat), as numbers recur; "" when it is gone."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text()
     except OSError:

@@ -61,9 +61,7 @@ def place_of(
 
 
 def kept(place: Path, make: Callable[[Path], None]) -> Path:
-    """The folder of a result, from the cache or from `make`, which fills an empty folder; one process makes
-    it, and others wait.
-    """
+    """A result's folder, from the cache or filled by `make`, in one process while others wait."""
     if not undamaged(place):
         with _locked(place):
             if not undamaged(place):  # nobody has made it meanwhile
@@ -136,9 +134,7 @@ def _digests(place: Path) -> dict[str, str]:
 
 
 def sources_of(*makers: str) -> list[Path]:
-    """The source files of modules, and of all that they import directly or indirectly, without the standard
-    library, installed libraries and `SHARED`.
-    """
+    """Source files of modules and of all that they import, but for libraries and `SHARED`."""
     return sorted(set().union(*map(_closure, makers)))
 
 
@@ -177,9 +173,7 @@ def _spec(name: str) -> ModuleSpec | None:
 
 
 def imported_names(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
-    """Dotted names that statements in a module of `package` import: modules, and names in modules, which may
-    be modules.
-    """
+    """Dotted names that statements in a module of `package` import: modules, or names in them."""
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)

@@ -42,9 +42,7 @@ class UserError(Exception):
 
 
 class MismatchError(Exception):
-    """Two results that must agree differ; the text names stage, operator, position and both values. Exit
-    code 1.
-    """
+    """Results that must agree differ; says stage, operator, position, both values. Exit code 1."""
 
     def __init__(self, text: str = ""):
         super().__init__(printable(text))

@@ -46,9 +46,7 @@ def say(text: str) -> None:
 
 
 def now_at(what: str) -> None:
-    """Name what a stage does now: the build that runs it shows that on a terminal, and with -v as a line
-    (`pipeline/listen.py`). Outside of a build nothing is said.
-    """
+    """Name what a stage does now, for the build that runs it to show (`pipeline/listen.py`)."""
     if os.environ.get(STEPS):
         say(f"{what}{STEP}")
 

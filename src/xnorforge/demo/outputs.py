@@ -27,9 +27,7 @@ def album(folder: Path, names: list[str]) -> Iterator:
 
 @contextmanager
 def film(path: Path, rate: float) -> Iterator:
-    """Yields `put(name, drawing)` for the frames of `path`, an MP4 (H.264). All get the size of the first,
-    less one if that is odd.
-    """
+    """Yields `put(name, drawing)` for frames of an MP4 (H.264), all of the first's even size."""
     import av
 
     first = True

@@ -123,9 +123,7 @@ def _drawn(shown, given: InputFrames, folder: Path) -> list[Record]:
 
 
 def _walked(machine: Machine) -> Record:
-    """The check that the first results are those of every operator's own `execute_node`, including a learnt
-    template.
-    """
+    """The check that the first results are those of `execute_node`, with a learnt template too."""
     ops, found, wanted = machine.simulator.ops, [], []
     for frames, answers in machine.kept:
         if answers is None:

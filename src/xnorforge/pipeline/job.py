@@ -102,9 +102,7 @@ def free(folder: Path) -> int:
 
 
 def prune(folder: Path) -> None:
-    """Remove a folder in which nothing was made, and those around it that hold nothing else, up to the
-    working directory.
-    """
+    """Remove an empty folder, and those around it that hold nothing else, up to where we work."""
     here = Path.cwd()
     with suppress(OSError):
         for place in (folder, *folder.absolute().parents):

@@ -1,6 +1,4 @@
-"""Images for a network that somebody else made: the user's own, a real set that fits its input, else seeded
-noise that says so.
-"""
+"""Images for a network of others: the user's own, a real set that fits, or noise that says so."""
 
 import re
 from math import prod

@@ -88,9 +88,7 @@ def calibration_rows(path: Path) -> np.ndarray:
 
 
 def _folder(path: Path, shape):
-    """Pictures as uint8 (N, *shape), labels and names of classes where there are subfolders, and the names of
-    the files in their order.
-    """
+    """Pictures as uint8 (N, *shape), labels and class names where there are any, and file names."""
     if len(shape) != 3 or shape[0] not in MODES:
         raise UserError(
             f"IMAGES_FROM: '{path}' is a folder of pictures, but the network's input of "

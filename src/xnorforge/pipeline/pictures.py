@@ -1,7 +1,4 @@
-"""DATA: the folder of pictures that a network is trained on where its task brings none.
-
-Standard library only, see `stages.py`; `sw/datasets/folder.py` reads the folder.
-"""
+"""DATA: the folder of pictures to train on (`sw/datasets/folder.py`). Standard library only."""
 
 import os
 import re

@@ -58,9 +58,7 @@ def _lines(text: str, letters: float) -> list[str]:
 
 
 def as_svg(figure: "Figure", about: str) -> str:
-    """The picture for a page; `about` is what it shows, for those who do not see it. Equal figures give equal
-    bytes.
-    """
+    """The picture for a page, described by `about`. Equal figures give equal bytes."""
     from matplotlib import rc_context
 
     out = io.StringIO()

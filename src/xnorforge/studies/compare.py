@@ -197,9 +197,7 @@ def recipe_of_variant(asked: Request, variant: Variant) -> Recipe:
 
 
 def read_run(asked: Request, variant: Variant, seed: int) -> Result:
-    """The figures of a finished run: accuracy on held-out images, then on each test set, with the exported
-    network's accuracy where it was measured.
-    """
+    """The accuracies of a finished run: on held-out images, on test sets, and as exported."""
     folder = asked.run_folder(variant, seed)
     card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
     watched = {

@@ -26,9 +26,7 @@ BASELINE = "ste"  # what the others are compared with, if it is among them
 
 @dataclass(frozen=True)
 class Variant:
-    """A method with the hyper-parameters that differ from its defaults, and `recipe` and `init` if given, as
-    texts "name=value".
-    """
+    """A method, and what differs from its defaults, `recipe` and `init` too, as "name=value"."""
 
     method: str
     settings: tuple[str, ...] = ()
@@ -196,9 +194,7 @@ parallel runs: {jobs}. Wall time is in `table.csv`.
 
 
 def _differences_as_markdown(results: list[Result]) -> str:
-    """The second table, each variant against the baseline, seed by seed; empty without the baseline, or
-    without other variants.
-    """
+    """The second table: each variant minus the baseline, seed by seed; "" without such pairs."""
     groups, sets = _by_variant(results), _sets(results)
     if BASELINE not in groups or len(groups) < 2:
         return ""
@@ -229,9 +225,7 @@ difference.
 
 
 def _all_figures(results: list[Result]) -> str:
-    """A table per set of images that has several figures: each variant's, and its difference from the
-    baseline.
-    """
+    """Tables of sets with several figures: each variant's, and its difference from the baseline."""
     return "".join(
         _figures_as_markdown(_by_variant(results), key)
         for key in _sets(results)
@@ -279,9 +273,7 @@ def _mean_cost(runs: list[Result]) -> float | None:
 
 
 def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
-    """A panel per set of images; per variant a dot for each seed, a bar at the mean, and the sample standard
-    deviation.
-    """
+    """A panel per set of images, per variant a dot for each seed, the mean and the deviation."""
     sets, groups = _sets(results), _by_variant(results)
     figure = accuracy.main(results[0].sets[-1])[0]
     seeds = " ".join(map(str, asked.seeds))

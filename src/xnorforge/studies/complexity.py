@@ -1,6 +1,4 @@
-"""What a trained network computes and stores, on its card: counted on the lowered graph, as in the report of
-its accelerator (flows/lower/complexity.py).
-"""
+"""What a trained network computes and stores, on its card (flows/lower/complexity.py counts it)."""
 
 from pathlib import Path
 
@@ -27,10 +25,7 @@ def complexity_of_module(module: nn.Module, shape: tuple[int, ...]) -> Record:
 
 
 def complete_card(folder: Path, net: str, method: str) -> Record:
-    """Write `complexity` into the card of a finished run; return the card.
-
-    A network that cannot be lowered keeps its card.
-    """
+    """Write `complexity` into a finished run's card, if its network can be lowered; returns it."""
     now_at("counting operations and stored bits")
     card = read_json(folder / "card.json")
     try:
