@@ -51,5 +51,6 @@ def examples(cls):
     at = np.array([[ceil(slope * k) - first for k in range(1, 101)] for slope, first in zip(slopes, firsts)])
     line, even = {"thresholds": at, "direction": [1, -1, -1, 1]}, {"in_bits": 17, "in_signed": 1, "even": 1}
     rows = [cls.make(f"line_{pe}", line, in_shape=(3, 4), pe=pe, tables="line", **even) for pe in (1, 2, 4)]
-    rows.append(cls.make("of_a_bit", {"thresholds": np.ones((3, 1), np.int64)}, in_shape=(3,), in_bits=1, pe=3))
+    bits = {"in_shape": (3,), "in_bits": 1, "pe": 3}
+    rows.append(cls.make("of_a_bit", {"thresholds": np.ones((3, 1), np.int64)}, **bits))
     return [*found, cls.make("threshold_block", {"thresholds": steps}, **given), nine_bits, lanes, *rows]
