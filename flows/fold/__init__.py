@@ -55,24 +55,12 @@ TAKEN = "; ".join(
 
 
 def fold(
-    net_dir: Path,
-    board: str,
-    out_dir: Path,
-    interval: int | None = None,
-    folding: Path | None = None,
-    backend: str = "rtl",
-    output: str = "scores",
-    fps: str | None = None,
-    limits: dict[str, str] | None = None,
-    spare: str | None = None,
-    clock: str | None = None,
-    loadable: bool = False,
-    like: Sequence[str] = (),
-    loops: str = "auto",
-    gb_per_s: float | None = None,
-    stream: int | None = None,
-    execute: Execute = graph.execute,
-) -> Record:
+    net_dir: Path, board: str, out_dir: Path, interval: int | None = None,
+    folding: Path | None = None, backend: str = "rtl", output: str = "scores",
+    fps: str | None = None, limits: dict[str, str] | None = None, spare: str | None = None,
+    clock: str | None = None, loadable: bool = False, like: Sequence[str] = (), loops: str = "auto",
+    gb_per_s: float | None = None, stream: int | None = None, execute: Execute = graph.execute,
+) -> Record:  # fmt: skip
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
     Args:
@@ -231,30 +219,19 @@ def fold(
     if any(op.structure == "adders" for op in ops):
         run["tools"]["alkaid"] = version("alkaid")
     record = {
-        "stage": "fold",
-        "checks": [check],
-        "net": net_dir.name,
-        "board": target.name,
-        "part": target.part,
-        "clock_mhz": {"value": target.clock_mhz, "kind": target.clock_kind},
-        "backend": backend,
-        "output": output,
-        "not_taken": left,
-        "interval": interval if fps != "max" else bound,
-        "loadable": loadable,
-        "memory": reads,
+        "stage": "fold", "checks": [check], "net": net_dir.name, "board": target.name,
+        "part": target.part, "clock_mhz": {"value": target.clock_mhz, "kind": target.clock_kind},
+        "backend": backend, "output": output, "not_taken": left,
+        "interval": interval if fps != "max" else bound, "loadable": loadable, "memory": reads,
         "aim": {"fps": fps, "limits": aim.limits, "spare": spare, "stream": stream},
-        "interval_bound": bound,
-        "bottleneck": [op.name for op in ops if op.cycles() == bound],
-        "latency": latency,
-        "faster": faster,
+        "interval_bound": bound, "bottleneck": [op.name for op in ops if op.cycles() == bound],
+        "latency": latency, "faster": faster,
         "estimate": {
             **estimate,
             "kind": f"cost model fitted to {families.estimated_by(target.family)}, not a count",
         },
-        "operators": [_row(op, nodes.get(op.name, []), costs[op.name]) for op in ops],
-        "run": run,
-    }
+        "operators": [_row(op, nodes.get(op.name, []), costs[op.name]) for op in ops], "run": run,
+    }  # fmt: skip
     artifacts.write_json(out_dir / "fold.json", record)
     return record
 
@@ -428,22 +405,14 @@ def _row(op: HwOp, nodes: list[str], cost: dict[str, float]) -> Record:
         return op.get_nodeattr(name) if name in has else None
 
     return {
-        "name": op.name,
-        "op": type(op).__name__,
-        "lowered": nodes,
-        "pe": value("pe"),
-        "simd": value("simd"),
-        "pixels": value("pixels"),
-        "depth": value("depth"),
-        **{style: value(style) for style in op.styles},
-        "cycles": op.cycles(),
+        "name": op.name, "op": type(op).__name__, "lowered": nodes, "pe": value("pe"),
+        "simd": value("simd"), "pixels": value("pixels"), "depth": value("depth"),
+        **{style: value(style) for style in op.styles}, "cycles": op.cycles(),
         "in": {
-            "shape": list(source.shape),
-            "lanes": source.lanes,
-            "bits": source.bits,
+            "shape": list(source.shape), "lanes": source.lanes, "bits": source.bits,
             "signed": source.signed,
         },
         "out": {"shape": list(sink.shape), "lanes": sink.lanes, "bits": sink.bits, "signed": sink.signed},
         "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (value("w_bits") or 1),
         "estimate": {name: round(amount, 2) for name, amount in cost.items()},
-    }
+    }  # fmt: skip

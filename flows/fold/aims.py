@@ -104,16 +104,10 @@ class Search:
     """
 
     def __init__(
-        self,
-        bounds: list[Bound],
-        board: Board,
-        fixed: dict[str, Record] | None = None,
-        finish: Callable[..., list[HwOp]] = lambda ops, _most=0: ops,
-        adders: bool = False,
-        stream: int | None = None,
-        firm: bool = True,
-        known: dict[tuple, Options] | None = None,
-    ):
+        self, bounds: list[Bound], board: Board, fixed: dict[str, Record] | None = None,
+        finish: Callable[..., list[HwOp]] = lambda ops, _most=0: ops, adders: bool = False,
+        stream: int | None = None, firm: bool = True, known: dict[tuple, Options] | None = None,
+    ):  # fmt: skip
         self.board, self.finish = board, finish
         self.part: Part = Part.of(board.capacity)
         ends = {name for one in bounds for name in one.inputs}
@@ -234,12 +228,9 @@ class Search:
         )
 
     def within(
-        self,
-        interval: int,
-        limits: dict[str, float],
-        spare: str = "",
+        self, interval: int, limits: dict[str, float], spare: str = "",
         reserve: dict[str, float] | None = None,
-    ) -> list[HwOp] | None:
+    ) -> list[HwOp] | None:  # fmt: skip
         """The best folding within an interval and limits, FIFOs included; None if there is none. With a
         `reserve`, what FIFOs are known to take, that is left to them, and they are sized once.
         """

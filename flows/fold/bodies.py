@@ -24,12 +24,9 @@ SLACK = 0.8  # of the cycles of an operator, in a try after one that is too slow
 
 
 def with_bodies(
-    bounds: list[Bound],
-    interval: int,
-    part: Part,
-    finish: Callable[[list[HwOp]], list[HwOp]],
+    bounds: list[Bound], interval: int, part: Part, finish: Callable[[list[HwOp]], list[HwOp]],
     given: Mapping[str, Record] | None = None,
-) -> list[Bound] | None:
+) -> list[Bound] | None:  # fmt: skip
     """The operators, bodies folded for an interval, in cycles per frame; None if one cannot be that quick.
 
     Args:
@@ -42,12 +39,9 @@ def with_bodies(
 
 
 def with_layers(
-    bounds: list[Bound],
-    interval: int,
-    part: Part,
-    finish: Callable[[list[HwOp]], list[HwOp]],
+    bounds: list[Bound], interval: int, part: Part, finish: Callable[[list[HwOp]], list[HwOp]],
     always: bool = False,
-) -> list[Bound]:
+) -> list[Bound]:  # fmt: skip
     """The operators, with loops in place of layers of one form where these keep an interval, in cycles per
     frame, and take clearly less of the part, or `always`. A loop takes and gives a frame at once, and so may
     need another one in front of it and behind it.

@@ -125,13 +125,9 @@ class _Network:
         return {name: row.least for name, row in self.rows.items()}
 
     def run(
-        self,
-        depths: dict[Place, int],
-        frames: int,
-        pace: int = 0,
-        watched: Collection[str] = (),
+        self, depths: dict[Place, int], frames: int, pace: int = 0, watched: Collection[str] = (),
         least: bool = False,
-    ) -> Course:
+    ) -> Course:  # fmt: skip
         """A run with these FIFOs."""
         model = CycleModel(self.operators(depths), rows=self.least if least else self.rows)
         return model.run(frames, pace=pace, watched=watched)

@@ -23,13 +23,9 @@ from xnorforge.flows.finn_execution import specialised_names
 
 NAME = re.compile(r"(?P<type>[A-Za-z_]+?)(?:_Batch)?(?:_(?P<style>hls|rtl))?_(?P<number>[0-9]{1,9})")
 OLD_TYPES = {  # names in earlier releases of FINN
-    "MatrixVectorActivation": "MVAU",
-    "StreamingFCLayer": "MVAU",
-    "VectorVectorActivation": "VVAU",
-    "Vector_Vector_Activate": "VVAU",
-    "StreamingMaxPool": "Pool",
-    "AddStreams": "ElementwiseAdd",
-}
+    "MatrixVectorActivation": "MVAU", "StreamingFCLayer": "MVAU", "VectorVectorActivation": "VVAU",
+    "Vector_Vector_Activate": "VVAU", "StreamingMaxPool": "Pool", "AddStreams": "ElementwiseAdd",
+}  # fmt: skip
 MATRICES, WINDOWS = ("MVAU", "VVAU"), "ConvolutionInputGenerator"
 ATTRIBUTES = {"PE": "pe", "SIMD": "simd"}
 DEFAULTS = ("auto", "", 0)  # values of FINN's other attributes that request nothing

@@ -514,14 +514,11 @@ def converters(name: str, source: Stream, sink: Stream) -> list[HwOp] | None:
     return [
         widths.make(
             f"width_{name}" + ("" if len(steps) == 2 else f"_step{index}"),
-            shape=list(source.shape),
-            in_lanes=lanes,
-            out_lanes=after,
-            bits=source.bits,
+            shape=list(source.shape), in_lanes=lanes, out_lanes=after, bits=source.bits,
             signed=int(source.signed),
         )
         for index, (lanes, after) in enumerate(pairwise(steps))
-    ]
+    ]  # fmt: skip
 
 
 def _steps(source: Stream, sink: Stream) -> list[int] | None:

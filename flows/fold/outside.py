@@ -70,14 +70,10 @@ class Form:
 
 
 def fewest_outside(
-    bounds: list[Bound],
-    given: dict[str, Record],
-    interval: int,
-    room: float,
-    part: Part,
+    bounds: list[Bound], given: dict[str, Record], interval: int, room: float, part: Part,
     possible: Callable[[Graph, dict[str, float]], bool],
     attempt: Callable[[Graph, dict[str, float]], Any],
-) -> Any:
+) -> Any:  # fmt: skip
     """The attempt with as few bytes from outside as it needs to succeed, or else the last one; None if no
     operator reads its weights from outside for less.
 

@@ -13,12 +13,9 @@ LEVELS = 2  # next smaller cycle counts that are considered for each operator an
 
 
 def quicker(
-    choice: Choice,
-    options: list[Options],
-    limits: dict[str, float],
-    price: Callable[[Choice], float],
-    levels: int = 0,
-) -> tuple[Choice, float]:
+    choice: Choice, options: list[Options], limits: dict[str, float],
+    price: Callable[[Choice], float], levels: int = 0,
+) -> tuple[Choice, float]:  # fmt: skip
     """Make operators faster, one at a time, each time the one that saves the most cycles for its price.
 
     Args:

@@ -160,12 +160,9 @@ def first(count: int, attempt: Callable[[int], T | None]) -> T | None:
 
 
 def options_of(
-    graph: list[Bound],
-    fixed: dict[str, Record],
-    adders: bool,
-    ports: Ports | None = None,
+    graph: list[Bound], fixed: dict[str, Record], adders: bool, ports: Ports | None = None,
     known: dict[tuple, Options] | None = None,
-) -> list[Options]:
+) -> list[Options]:  # fmt: skip
     """The foldings of every operator; `ports` names the inputs and outputs of the graph, `known` has those of
     operators that are looked at again.
 
@@ -193,12 +190,9 @@ def fastest(options: list[Options]) -> tuple[int, str]:
 
 
 def cheapest(
-    options: list[Options],
-    interval: int,
-    price: Price,
-    limits: dict[str, float] = NO_LIMIT,
+    options: list[Options], interval: int, price: Price, limits: dict[str, float] = NO_LIMIT,
     extra: Callable[[int, Option], float] | None = None,
-) -> Choice | None:
+) -> Choice | None:  # fmt: skip
     """The best choice within an interval and limits: the one of least price.
 
     Args:

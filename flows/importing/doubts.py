@@ -67,14 +67,9 @@ def judged(
 
 
 def scale_doubts(
-    network: ModelWrapper,
-    samples: Samples,
-    found: Found,
-    wanted: Wanted,
-    shape: tuple[int, ...],
-    accuracy: list[Record],
-    scores: np.ndarray,
-) -> list[str]:
+    network: ModelWrapper, samples: Samples, found: Found, wanted: Wanted, shape: tuple[int, ...],
+    accuracy: list[Record], scores: np.ndarray,
+) -> list[str]:  # fmt: skip
     """Warnings about the input's scale: the graph does not state it, accuracy is at chance, or another usual
     scale gives clearly higher accuracy.
     """

@@ -24,14 +24,11 @@ LARGEST = 1 << 16  # of a stride, a kernel, a border, a number of groups
 # {operator of qonnx: its inputs, least and most}, and the types of its attributes
 INPUTS = {"Quant": (4, 4), "BipolarQuant": (2, 2), "Trunc": (5, 6), "MultiThreshold": (2, 2)}
 TYPES = {
-    "signed": AttributeProto.INT,
-    "narrow": AttributeProto.INT,
-    "rounding_mode": AttributeProto.STRING,
-    "out_dtype": AttributeProto.STRING,
-    "data_layout": AttributeProto.STRING,
-    "out_scale": AttributeProto.FLOAT,
+    "signed": AttributeProto.INT, "narrow": AttributeProto.INT,
+    "rounding_mode": AttributeProto.STRING, "out_dtype": AttributeProto.STRING,
+    "data_layout": AttributeProto.STRING, "out_scale": AttributeProto.FLOAT,
     "out_bias": AttributeProto.FLOAT,
-}
+}  # fmt: skip
 LEAST = {"strides": 1, "kernel_shape": 1, "dilations": 1, "group": 1, "pads": 0, "output_padding": 0}
 
 NO_NUMBERS = (TensorProto.STRING, TensorProto.COMPLEX64, TensorProto.COMPLEX128)

@@ -37,14 +37,9 @@ NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")  # mess
 
 
 def import_model(
-    model: Path | str,
-    images: np.ndarray,
-    labels: np.ndarray | None,
-    out_dir: Path | str,
-    input_scale: float | None = None,
-    provenance: str = "images as given",
-    **wanted: Any,
-) -> Record:
+    model: Path | str, images: np.ndarray, labels: np.ndarray | None, out_dir: Path | str,
+    input_scale: float | None = None, provenance: str = "images as given", **wanted: Any,
+) -> Record:  # fmt: skip
     """Like `import_network`, on images in an array: uint8 pixels, other integers as they are, or floats."""
     images = np.asarray(images)
     samples = Samples(images, np.asarray(labels, np.int64), provenance, pixels=images.dtype == np.uint8)
@@ -52,12 +47,9 @@ def import_model(
 
 
 def import_network(
-    model: Path | str,
-    samples: Samples,
-    out_dir: Path | str,
-    wanted: Wanted | None = None,
+    model: Path | str, samples: Samples, out_dir: Path | str, wanted: Wanted | None = None,
     asked: Record | None = None,
-) -> Record:
+) -> Record:  # fmt: skip
     """Clean a QONNX file, run it on samples with qonnx, and write model.onnx, golden.npz and export.json.
 
     Args:
@@ -119,11 +111,9 @@ def import_network(
         with whole(out_dir / "golden.npz") as aside, aside.open("wb") as file:
             frames = form.stored(integers)
             np.savez(
-                file,
-                images=frames.reshape(*frames.shape, *[1] * (4 - frames.ndim)),
-                labels=labels,
+                file, images=frames.reshape(*frames.shape, *[1] * (4 - frames.ndim)), labels=labels,
                 scores=scores,
-            )
+            )  # fmt: skip
     for line in doubts:
         say(f"export      {line}")
     record = {

@@ -143,12 +143,10 @@ def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> Reco
     differ = chosen_classes(graph, integers) != scores.argmax(-1)
     images = np.flatnonzero(differ.reshape(len(differ), -1).any(1))
     return {
-        "classes": int(differ.size),
-        "what": "images" if differ.ndim == 1 else "cells",
-        "shared": int(shared.sum()),
-        "differ": int(differ.sum()),
+        "classes": int(differ.size), "what": "images" if differ.ndim == 1 else "cells",
+        "shared": int(shared.sum()), "differ": int(differ.sum()),
         "first": images[:TIED_IMAGES].tolist(),
-    }
+    }  # fmt: skip
 
 
 def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> tuple[Record, list[str]]:

@@ -139,14 +139,9 @@ class Emission:
         return name
 
     def put(
-        self,
-        op: str,
-        name: str,
-        inputs: list[str],
-        out: str | list[str],
-        domain: str = FINN,
+        self, op: str, name: str, inputs: list[str], out: str | list[str], domain: str = FINN,
         **attributes: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """A new node."""
         if domain == FINN:
             attributes["backend"] = "fpgadataflow"

@@ -49,13 +49,9 @@ class Function:
 
 
 def stepped(
-    node: NodeProto,
-    value: Value,
-    compute: Callable[..., np.ndarray],
-    *constants: np.ndarray,
-    falls: np.ndarray | None = None,
-    whole: bool = False,
-) -> Value:
+    node: NodeProto, value: Value, compute: Callable[..., np.ndarray], *constants: np.ndarray,
+    falls: np.ndarray | None = None, whole: bool = False,
+) -> Value:  # fmt: skip
     """The value after a step function; `value` must have a base.
 
     Args:

@@ -74,13 +74,9 @@ def every_integer(leaf: Leaf) -> Iterator[np.ndarray]:
 
 
 def check_order(
-    node: NodeProto,
-    value: Value,
-    leaf: Leaf,
-    level: Callable[[np.ndarray], np.ndarray],
-    found: np.ndarray,
-    direction: np.ndarray,
-) -> None:
+    node: NodeProto, value: Value, leaf: Leaf, level: Callable[[np.ndarray], np.ndarray],
+    found: np.ndarray, direction: np.ndarray,
+) -> None:  # fmt: skip
     """Try every reachable integer on a function that float32 computes only approximately.
 
     Args:

@@ -144,18 +144,10 @@ def integer_weights(
 
 
 def linear_layer(
-    walk: Walk,
-    node: NodeProto,
-    value: Value,
-    weights: np.ndarray,
-    scale: np.ndarray,
-    stride: Ints = (1, 1),
-    dilation: list[int] | tuple[int, ...] = (1, 1),
-    pads: Ints = (0, 0, 0, 0),
-    border=Fraction(0),
-    groups: int = 1,
-    beta: int | Fraction = 1,
-) -> Value:
+    walk: Walk, node: NodeProto, value: Value, weights: np.ndarray, scale: np.ndarray,
+    stride: Ints = (1, 1), dilation: list[int] | tuple[int, ...] = (1, 1),
+    pads: Ints = (0, 0, 0, 0), border=Fraction(0), groups: int = 1, beta: int | Fraction = 1,
+) -> Value:  # fmt: skip
     """weights (O, C/groups, kh, kw) applied to a value of one leaf with a border; a vector is an image of one
     pixel. `beta` is the factor of a bias.
     """

@@ -145,17 +145,9 @@ class Walk:
         return self.constants[node.input[index]]
 
     def emit(
-        self,
-        op: str,
-        inputs: Sequence[Leaf],
-        shape: Ints,
-        lo: ArrayLike,
-        hi: ArrayLike,
-        name: str,
-        layer: str = "",
-        order: np.ndarray | None = None,
-        **at: Any,
-    ) -> Leaf:
+        self, op: str, inputs: Sequence[Leaf], shape: Ints, lo: ArrayLike, hi: ArrayLike, name: str,
+        layer: str = "", order: np.ndarray | None = None, **at: Any,
+    ) -> Leaf:  # fmt: skip
         """Add an integer operator and return the leaf of its output. `name` is made unique."""
         unique = name
         while unique in self.leaves:
