@@ -32,10 +32,8 @@ def side_connections(op: HwOp, suffix: str) -> str:
     Args:
         suffix: of the layer's wires.
     """
-    names = {
-        port: f"load{suffix}" if port == "load_i" else f"{port[:-2]}{suffix}" for port in op.side_ports()
-    }
-    return "".join(f",\n    .{port}({name})" for port, name in names.items())
+    names = ((port, "load" if port == "load_i" else port[:-2]) for port in op.side_ports())
+    return "".join(f",\n    .{port}({name}{suffix})" for port, name in names)
 
 
 def outside_ports(stream: Stream, number: int) -> str:

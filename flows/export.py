@@ -91,9 +91,8 @@ def _equal_accuracy(trained: list[Record], exported: list[Record], rounded: bool
     `rounded`, one image or figure in a thousand may differ, as training may have rounded elsewhere."""
     found = []
     for before, now in ((one, two) for one in trained for two in exported if one["set"] == two["set"]):
-        was, figures = (
-            {"right": row["correct"]} if "correct" in row else row["figures"] for row in (before, now)
-        )
+        both = (before, now)
+        was, figures = ({"right": r["correct"]} if "correct" in r else r["figures"] for r in both)
         slack = rounded * (now["images"] / 1000 if "correct" in now else 1e-3)
         far = [name for name, value in figures.items() if not abs(was.get(name, np.inf) - value) <= slack]
         wrong = len(far) + (before["images"] != now["images"])
@@ -154,11 +153,8 @@ def by_brevitas(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
         export_qonnx(module, args=torch.zeros(1, *shape), export_path=path, dynamo=False)
         graph = ModelWrapper(path)
     known = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
-    known |= {
-        node.output[0]: numpy_helper.to_array(node.attribute[0].t)
-        for node in graph.graph.node
-        if node.op_type == "Constant"
-    }
+    constants = graph.get_nodes_by_op_type("Constant")
+    known |= {node.output[0]: numpy_helper.to_array(node.attribute[0].t) for node in constants}
     runner = Runner(graph.model)
     layers = {f"{name}.weight".lstrip("."): part for name, part in module.named_modules()}
     for node in graph.graph.node:
@@ -226,10 +222,8 @@ def _folded(network: ModelWrapper) -> ModelWrapper:
 @torch.no_grad()
 def module_scores(module: nn.Module, images: np.ndarray) -> np.ndarray:
     """Scores of uint8 images (N, C, H, W) from the module itself, float32 (N, classes) or (N, C, H, W)."""
-    parts = (
-        torch.from_numpy(images[at : at + BATCH].astype(np.float32)) for at in range(0, len(images), BATCH)
-    )
-    return torch.cat([module(part).as_subclass(torch.Tensor) for part in parts]).numpy()
+    parts = (images[at : at + BATCH].astype(np.float32) for at in range(0, len(images), BATCH))
+    return torch.cat([module(torch.from_numpy(x)).as_subclass(torch.Tensor) for x in parts]).numpy()
 
 
 def _compared(scores: np.ndarray, found: np.ndarray, rounded: bool) -> Record:

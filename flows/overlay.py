@@ -110,9 +110,8 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
                 raw = (acc / made["bit"]["file"]).read_bytes()
                 (aside / "overlay.bit").write_bytes(raw)
                 (aside / "overlay.bin").write_bytes(as_bin(raw, f"overlay: {made['bit']['file']}"))
-                included["sha256"] = {
-                    name: artifacts.sha256(aside / name) for name in (included["bit"], included["bin"])
-                }
+                names = (included["bit"], included["bin"])
+                included["sha256"] = {name: artifacts.sha256(aside / name) for name in names}
         what = "lines of SystemVerilog under verilator -Wall"
         about["checks"] = [artifacts.check("lint = no warning", 0, 0, lines, what)]
         artifacts.write_json(aside / "overlay.json", {**about, "run": run})

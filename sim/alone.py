@@ -31,9 +31,8 @@ def not_decoded(ops: list[HwOp], rows: list[Record], *also: str) -> list[HwOp]:
     """The layers to try: those of which some bits were not decoded, or, as the row says, `also` reached."""
     ways = ("decoded", *also)
     open_ = {row["layer"] for row in rows if sum(row[way] for way in ways) < row["bits"]}
-    return [
-        op for op in ops if any(name in open_ for name, _ in with_inner(op)) and not op.outside and narrow(op)
-    ]
+    named = [op for op in ops if any(name in open_ for name, _ in with_inner(op))]
+    return [op for op in named if not op.outside and narrow(op)]
 
 
 def with_inner(op: HwOp) -> list[tuple[str, HwOp]]:

@@ -182,19 +182,14 @@ def attempt(
         folder = device.folder or Path(scratch)
         for name, text in device.memories.items():
             (folder / name).write_text(text)
-        command = [
-            device.program, job, result, seed, int(probe),
-            *([Path(waves).absolute(), half_cycle(clock_mhz)] if waves else []),
-        ]  # fmt: skip
-        done = subprocess.run(
-            [str(part) for part in command], cwd=folder, capture_output=True, check=False, text=True
-        )
+        written = [Path(waves).absolute(), half_cycle(clock_mhz)] if waves else []
+        command = [*map(str, (device.program, job, result, seed, int(probe), *written))]
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False, text=True)
         said = done.stdout + done.stderr
         broken = re.search(r"%Warning: (\S*): *\$readmem.*", said)
         if broken or (done.returncode and "Assertion failed" not in said):
-            raise Fault(
-                f"{_names(device)}: the simulation stopped: {broken[0] if broken else said[-300:].strip()}"
-            )
+            why = broken[0] if broken else said[-300:].strip()
+            raise Fault(f"{_names(device)}: the simulation stopped: {why}")
         with result.open("rb") if result.exists() else open(os.devnull, "rb") as file:
             return [_read(file, device, index, feed, said) for index, feed in enumerate(feeds)]
 
@@ -240,9 +235,8 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
     for port, frames in zip(lane.sinks, feed.frames):
         beats, words = frames * port.stream.beats, -(-port.width // 32) + (port.more is not None)
         arrived, cycles = np.fromfile(file, "<u8", 1), np.fromfile(file, "<u8", beats).astype(np.int64)
-        found.append(
-            (port, arrived, cycles, np.fromfile(file, "<u4", len(cycles) * words).reshape(-1, words))
-        )
+        data = np.fromfile(file, "<u4", len(cycles) * words).reshape(-1, words)
+        found.append((port, arrived, cycles, data))
     assertion = re.search(rf"%Error: \S+: Assertion failed in ({own}\S+)", said)
     if assertion:
         return Fault(f"{lane.name}: an assertion failed in {assertion[1].rstrip(':')}.")
@@ -260,9 +254,8 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
         )
     if surplus:
         return Fault(f"{lane.name}: {surplus} output beats arrived after the expected {beats}.")
-    fills = {
-        path: int(entries) for path, entries in re.findall(rf"^XF_FILL ({own}\S*) (\d+)", said, re.MULTILINE)
-    }
+    printed = re.findall(rf"^XF_FILL ({own}\S*) (\d+)", said, re.MULTILINE)
+    fills = {path: int(entries) for path, entries in printed}
     outputs = [port.stream.unpack(data[:, :-1] if port.more else data) for port, _, _, data in found]
     more = [data[:, -1] if port.more else None for port, _, _, data in found]
     given = [cycles for _, _, cycles, _ in found]

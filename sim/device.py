@@ -168,11 +168,8 @@ def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
 
 def _ports(lane: str, side: str, streams: list[Stream]) -> list[Port]:
     """The bench's ports of one side of an operator."""
-    names = (f"{lane}_{side}{index}" for index in range(len(streams)))
-    return [
-        Port(stream, f"{name}_data", f"{name}_valid", f"{name}_ready", stream.width)
-        for name, stream in zip(names, streams)
-    ]
+    wires = [[f"{lane}_{side}{k}_{role}" for role in ("data", "valid", "ready")] for k in range(len(streams))]
+    return [Port(stream, *own, stream.width) for own, stream in zip(wires, streams)]
 
 
 def _together(ports: list[Port], role: str) -> str:
@@ -222,9 +219,8 @@ def network(
     lanes = [lane]
     defines = ("XF_SIM", *(("XF_PAUSE",) if inner else ()), *(filled(ops) if loaded else ()))
     options = {"defines": defines, "checked": checked, "waves": waves, "level": level}
-    program = verilate.compile_model(
-        "xf_top", sources or _listed(rtl), ports_header("aclk", lanes), [rtl], **options
-    )
+    sources, header = sources or _listed(rtl), ports_header("aclk", lanes)
+    program = verilate.compile_model("xf_top", sources, header, [rtl], **options)
     return Device(program, lanes, folder=rtl)
 
 
@@ -233,9 +229,8 @@ def axi_lite(name: str, address_bits: int) -> tuple[list[Port], list[Port]]:
 
     def channel(letters: str, data: str, bits: int, more=None) -> Port:
         port, valid, ready = (f"{name}_{letters}{role}" for role in (data, "valid", "ready"))
-        return Port(
-            Stream((1,), 1, bits), port, valid, ready, bits, more=more and (f"{name}_{more[0]}", more[1])
-        )
+        more = more and (f"{name}_{more[0]}", more[1])
+        return Port(Stream((1,), 1, bits), port, valid, ready, bits, more=more)
 
     write = [channel("aw", "addr", address_bits), channel("w", "data", 32, ("wstrb", 4))]
     sources = [*write, channel("ar", "addr", address_bits)]

@@ -87,10 +87,8 @@ def rtlsim_multi_io(
     counts: Any = num_out_values
     if not isinstance(counts, dict):
         counts = dict.fromkeys(io_dict["outputs"], counts)
-    ends = [
-        {port.data.rpartition("_")[0].removesuffix(sname): port for port in side}
-        for side in (lane.sources, lane.sinks)
-    ]
+    sides = (lane.sources, lane.sinks)
+    ends = [{port.data.rpartition("_")[0].removesuffix(sname): port for port in side} for side in sides]
     inputs = [np.array(io_dict["inputs"][name], object).reshape(-1, 1) for name in ends[0]]
     patient = replace(sim, lanes=[replace(lane, patience=max(PATIENCE, liveness_threshold))])
     run = cosim.run(patient, cosim.Feed(inputs, [int(counts[name]) for name in ends[1]]))

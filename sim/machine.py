@@ -58,10 +58,6 @@ def scored(answers: np.ndarray, scale: np.ndarray, bias: np.ndarray) -> np.ndarr
     """
     if answers.ndim < 4:
         return scale * answers.reshape(len(answers), -1)[:, : len(scale)].astype(np.float64) + bias
-    labels = answers.shape[-1] < len(scale)
-    scores = (
-        (answers == np.arange(len(scale))).astype(float)
-        if labels
-        else scale * answers.astype(np.float64) + bias
-    )
-    return scores.transpose(0, 3, 1, 2)
+    if answers.shape[-1] < len(scale):
+        return (answers == np.arange(len(scale))).astype(float).transpose(0, 3, 1, 2)
+    return (scale * answers.astype(np.float64) + bias).transpose(0, 3, 1, 2)

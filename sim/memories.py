@@ -47,9 +47,8 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
             given |= instantiated_inside((rtl / layer["generated"][0]).read_text())
         made = op.memories()
         if netlist:
-            contents = mapped_contents(
-                Netlist((netlist / f"{layer['module']}.v").read_text()), instances, made
-            )
+            mapped = Netlist((netlist / f"{layer['module']}.v").read_text())
+            contents = mapped_contents(mapped, instances, made)
         else:
             texts = {name: (rtl / file).read_text() for name, file in files.items()}
             contents = {name: of_file(text, made.get(name, (0, []))[0]) for name, text in texts.items()}
@@ -71,9 +70,8 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
 def _texts(rtl: Path, ops: list[HwOp], rows: list[dict]) -> list[dict]:
     """The check of modules that are generated around operators, whose other constants are in their texts."""
     texts = {name: text for op in ops if op.inner for name, text in op.generated().items()}
-    names = {
-        name for op in ops if op.inner for name, one in with_inner(op) if one.inner or not one.memories()
-    }
+    units = [unit for op in ops if op.inner for unit in with_inner(op)]
+    names = {name for name, one in units if one.inner or not one.memories()}
     wrong = sum(bare((rtl / name).read_text()) != bare(text) for name, text in texts.items())
     its = [row for row in rows if row["layer"] in names]
     for row in its:
@@ -146,9 +144,8 @@ def mapped_contents(netlist: Netlist, instances: dict[str, str], made: dict[str,
             continue
         read[read != other] = UNDEFINED
         never = ~netlist.possible(path, len(read))
-        read[never] = (
-            binary(words, width).reshape(-1, columns, lanes).swapaxes(0, 1).reshape(-1, lanes)[never]
-        )
+        fresh = binary(words, width).reshape(-1, columns, lanes).swapaxes(0, 1).reshape(-1, lanes)
+        read[never] = fresh[never]
         found[file] = read.reshape(columns, len(words), lanes).swapaxes(0, 1).reshape(len(words), -1)
     return found
 

@@ -20,12 +20,8 @@ _ENDS = re.compile(r"(.*\.(\w+))\.(en_i|addr_i|data_o)(?:\[(\d+)\])?")
 _LUT = re.compile(r"LUT(\d)(_2)?$")
 _RAM = re.compile(r"RAMB(18|36)E\d$")
 # Outputs of both generations, such as DOPBDOP and DOUTPBDOUTP: (of port B, parity).
-_RAM_OUTPUTS = {
-    f"{do}{p}{port}{do}{p}": (port == "B", p == "P")
-    for do in ("DO", "DOUT")
-    for p in ("", "P")
-    for port in "AB"
-}
+_HEADS = [(do, p, port) for do in ("DO", "DOUT") for p in ("", "P") for port in "AB"]
+_RAM_OUTPUTS = {f"{do}{p}{port}{do}{p}": (port == "B", p == "P") for do, p, port in _HEADS}
 # The input that a register or a shift register gives, and what forces it to 0 or to 1.
 _REGISTERS = {
     "FDRE": ("D", "R", ""), "FDCE": ("D", "CLR", ""), "FDSE": ("D", "", "S"), "FDPE": ("D", "", "PRE"),
@@ -85,13 +81,11 @@ class Netlist:
             UnreadError: what is between address and data is not known here.
         """
         addresses, ports = np.arange(depth), self._ports[path]
-        known: dict[str, np.ndarray] = {
-            self._root(net): np.ones(depth, np.uint8) for net in ports["en_i"].values()
-        }
-        known |= {
-            self._root(net): (addresses >> bit & 1).astype(np.uint8) for bit, net in ports["addr_i"].items()
-        }
-        known |= {"0": np.zeros(depth, np.uint8), "1": np.ones(depth, np.uint8)}
+        zeros, ones = np.zeros(depth, np.uint8), np.ones(depth, np.uint8)
+        known: dict[str, np.ndarray] = {self._root(net): ones for net in ports["en_i"].values()}
+        for bit, net in ports["addr_i"].items():
+            known[self._root(net)] = (addresses >> bit & 1).astype(np.uint8)
+        known |= {"0": zeros, "1": ones}
         known["x"] = known[str(undefined)]
         self._contents: dict[tuple[int, str], np.ndarray] = {}  # of block RAMs
         nets = [ports["data_o"][bit] for bit in sorted(ports["data_o"])]

@@ -104,9 +104,8 @@ def simulate(
                 rows = tracking.evaluate_sets(machine)
                 changing += [tracking.as_rtl(machine, device, stall) for stall in (0.0, STALL)]
             progress("example pictures")
-            drawn = examples.draw_examples(
-                machine, artifacts.read_json(net_dir / "export.json")["trained_on"], acc / "examples"
-            )
+            trained_on = artifacts.read_json(net_dir / "export.json")["trained_on"]
+            drawn = examples.draw_examples(machine, trained_on, acc / "examples")
         if waves:
             progress(f"waveforms of {wave_files.IMAGES} images")
             clock_mhz = artifacts.read_json(acc / "fold.json")["clock_mhz"]["value"]
@@ -188,9 +187,8 @@ def _with_memory(device, acc: Path, ops, pictures, expected, folded: Record) -> 
     last = slow.gaps[-1] if slow.gaps else None
     bound = STEADY * max(op.cycles() for op in ops)
     found = reads | {"interval": last, "binds": "memory" if last and last > bound else "operators"}
-    what = "weights from a memory of {gb_per_s} GB/s, {needed_gb_per_s} needed; {interval} cycles".format(
-        **found
-    )
+    what = "weights from a memory of {gb_per_s} GB/s, {needed_gb_per_s} needed; {interval} cycles"
+    what = what.format(**found)
     wanted = expected[: len(pictures)]
     return found, compare.compare_arrays("RTL with a memory = lowered", slow.output, wanted, what)
 

@@ -18,10 +18,8 @@ STEPS = 5  # of the first sequence, as RTL
 def evaluate_sets(machine: Machine) -> list[Record]:
     """Rows of the task's figures on its test sets; the machine keeps the first steps."""
     machine.keep = 1 + STEPS
-    return [
-        {"stage": "bit simulator", "set": images.what, **machine.task.judged(machine, images)}
-        for images in machine.task.test_sets()
-    ]
+    rows = ({"set": one.what, **machine.task.judged(machine, one)} for one in machine.task.test_sets())
+    return [{"stage": "bit simulator", **row} for row in rows]
 
 
 def as_rtl(machine: Machine, device: Device, stall: Any = 0.0) -> dict:
@@ -46,6 +44,5 @@ def as_rtl(machine: Machine, device: Device, stall: Any = 0.0) -> dict:
         raise MismatchError(compare.describe("tracker", "RTL", run.output, expected))
     what = f"{len(steps)} steps of the first test sequence, template of an exemplar loaded; "
     what += f"pauses {stall or 'none'}"
-    return compare.compare_arrays(
-        f"RTL tracker{' stalled' if stall else ''} = bit simulator", run.output, expected, what
-    )
+    name = f"RTL tracker{' stalled' if stall else ''} = bit simulator"
+    return compare.compare_arrays(name, run.output, expected, what)

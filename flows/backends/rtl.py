@@ -152,14 +152,10 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
                 given[tensor] = (f"data{suffix}", f"given{suffix}", f"taken{suffix}")
                 link = f"  `XF_LINK({suffix}, {links[tensor]})\n"
             names = dict.fromkeys((*given[tensor][1:], *read[tensor][1:]))
-            wires.append(
-                f"  logic [{stream.width - 1}:0] {read[tensor][0]};\n  logic {', '.join(names)};\n{link}"
-            )
-        sides = (
-            _together([at[tensor] for tensor in side])
-            for at, side in ((read, op.sources), (given, op.results))
-        )
-        (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
+            wires.append(f"  logic [{stream.width - 1}:0] {read[tensor][0]};\n")
+            wires.append(f"  logic {', '.join(names)};\n{link}")
+        s_data, s_valid, s_ready = _together([read[tensor] for tensor in op.sources])
+        m_data, m_valid, m_ready = _together([given[tensor] for tensor in op.results])
         side = control.side_connections(op, module.removeprefix("layer"))
         on_chain += [module.removeprefix("layer")] if op.first_load else []
         cells.append(

@@ -71,9 +71,8 @@ def renamed(rtl: Path, tops: list[str], prefix: str) -> Renamed:
     memories = {path.name: path.read_text() for path in sorted(rtl.glob("*.mem"))}
 
     macros = {name for text in headers.values() for name in MACRO.findall(text)}
-    names = {module: f"{prefix}_{module}" for module in home} | {
-        macro: f"{prefix.upper()}_{macro}" for macro in macros
-    }
+    names = {module: f"{prefix}_{module}" for module in home}
+    names |= {macro: f"{prefix.upper()}_{macro}" for macro in macros}
     word = re.compile(rf"\b({'|'.join(sorted(names, key=len, reverse=True))})\b")
 
     def under_new_names(text: str) -> str:

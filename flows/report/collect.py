@@ -41,10 +41,8 @@ INTERVAL_PART, INTERVAL_CYCLES = 0.05, 4
 
 def paths(acc: Path) -> dict[str, Path]:
     """Where every stage leaves its record."""
-    return {
-        stage: acc / folder / f"{'rtl' if stage == 'generate' else stage}.json"
-        for stage, folder in STAGES.items()
-    }
+    names = {"generate": "rtl"}
+    return {stage: acc / folder / f"{names.get(stage, stage)}.json" for stage, folder in STAGES.items()}
 
 
 def records(acc: Path, routed: bool | None = None) -> dict[str, Record]:
@@ -244,11 +242,8 @@ def reach_rows(sim: Record, netlist: Record | None) -> list[Record]:
         return {"reached": min(row["bits"], row["decoded"] + max(row["compared"], row["simulated"])), **ways}
 
     mapped = {row["layer"]: own(row) for row in netlist["reach"]} if netlist else {}
-    names = ("layer", "bits")
-    return [
-        {name: row[name] for name in names} | {"sim": own(row), "netlist": mapped.get(row["layer"])}
-        for row in sim["reach"]
-    ]
+    rows = [(row["layer"], row["bits"], own(row)) for row in sim["reach"]]
+    return [{"layer": one, "bits": n, "sim": its, "netlist": mapped.get(one)} for one, n, its in rows]
 
 
 def as_reached(rows: list[Record]) -> list[Record]:
@@ -256,11 +251,9 @@ def as_reached(rows: list[Record]) -> list[Record]:
     found = []
     for stage, where in (("sim", "RTL"), ("netlist", "netlist")):
         own = [(row["layer"], row["bits"], row[stage]["reached"]) for row in rows if row[stage]]
-        part = ", ".join(
-            f"{layer} ({some * 1000 // bits / 10:g} %)" for layer, bits, some in own if some < bits
-        )
+        part = [f"{layer} ({some * 1000 // bits / 10:g} %)" for layer, bits, some in own if some < bits]
         what = f"of {sum(bits for _, bits, _ in own):,} bits of weights and thresholds in the {where}"
-        what += f"; not all of {part}" * bool(part)
+        what += f"; not all of {', '.join(part)}" * bool(part)
         count = check(f"bits reached in the {where}", 0, 0, sum(some for *_, some in own), what)
         found += [{"stage": stage, **count, "ran": True}] if own else []
     return found

@@ -84,11 +84,8 @@ def product_files(acc: Path) -> list[Record]:
         "overlay": "its drivers in Python and C: docs/guide/board.md",
     }.items():
         path = acc / name
-        parts = (
-            sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".json")
-            if path.is_dir()
-            else [path]
-        )
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".json")
+        parts = inside if path.is_dir() else [path]
         if path.exists():
             size = sum(part.stat().st_size for part in parts)
             found.append({"file": name, "bytes": size, "sha256": digest(*parts), "opens_with": opens})
@@ -113,9 +110,8 @@ def run_facts(found: Record) -> Record:
 def commit() -> str | None:
     """The commit of the working tree, with `+` where tracked files differ; None outside of git."""
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False
-        )
+        command = ["git", "describe", "--always", "--dirty=+"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
     return done.stdout.strip() or None

@@ -79,11 +79,8 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
     layers = {layer["module"]: layer["node"] for layer in rtl["layers"]}
     shown = [(path, seed, layers, shell.instance) for seed, (_, one) in runs.items() for path in one.paths]
     slowest = sorted((paths.row(*one) for one in shown), key=lambda row: -row["ns"])[:WORST]
-    nets = [
-        paths.net_row(net, seed, layers, shell.instance)
-        for seed, (_, one) in runs.items()
-        for net in one.late
-    ]
+    late = [(net, seed) for seed, (_, one) in runs.items() for net in one.late]
+    nets = [paths.net_row(*net, layers, shell.instance) for net in late]
     folder, fastest = runs[best]
     mhz = board.clock_mhz
     if router.host_sets_clock(board):
@@ -201,9 +198,8 @@ def joined(
             _yosys(folder, job)
             shutil.copyfile(folder / NETLIST, aside / NETLIST)
 
-    place = cache.place_of(
-        "joined", stated, [*copied, Path(__file__)], [netlist_job.__name__, _makers(board)]
-    )
+    makers = [netlist_job.__name__, _makers(board)]
+    place = cache.place_of("joined", stated, [*copied, Path(__file__)], makers)
     kept = cache.kept(place, make)
     design = json.loads((kept / NETLIST).read_text())
     cells = design["modules"][routing.TOP]["cells"]

@@ -121,9 +121,8 @@ def _netlist_check(mapped: dict[str, Mapped]) -> Record:
         present = Counter(CELL.findall(one.text))
         wrong += sum(present[kind] != one.cells.get(kind, 0) for kind in {*present, *one.cells})
     count = sum(sum(one.cells.values()) for one in mapped.values())
-    return artifacts.check(
-        "netlist = counted cells", 0, wrong, count, "instances in the netlist files against Yosys' count"
-    )
+    what = "instances in the netlist files against Yosys' count"
+    return artifacts.check("netlist = counted cells", 0, wrong, count, what)
 
 
 def _sum_check(own: dict[str, Record], total: dict[str, float], family: str) -> Record:
@@ -133,6 +132,5 @@ def _sum_check(own: dict[str, Record], total: dict[str, float], family: str) -> 
         together.update(one["cells"])
     apart = cells.resources(together, family)
     wrong = sum(total[name] != apart[name] for name in total)
-    return artifacts.check(
-        "children + own = total", 0, wrong, len(total), "resources over operators and top against all cells"
-    )
+    what = "resources over operators and top against all cells"
+    return artifacts.check("children + own = total", 0, wrong, len(total), what)

@@ -30,10 +30,8 @@ def layer_files(folder: Path, rtl: Record, layer: Record) -> dict[str, str]:
 def top_files(folder: Path, rtl: Record) -> dict[str, str]:
     """The same for the top, with only the ports of its layers."""
     texts = {rtl["top"]: bare((folder / rtl["top"]).read_text())}
-    ports = {
-        layer["file"]: bare((folder / layer["file"]).read_text()).partition(");")[0]
-        for layer in rtl["layers"]
-    }
+    files = (layer["file"] for layer in rtl["layers"])
+    ports = {file: bare((folder / file).read_text()).partition(");")[0] for file in files}
     return library_used(folder, rtl, texts.values()) | texts | ports
 
 

@@ -262,8 +262,7 @@ def merge_pixels(
         out: uint64 (N, padded H, padded W - many + 1, words): of each pixel and those to its right,
             overwritten.
     """
-    sizes = dict(
-        zip(("images", "height", "breadth", "rows", "columns", "words"), (*image.shape, *out.shape[1:]))
-    )
+    names = ("images", "height", "breadth", "rows", "columns", "words")
+    sizes = dict(zip(names, (*image.shape, *out.shape[1:])))
     merge = Merge(**sizes, top=top, left=left, fill=fill, bits=bits, many=many)
     functions().merge_pixels(ctypes.byref(merge), address(image, np.uint64), address(out, np.uint64))

@@ -33,10 +33,8 @@ class Patches:
     def cut(self) -> Any:
         """The windows one behind the other: packed, or integers (N, OH, OW, taps * C)."""
         (sh, sw), (rows, columns) = self.stride, self.size
-        parts = [
-            self.image[:, y : y + (rows - 1) * sh + 1 : sh, x : x + (columns - 1) * sw + 1 : sw]
-            for y, x in self.taps
-        ]
+        high, wide = (rows - 1) * sh + 1, (columns - 1) * sw + 1
+        parts = [self.image[:, y : y + high : sh, x : x + wide : sw] for y, x in self.taps]
         windows = parts[0] if len(parts) == 1 else np.concatenate(parts, -1)
         if not self.bits:
             return windows

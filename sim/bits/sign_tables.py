@@ -47,9 +47,8 @@ def look_up_step(
                 at += len(part)
         kinds = sorted({group[1:3] for group in groups})
         deep = 1 + max(group[0] for group in groups)
-        names = [
-            ((weights[at : at + size] > 0) << np.arange(size)[:, None]).sum(axis=0) for *_, size, at in groups
-        ]
+        parts = ((weights[at : at + size] > 0, size) for *_, size, at in groups)
+        names = [(signs << np.arange(size)[:, None]).sum(axis=0) for signs, size in parts]
         indices = np.array(names, np.int16).reshape(len(groups), -1, WIDE).transpose(1, 0, 2)
         behind = np.array([kinds.index(group[1:3]) for group in groups])
         below = np.array([group[0] for group in groups])

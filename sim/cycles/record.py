@@ -30,10 +30,8 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
         checks.append(same_beats(f"{name} = cycle model", course, model, run))
         courses.append(course)
     course = courses[0]
-    figures = {
-        **course_figures(course),
-        "fifos": {op.name: course.operators[op.name].fill for op in ops if op.input_buffer()},
-    }
+    fills = {op.name: course.operators[op.name].fill for op in ops if op.input_buffer()}
+    figures = {**course_figures(course), "fifos": fills}
     return figures, checks
 
 
@@ -59,8 +57,7 @@ def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> Record
     expected = [*run.taken[: len(model.sources)], *run.given[: len(model.sinks)]]  # of frames
     got = [course.transfers(tensor) for tensor in (*model.sources, *model.sinks)]
     beats = sum(map(len, expected))
-    wrong = sum(
-        len(b) if len(a) != len(b) else int((a != b).sum()) for a, b in zip(got, expected, strict=True)
-    )
+    pairs = zip(got, expected, strict=True)
+    wrong = sum(len(b) if len(a) != len(b) else int((a != b).sum()) for a, b in pairs)
     what = "cycle of every beat into and out of the network"
     return artifacts.check(name, course.frames, wrong, beats, what)

@@ -179,9 +179,8 @@ def _through_finn(model: ModelWrapper, frames: np.ndarray, wanted: np.ndarray, s
     simulator.use_verilator()
     source = model.graph.input[0].name
     shape = model.get_tensor_shape(source)
-    found = execute_onnx(model, {source: frames[0].reshape(shape).astype(np.float32)})[
-        model.graph.output[0].name
-    ]
+    given = {source: frames[0].reshape(shape).astype(np.float32)}
+    found = execute_onnx(model, given)[model.graph.output[0].name]
     return _equal(
         "FINN's execute_onnx of the RTL = lowered",
         found.reshape(1, *wanted.shape[1:]).astype(np.int64),

@@ -142,10 +142,8 @@ class Ours(RTLBackend):
     def ports(self, op: HwOp, name: str) -> str:
         """The text of a module with FINN's ports around the operator; elements get FINN's widths."""
         into = [(f"in{k}_V", stream, stream.bits) for k, stream in enumerate(op.in_streams())]
-        out = [
-            (f"out{k}_V", stream, self.get_output_datatype(k).bitwidth())
-            for k, stream in enumerate(op.out_streams())
-        ]
+        widths = [self.get_output_datatype(k).bitwidth() for k in range(op.outputs)]
+        out = [(f"out{k}_V", *pair) for k, pair in enumerate(zip(op.out_streams(), widths, strict=True))]
         buses, lines, wires = ":".join(port for port, _, _ in (*into, *out)), [], []
         for way, other, group in (("input ", "output", into), ("output", "input ", out)):
             for port, stream, bits in group:
@@ -153,9 +151,8 @@ class Ours(RTLBackend):
                 lines += [f"  {way} {port}_TVALID", f"  {other} {port}_TREADY"]
         for port, stream, bits in out:
             wires.append(f"  wire [{stream.width - 1}:0] {port}_data;\n")
-            elements = [
-                _resized(f"{port}_data", stream, lane, bits) for lane in reversed(range(stream.lanes))
-            ]
+            lanes = reversed(range(stream.lanes))
+            elements = [_resized(f"{port}_data", stream, lane, bits) for lane in lanes]
             spare = -stream.lanes * bits % 8
             padded = [*([f"{spare}'d0"] if spare else []), *elements]
             wires.append(f"  assign {port}_TDATA = {{{', '.join(padded)}}};\n")
@@ -195,11 +192,8 @@ endmodule
         files = self.get_rtl_file_list()
         included = sorted(str(path) for path in Path(files[0]).parent.glob("*.svh"))
         adding = [f"add_files -norecurse {file}" for file in [*included, *files]]
-        name = self.onnx_node.name
-        return [
-            *adding,
-            f"create_bd_cell -type module -reference {self.get_nodeattr('gen_top_module')} {name}",
-        ]
+        name, top = self.onnx_node.name, self.get_nodeattr("gen_top_module")
+        return [*adding, f"create_bd_cell -type module -reference {top} {name}"]
 
     def node_res_estimation(self, fpgapart: str) -> Record:
         """Resources by the cost model of the operator, as Yosys counts, in FINN's terms."""
@@ -226,21 +220,15 @@ class MatrixNode(Ours):
 
     def alone(self, model: ModelWrapper):
         """The matrix and its thresholds as two nodes; products of -1 and +1 are matches, as in FINN."""
+        node, sums = self.onnx_node, f"{self.onnx_node.name}_sums"
         if self.get_nodeattr("mem_mode").startswith(("external", "dynamic")):
-            raise UserError(
-                f"{self.onnx_node.name}: its weights are streamed; use mem_mode=internal_decoupled."
-            )
+            raise UserError(f"{node.name}: its weights are streamed; use mem_mode=internal_decoupled.")
         if self.get_nodeattr("runtime_writeable_weights"):
-            raise UserError(
-                f"{self.onnx_node.name}: its weights are constant; use runtime_writeable_weights=0."
-            )
+            raise UserError(f"{node.name}: its weights are constant; use runtime_writeable_weights=0.")
         kinds = [self.get_input_datatype(index) for index in range(2)]
         matches = bool(self.get_nodeattr("binaryXnorMode")) or kinds == [DataType["BIPOLAR"]] * 2
         if kinds[0] == DataType["BIPOLAR"] and not matches:
-            raise UserError(
-                f"{self.onnx_node.name}: -1 and +1 enter only where weights are bits; use a product."
-            )
-        node, sums = self.onnx_node, f"{self.onnx_node.name}_sums"
+            raise UserError(f"{node.name}: -1 and +1 enter only where weights are bits; use a product.")
         threshold = len(node.input) > 2
         one = helper.make_node(
             "MVAU", node.input[:2], [sums if threshold else node.output[0]], name=node.name, domain=FINN,
@@ -333,10 +321,8 @@ class PaddingNode(Ours):
     def alone(self, model: ModelWrapper):
         """A graph of our own border, which binding knows."""
         node = self.onnx_node
-        pads, value = self.get_nodeattr("Padding"), self.get_nodeattr("Value")
-        own = helper.make_node(
-            "Pad", node.input, node.output, name=node.name, domain=DOMAIN, pads=pads, value=value
-        )
+        given = {"pads": self.get_nodeattr("Padding"), "value": self.get_nodeattr("Value")}
+        own = helper.make_node("Pad", node.input, node.output, name=node.name, domain=DOMAIN, **given)
         return self.graph([own], model)
 
 
@@ -354,10 +340,8 @@ def _class(name: str) -> type:
         return base.get_nodeattr_types(self) | RTLBackend.get_nodeattr_types(self)
 
     bases = (OWN.get(name, Ours), base)
-    about = {
-        "__doc__": f"FINN's {name} by an operator of xnorforge.",
-        "get_nodeattr_types": get_nodeattr_types,
-    }
+    text = f"FINN's {name} by an operator of xnorforge."
+    about = {"__doc__": text, "get_nodeattr_types": get_nodeattr_types}
     return type(f"{PREFIX}{name.removeprefix(PREFIX)}_rtl", bases, about)
 
 

@@ -37,9 +37,8 @@ def check_graph(
     plain = indexed(despecialize_model(model))
     source = plain.graph.input[0].name
     kind = lowered.get_tensor_datatype(lowered.graph.input[0].name)
-    drawn = np.random.default_rng(SEED).integers(
-        int(kind.min()), int(kind.max()) + 1, (RANDOM, *images.shape[1:])
-    )
+    least, end, shape = int(kind.min()), int(kind.max()) + 1, (RANDOM, *images.shape[1:])
+    drawn = np.random.default_rng(SEED).integers(least, end, shape)
     compared, every = 0, np.concatenate([images[:GOLDEN].astype(np.int64), drawn])
     tensors = []
     for number in range(len(every)):

@@ -82,10 +82,8 @@ def stream_of(model: ModelWrapper, tensor: str) -> Stream:
     """The stream of a tensor as its producer writes it, or at the input as its reader takes it."""
     node = model.find_producer(tensor)
     if node is None:
-        inst, place = (
-            getCustomOp(model.find_consumer(tensor)),
-            list(model.find_consumer(tensor).input).index(tensor),
-        )
+        reader = model.find_consumer(tensor)
+        inst, place = getCustomOp(reader), list(reader.input).index(tensor)
         kind, shape = inst.get_input_datatype(place), inst.get_folded_input_shape(place)
     else:
         inst, place = getCustomOp(node), list(node.output).index(tensor)

@@ -73,10 +73,8 @@ def write_and_emulate(
                 with artifacts.measured() as compiling:
                     _compiled(model, said)
                 with artifacts.measured() as emulating:
-                    checks += [
-                        emulate.check_weights(model, net, folder),
-                        emulate.check_scores(model, net, ops, pixels, wanted),
-                    ]
+                    checks.append(emulate.check_weights(model, net, folder))
+                    checks.append(emulate.check_scores(model, net, ops, pixels, wanted))
                 times[kind] = {"compile": _seconds(compiling), "emulate": _seconds(emulating)}
                 forms[kind] = [_row(layer, net) for layer in model.get_layers()]
             _finish(folder, graph.enter(ops[0], pixels[:BENCH]), wanted[:BENCH])
@@ -86,9 +84,8 @@ def write_and_emulate(
         "part": board.part, "clock_mhz": board.clock_mhz, "project": "hls_project", "top": PROJECT,
         "layers": forms, **synthesis, "run": {**run, **times},
     }  # fmt: skip
-    record["run"]["tools"]["g++"] = subprocess.run(
-        ["g++", "-dumpfullversion"], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    asked = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=True)
+    record["run"]["tools"]["g++"] = asked.stdout.strip()
     artifacts.write_json(out / "hls.json", record)
     return record
 

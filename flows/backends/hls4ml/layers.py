@@ -47,9 +47,8 @@ class XfLayer(Layer):
         if get("table_data") is not None:
             table = get("table_data")
             bits = max(int(table.max()), -int(table.min()) - 1, 1).bit_length() + 1
-            self.add_weights_variable(
-                "table", "t{index}", precision=IntegerPrecisionType(bits, True), data=table
-            )
+            kind = IntegerPrecisionType(bits, True)
+            self.add_weights_variable("table", "t{index}", precision=kind, data=table)
 
 
 class XfConfig(LayerConfigTemplate):
@@ -61,10 +60,8 @@ class XfConfig(LayerConfigTemplate):
     def format(self, node: Layer):
         weights = list(node.get_weights())
         # Signed: an unsigned one would make negative products unsigned.
-        lines = [
-            f"static const {_kind(value)} {name} = {value};"
-            for name, value in node.get_attr("numbers").items()
-        ]
+        numbers = node.get_attr("numbers").items()
+        lines = [f"static const {_kind(value)} {name} = {value};" for name, value in numbers]
         if weights:
             lines.append(f"static const int n_table = {weights[0].data_length};")
             lines.append(f"typedef {weights[0].type.name} table_t;")

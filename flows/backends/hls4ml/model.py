@@ -57,10 +57,8 @@ def check_expressible(ops: list[HwOp], forms) -> None:
         streams = max(stream.bits for stream in (*op.in_streams(), *op.out_streams()))
         bits = max([streams, *map(width_of, op.arrays_of.values())])
         if bits > FLOAT64_BITS:
-            why = (
-                f"has numbers of {bits} bits, but the float64 of hls4ml's tables and emulation holds "
-                f"{FLOAT64_BITS}"
-            )
+            why = f"has numbers of {bits} bits, but the float64 of hls4ml's tables and emulation holds "
+            why += f"{FLOAT64_BITS}"
             raise refused(op, why, "build it with BACKEND=rtl")
     for io in forms:
         convert_operators(ops, io, lambda *_: [1])

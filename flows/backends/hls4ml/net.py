@@ -116,15 +116,13 @@ class Net:
     ) -> Wire:  # fmt: skip
         """Append a layer of ours that works pixel by pixel."""
         sizes: Record = {"n_pixels": prod(source.shape[:-1]), "n_chan": source.shape[-1]}
-        return self.xf(
-            suffix, "xf_pixels", [source], source.shape, bits, signed, table, op, **sizes, **numbers
-        )
+        sizes |= numbers
+        return self.xf(suffix, "xf_pixels", [source], source.shape, bits, signed, table, op, **sizes)
 
     def scaled(self, suffix: str, source: Wire, bits: int, signed: bool, factors: ArrayLike = 1) -> Wire:
         """Append products with a factor, or one per channel, modulo 2^bits."""
-        return self.pixels(
-            suffix, "xf_scale", source, bits, signed, np.broadcast_to(factors, source.shape[-1])
-        )
+        table = np.broadcast_to(factors, source.shape[-1])
+        return self.pixels(suffix, "xf_scale", source, bits, signed, table)
 
     def thresholds(self, suffix: str, source: Wire, thresholds: np.ndarray, direction: ArrayLike = 1) -> Wire:
         """Append comparisons: thresholds (C, steps), directions (C,)."""

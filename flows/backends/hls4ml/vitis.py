@@ -44,10 +44,8 @@ def run_vitis(folder: Path) -> Record:
             found = parse_vivado_report(str(folder)) or {}
     if "CSynthesisReport" not in found:
         raise UserError(f"hls: {tool} wrote no synthesis report; its last line is: {said[-1]}")
-    return {
-        "synthesised": f"yes ({tool})",
-        "report": {key: _number(v) for key, v in found["CSynthesisReport"].items()},
-    }
+    figures = {key: _number(v) for key, v in found["CSynthesisReport"].items()}
+    return {"synthesised": f"yes ({tool})", "report": figures}
 
 
 def _number(text: str):
