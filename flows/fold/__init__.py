@@ -238,9 +238,7 @@ def fold(
 
 @dataclass(frozen=True)
 class _Attempt:
-    """Operators of a graph with their FIFOs, or None and why no folding meets the request; the prices of
-    faster ones; amounts of FIFOs.
-    """
+    """Operators with their FIFOs, or None and why; the prices of faster ones; amounts of FIFOs."""
 
     ops: list[HwOp] | None
     bounds: list[Bound]
@@ -253,9 +251,8 @@ class _Attempt:
 def _with_loops(
     net_dir: Path, output: str, given: Record, interval: int, target: boards.Board, part: Part, always: bool
 ) -> list[Bound] | None:
-    """The operators of a network, equal steps as a loop, and layers of one form (`with_layers`); None if that
-    of steps does not keep the interval, or if the given folding is for operators of its own.
-    """
+    """The operators of a network, equal steps as a loop, and layers of one form (`with_layers`); None
+    if that of steps misses the interval, or if the given folding is for operators of its own."""
 
     def finish(ops: list[HwOp]) -> list[HwOp]:
         return with_fifos(of_family(ops, target), {})
@@ -276,9 +273,7 @@ def _with_loops(
 
 
 def _warn_of_full(board: boards.Board, estimate: dict[str, float]) -> None:
-    """Warn about other resources that may run out: the search considers only `RESOURCES`; `synth` stops
-    there.
-    """
+    """Warn about other resources that may run out: the search considers `RESOURCES`, `synth` stops there."""
     units = families.load(board.family).units
     for name in ("ff", "carry4", "lut_memory"):
         takes = cells.used(estimate, name)
@@ -365,9 +360,7 @@ def _as_adders(bounds: list[Bound], given: Record) -> list[Bound]:
 
 
 def _check_streams(ops: list[HwOp]) -> None:
-    """Check that every stream fits its reader, which may see a frame of another shape; the search guarantees
-    it, so this cannot fail.
-    """
+    """Check that every stream fits its reader, which may see another shape; the search guarantees it."""
     streams: dict[str, Stream] = {}
     for op in ops:
         for tensor, sink in zip(op.sources, op.in_streams()):
@@ -378,9 +371,8 @@ def _check_streams(ops: list[HwOp]) -> None:
 
 
 def _equal(ops: list[HwOp], images: np.ndarray, lowered, execute: Execute) -> Record:
-    """Check the folded graph against the lowered integers, processed by its last operator, on all images; and
-    on the first ones by the operators' own contracts.
-    """
+    """Check the folded graph against the lowered integers, processed by its last operator, on all
+    images; and on the first ones by the operators' own contracts."""
     want = graph.answers(ops, lowered).reshape(len(images), -1)
     for run, some in ((execute, images), (graph.execute, images[:FIRST])):
         got = run(ops, some)[ops[-1].name].reshape(len(some), -1)

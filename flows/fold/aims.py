@@ -122,9 +122,8 @@ class Search:
         self.fifos: dict[str, float] = {}
 
     def limits(self, asked: dict[str, str], of_lut: float = 1) -> dict[str, float]:
-        """The limit of each of `RESOURCES`, in the units of the capacities, by default the part's capacity,
-        and at most `of_lut` of its LUTs; and of "latency", in cycles.
-        """
+        """The limit of each of `RESOURCES`, in units of the capacities, by default the part's
+        capacity, and at most `of_lut` of its LUTs; and of "latency", in cycles."""
         found = {name: float(self.board.capacity.get(name, 0)) for name in RESOURCES}
         found["latency"] = cycles_of(asked.get("latency", "inf"), self.board.clock_mhz)
         routable = of_lut * found["lut"]
@@ -177,9 +176,7 @@ class Search:
         return None
 
     def possible(self, aim: Aim, reserve: dict[str, float]) -> bool:
-        """Whether a folding without FIFOs meets the request and leaves so much of the limits, and room to
-        route.
-        """
+        """Whether a folding without FIFOs meets the request and leaves so much, and room to route."""
         limits = self.limits(aim.limits, ROUTABLE)
         most = {name: most - reserve.get(name, 0) for name, most in limits.items()}
         return self.fastest <= aim.interval and self.cheapest(aim.interval, most, aim.spare) is not None
@@ -231,9 +228,8 @@ class Search:
         self, interval: int, limits: dict[str, float], spare: str = "",
         reserve: dict[str, float] | None = None,
     ) -> list[HwOp] | None:  # fmt: skip
-        """The best folding within an interval and limits, FIFOs included; None if there is none. With a
-        `reserve`, what FIFOs are known to take, that is left to them, and they are sized once.
-        """
+        """The best folding within an interval and limits, FIFOs included, or None. With a
+        `reserve`, what FIFOs are known to take, that is left to them, and they are sized once."""
         most = {name: most - (reserve or {}).get(name, 0) for name, most in limits.items()}
         for _ in range(ROUNDS if reserve is None else 1):
             choice = self.cheapest(interval, most, spare)
@@ -268,10 +264,8 @@ class Search:
         return self.part.price(spare).of(amounts)
 
     def _finished(self, choice: Choice, interval: int, limits: dict[str, float], spare: str) -> list[HwOp]:
-        """The operators of a choice with their FIFOs. If these cost something, it is tried whether the whole
-        costs less with faster operators, and, of the dearest FIFOs, if the operator that reads one has cycles
-        to spare, or the one that fills it other beats.
-        """
+        """The operators of a choice with their FIFOs. If these cost something, faster operators are tried,
+        and, of the dearest FIFOs, if the reader has cycles to spare, or the writer other beats."""
         first, ops = choice, self.finish(choice.operators())
         cost = self._cost(amounts_of(ops), spare)
         seen = {first.options}
@@ -424,9 +418,7 @@ class Search:
         return f"{interval:,} cycles per frame ({fps:,.0f} frames per second)"
 
     def text(self, amounts: dict[str, float]) -> str:
-        """Amounts of LUT and BRAM36, and of others where the part has fewer, in the units of the family; LUT
-        are rounded up.
-        """
+        """Amounts of LUT, rounded up, BRAM36 and what else the part has fewer of, in the family's units."""
         units, said, has = self._units(), [], self.board.capacity
         for name in RESOURCES:
             if name in amounts and (name in ("lut", "bram36") or has.get(name, 0) < amounts[name] < inf):

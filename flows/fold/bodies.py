@@ -76,10 +76,8 @@ def _frames(op: HwOp) -> list[HwOp]:
 
 
 def _clearly_less(cost: float, bounds: list[Bound], interval: int, part: Part, finish) -> bool:
-    """Whether a cost is clearly less than that of operators which are not in a loop.
-
-    FIFOs, whose depths take longer to find than all else, are added only if it is less than without them.
-    """
+    """Whether a cost is clearly less than that of operators without a loop. FIFOs, whose depths
+    take longest to find, are added only if it is less without them."""
     choice = cheapest(options_of(bounds, {}, True), interval, part.price())
     if choice is None:
         return True
@@ -120,9 +118,8 @@ def _unless_longer(tensors: list[str], most: float, _place: int, one: Option) ->
 
 
 def _one_form(ops: list[HwOp], inputs: list[str], outputs: list[str]) -> tuple[list[HwOp], list[str]] | None:
-    """The operators, with width converters after states that are read in other beats, and the states; None if
-    no converter can join them.
-    """
+    """The operators, with width converters after states that are read in other beats, and the
+    states; None if no converter can join them."""
     taken = {name: stream for op in ops for name, stream in zip(op.sources, op.in_streams())}
     made = {name: stream for op in ops for name, stream in zip(op.results, op.out_streams())}
     ops, ends = [*ops], []

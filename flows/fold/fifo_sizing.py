@@ -218,9 +218,8 @@ class _Search:
             self.shrink([place])
 
     def filled(self, meeting: list[Place]) -> tuple[dict[Place, int], float]:
-        """How far FIFOs are filled at most if none is ever full, and the interval with them: those of
-        `meeting`, or if these are not enough, all.
-        """
+        """How far FIFOs are filled at most if none is ever full, and the interval with them: those
+        of `meeting`, or if these are not enough, all."""
         every = self.network.places
         frame = {place: max(op.in_streams()[place[1]].beats, SKID + 1) for place, op in every.items()}
         depths = {place: frame[place] for place in meeting}
@@ -244,10 +243,8 @@ class _Search:
             depths |= full
 
     def kept_evenly(self, depths: dict[Place, int]) -> dict[Place, int] | None:
-        """How far these FIFOs are filled if none is full and frames that come evenly keep the bound for good:
-        then frames that come earlier keep it too, unless a buffer shuts. Otherwise None. It does not count as
-        moved.
-        """
+        """How far these FIFOs are filled if none is full and frames that come evenly keep the bound for
+        good, as earlier ones then do unless a buffer shuts; else None. It does not count as moved."""
         if self.shuts:
             return None
         before = self.left
@@ -281,9 +278,7 @@ class _Search:
             self.leave_out(places[half:])
 
     def shrink(self, places: list[Place]) -> None:
-        """Find the smallest sufficient depth of FIFOs of one depth, or leave them out; most are as deep as
-        they are filled.
-        """
+        """Find the least depth of FIFOs of one depth, or leave them out; most are as deep as filled."""
         others = {p: depth for p, depth in self.depths.items() if p not in places}
         levels = sorted({_level(depth) for depth in range(self.depths[places[0]])})
         choices = [others, *(others | dict.fromkeys(places, level) for level in levels)]

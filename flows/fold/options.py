@@ -69,9 +69,7 @@ class Option:
         return tuple(stream.lanes for stream in (*self.takes.values(), *self.gives.values()))
 
     def replaces(self, other: "Option") -> bool:
-        """Whether this folding, with width converters to the streams of the other, takes no more of any
-        resource.
-        """
+        """Whether this folding, converted to the streams of the other, takes no more of anything."""
         total = self.amounts
         pairs = [(stream, self.takes[name]) for name, stream in other.takes.items()]
         for source, sink in pairs + [(self.gives[name], stream) for name, stream in other.gives.items()]:
@@ -187,9 +185,8 @@ class Options:
         return self.bound.name
 
     def within(self, interval: int) -> list[Option]:
-        """The foldings worth considering at an interval, in cycles per frame; of those with the same streams
-        the Pareto-optimal ones. If the user's folding is slower, the fastest with it.
-        """
+        """The foldings worth considering at an interval, in cycles per frame; of those with the same
+        streams the Pareto-optimal ones. If the user's folding is slower, the fastest with it."""
         if self.fixed:
             interval = max(interval, self.fastest)
         if interval not in self._within:
@@ -202,10 +199,8 @@ class Options:
         return pareto(self.ports.joined(found, interval))
 
     def _narrow(self, places: list[int]) -> list[Option]:
-        """Foldings up to those that narrower ones replace; and the widest of a single vector, if it may be
-        wired for less. The whole of a dimension at a time, which saves a counter or a memory, is looked at
-        apart.
-        """
+        """Foldings up to those that narrower ones replace, and the widest of a single vector, which may be
+        wired for less. The whole of a dimension, which saves a counter or a memory, is looked at apart."""
         kept: dict[tuple, list[Option]] = {}  # by memory styles
         beyond: dict[tuple, list[tuple[int, ...]]] = {}
         most = tuple(map(max, zip(*map(_settings, self.foldings))))
@@ -243,9 +238,8 @@ class Options:
         return self._priced[place]
 
     def _of_adders(self, found: list[Option]) -> list[Option]:
-        """Adders instead of a matrix, unless a folding replaces any: at first what any take at least, since
-        finding them takes seconds.
-        """
+        """Adders in place of a matrix, unless a folding replaces any: at first what any take at
+        least, since finding them takes seconds."""
         if self._adders is None:
             widest = self._widest()
             least = _least_adders(self.bound, widest)
@@ -282,9 +276,8 @@ def _least_adders(bound: Bound, op: HwOp) -> Option | None:
 
 
 def _least_sums(weights: np.ndarray) -> float:
-    """A lower bound of the additions that multiply by a matrix without structure. Their list describes the
-    matrix (of each the two terms, their shifts and a sign), so it is no shorter than the compressed weights.
-    """
+    """A lower bound of the additions that multiply by a matrix without structure: their list (of
+    each two terms, shifts and a sign) is no shorter than the compressed weights."""
     small = weights.astype(np.int8 if abs(weights).max(initial=0) < 128 else np.int64)
     bits, sums = 8 * len(compress(small.tobytes())), 1.0
     for _ in range(9):  # the more sums, the more bits a number has
@@ -419,9 +412,8 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
 
 
 def candidates(bound: Bound, fixed: dict[str, int], several: bool = False) -> list[HwOp]:
-    """All foldings of an operator that its streams can carry, in order of Pixels, Simd, Pe; for several
-    vectors at a time, considered with `several` or if they are given, those with the smallest Pe.
-    """
+    """All foldings of an operator that its streams can carry, in order of Pixels, Simd, Pe; of
+    several vectors at a time, with `several` or if given, those with the smallest Pe."""
     chosen = {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
     ranges = {name: [fixed[name]] if name in fixed else values for name, values in foldings(bound).items()}
     if "pixels" in ranges and "pixels" not in fixed and (not several or {"simd", "pe"} & fixed.keys()):
@@ -504,9 +496,8 @@ def put_before(new: HwOp, op: HwOp, port: int) -> HwOp:
 
 
 def converters(name: str, source: Stream, sink: Stream) -> list[HwOp] | None:
-    """The width converters from one stream to another: none, one, or two with a common multiple in between;
-    None if that is impossible.
-    """
+    """The width converters from one stream to another: none, one, or two with a common multiple in
+    between; None if that is impossible."""
     steps = _steps(source, sink)
     if steps is None:
         return None

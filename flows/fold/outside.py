@@ -60,9 +60,7 @@ def _in_place(bound: Bound, ops: list[HwOp]) -> Graph:
 
 @dataclass(frozen=True)
 class Form:
-    """Operators that read their weights from outside, and their folding; their share of the part, and bytes
-    per frame.
-    """
+    """Operators with weights from outside, and their folding; their share of the part, bytes per frame."""
 
     graph: Graph
     share: float
@@ -119,10 +117,8 @@ def fewest_outside(
 def _steps(
     bound: Bound, interval: int, room: float, part: Part
 ) -> Iterator[tuple[tuple[bool, float], str, Form]]:
-    """The forms of an operator with weights from outside, each of which saves less per byte than the one
-    before it: whether it saves, beside that one, more than a little of the part, and how much per byte; the
-    name, the form.
-    """
+    """The forms of an operator with weights from outside, each of which saves less per byte than the
+    one before it: whether that is more than a little of the part, how much per byte; name, form."""
     weights = bound.arrays.get("weights")
     if weights is None or bound.body:
         return

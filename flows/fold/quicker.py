@@ -65,9 +65,7 @@ def faster(some: Options, now: Option) -> list[Option]:
 
 
 def sooner(some: Options, now: Option, levels: int) -> list[Option]:
-    """Options with an option's streams and cycles that answer earlier: other structures, and fewer
-    registers.
-    """
+    """Options with an option's streams and cycles that answer earlier: other structures, fewer registers."""
     if some.fixed or (latency := now.op.latency()) is None:
         return []
     found = [one for one in some.as_adders(now.cycles) if one.lanes == now.lanes and one.cycles <= now.cycles]

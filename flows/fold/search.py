@@ -88,9 +88,8 @@ class Part:
         return cls(*(capacity.get(name, NONE) for name in RESOURCES))
 
     def price(self, spare: str = "") -> Price:
-        """The shares of all resources, added up, where block RAMs that would be idle count little, because
-        LUTs take time to synthesise and route; or the resource to spare.
-        """
+        """The shares of all resources, added up, or the resource to spare; block RAMs that would be
+        idle count little, because LUTs take time to synthesise and route."""
         share, names = np.array([1 / getattr(self, name) for name in RESOURCES]), np.array(RESOURCES)
         if spare:
             return Price(np.array([(names == SPARE[spare]) + TIE * share]), np.zeros(1))
@@ -105,9 +104,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Choice:
-    """A folded graph as one option per operator: amounts of `RESOURCES`, including width converters and the
-    skid buffers between operators that pass ready on.
-    """
+    """A folded graph as one option per operator: amounts of `RESOURCES`, with width converters and
+    the skid buffers between operators that pass ready on."""
 
     amounts: dict[str, float]
     options: tuple[Option, ...]
@@ -182,9 +180,7 @@ def options_of(
 
 
 def fastest(options: list[Options]) -> tuple[int, str]:
-    """The smallest interval of a graph, and the operator that limits it; operators with a given folding do
-    not count.
-    """
+    """The smallest interval of a graph, and the operator that limits it, if its folding is not given."""
     least = [(one.fastest, one.name) for one in options if not one.fixed]
     return max(least, key=lambda one: one[0], default=(1, ""))
 
@@ -312,9 +308,8 @@ class _Table:
 
 @dataclass(frozen=True)
 class _Bound:
-    """The most that a weighted sum of amounts may come to, and the least that all other tables add to a row:
-    per table the codes of its rows, ascending, and the amounts.
-    """
+    """The most that a weighted sum of amounts may be, and the least that all other tables add to a
+    row: per table the codes of its rows, ascending, and the amounts."""
 
     weights: np.ndarray
     most: float
@@ -367,9 +362,8 @@ class _Graph:
         return _Table(unknowns, np.array(places, np.int64).reshape(-1, 2), amounts)
 
     def _plan(self) -> list[tuple[int, int] | tuple[int, tuple]]:
-        """Pairs of tables to join, and tables with the unknown that is settled there; each makes a table. The
-        unknown that leaves the smallest table comes first.
-        """
+        """Pairs of tables to join, and tables with the unknown that is settled there, which leaves
+        the smallest table first; each makes a table."""
         rows = {index: float(len(table.lanes)) for index, table in enumerate(self.leaves)}
         having = {index: frozenset(table.unknowns) for index, table in enumerate(self.leaves)}
         of: dict[tuple, set[int]] = {key: set() for key in self.values}
@@ -475,9 +469,8 @@ class _Graph:
         return _Table(unknowns, table.lanes[rows][:, columns], amounts[rows], ((index, rows),))
 
     def rests(self, tables: list[_Table]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        """Of `solve` for one criterion, per table in which an unknown is settled: the codes of its rows, and
-        the least that all other tables add.
-        """
+        """Of `solve` for one criterion, per table in which an unknown is settled: the codes of its
+        rows, and the least that all other tables add."""
         rest = {len(tables) - 1: np.zeros(len(tables[-1].amounts))}
         found = {}
         for index in range(len(tables) - 1, len(self.leaves) - 1, -1):

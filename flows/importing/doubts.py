@@ -70,9 +70,8 @@ def scale_doubts(
     network: ModelWrapper, samples: Samples, found: Found, wanted: Wanted, shape: tuple[int, ...],
     accuracy: list[Record], scores: np.ndarray,
 ) -> list[str]:  # fmt: skip
-    """Warnings about the input's scale: the graph does not state it, accuracy is at chance, or another usual
-    scale gives clearly higher accuracy.
-    """
+    """Warnings about the input's scale: the graph does not state it, accuracy is at chance, or
+    another usual scale gives clearly higher accuracy."""
     said = []
     if not found.sure and wanted.scale is None:
         other = "SCALE=1 selects 0 .. 255" if found.form.name == "uint8" else "SCALE= selects another scale"

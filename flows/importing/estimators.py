@@ -7,10 +7,7 @@ from onnx import ModelProto, NodeProto
 
 
 def without_estimators(model: ModelProto) -> int:
-    """Replace (a - c) + c and (a + c) - c by a, in place; return how many were replaced.
-
-    Float32 may round a - c + c; the network that is imported has a itself.
-    """
+    """Replace (a - c) + c and (a + c) - c, which float32 may round, by a, in place; returns how many were."""
     makers = {name: node for node in model.graph.node for name in node.output}
     numbers = {one.name: _text(one) for one in model.graph.initializer}
     same: dict[str, str] = {}

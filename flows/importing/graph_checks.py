@@ -227,10 +227,8 @@ def _as_onnx_has_it(path: Path, node: NodeProto, context) -> None:
 
 
 def _types(path: Path, model: ModelProto, version: int) -> None:
-    """Check that every ONNX operator reads tensors of types that it supports.
-
-    Nothing later would detect it: an operator runs on the actual types, not on those that the file states.
-    """
+    """Check that every ONNX operator reads tensors of types that it supports: it runs on the actual
+    types, so nothing later would detect it."""
     own = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
     sets = [helper.make_opsetid("", version), *(helper.make_opsetid(domain, 1) for domain in sorted(own))]
     typed = ModelProto(ir_version=model.ir_version, graph=model.graph, opset_import=sets)

@@ -124,9 +124,8 @@ def annotated(network: ModelWrapper) -> Found | None:
 
 
 def quantiser_at_input(network: ModelWrapper, start: Start) -> Found | None:
-    """The format of the Quant or BipolarQuant that reads the input, possibly after constants that are the
-    same for all elements; None if there is none, or if it has more than 16 bits or several scales.
-    """
+    """The format of the Quant or BipolarQuant that reads the input, maybe after constants that all
+    elements share; None if there is none, or if it has more than 16 bits or several scales."""
     node = start.reader
     one = len(set(start.times.tolist())) == len(set(start.plus.tolist())) == 1
     if node is None or node.op_type not in ("Quant", "BipolarQuant") or not one:
@@ -260,9 +259,8 @@ def _by_statistics(
 
 
 def _first_sensitive(network: ModelWrapper):
-    """The first node after the input whose result depends on its input's scale: a batch norm, or a quantiser
-    of several bits; None if a sign comes earlier.
-    """
+    """The first node after the input that depends on its scale: a batch norm, or a quantiser of
+    several bits; None if a sign comes earlier."""
     network = indexed(network)
     alive = {input_of(network)}
     for node in network.graph.node:

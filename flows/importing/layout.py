@@ -54,9 +54,8 @@ def standard_nodes(model: ModelProto) -> None:
 def takes_channels_first(
     network: ModelWrapper, image: tuple[int, ...] | None = None
 ) -> tuple[ModelWrapper, bool]:
-    """The network, with a Transpose at its input if it takes channels last, and whether it does: its
-    operators read the input like this, or `image`, the shape of the given images, fits no other way.
-    """
+    """The network, with a Transpose at its input if it takes channels last, and whether it does:
+    its operators read it so, or `image`, the shape of the given images, fits no other way."""
     name = network.graph.input[0].name
     wanted = tuple(network.get_tensor_shape(name)[1:])
     if len(wanted) < 2:
@@ -79,9 +78,8 @@ def takes_channels_first(
 
 
 def reads_last(network: ModelWrapper, name: str) -> bool:
-    """Whether all that reads a tensor, behind operators of one number per element, reads its last axis as
-    channels: a Transpose to channels first, or a matrix for every pixel or token.
-    """
+    """Whether all that reads a tensor, behind operators of one number per element, reads its last
+    axis as channels: a Transpose to channels first, or a matrix for every pixel or token."""
     shape, readers = network.get_tensor_shape(name), network.find_consumers(name) or []
     if not shape or not readers:
         return False
@@ -99,9 +97,8 @@ def reads_last(network: ModelWrapper, name: str) -> bool:
 
 
 def gives_channels_first(network: ModelWrapper) -> tuple[ModelWrapper, bool]:
-    """The network with its scores channels first, and whether the file has them last: without its final
-    Transpose to channels last, or with one behind a matrix for every pixel or token.
-    """
+    """The network with its scores channels first, and whether the file has them last: without its
+    final Transpose to channels last, or with one behind a matrix for every pixel or token."""
     name = network.graph.output[0].name
     last, shape = network.find_producer(name), network.get_tensor_shape(name)
     if last is None or not shape or len(shape) < 3:

@@ -61,9 +61,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Ports:
-    """The inputs and outputs of a network that has several of one of them; the format of its frame; what
-    follows the scores of each output.
-    """
+    """The inputs and outputs of a network that has several; its frame's format; what follows the scores."""
 
     inputs: list[Port]
     outputs: list[Port]
@@ -173,9 +171,8 @@ def _common(every: list[Found]) -> Found:
 
 
 def _join_inputs(proto: ModelProto, inputs: list[Port], form: InputFormat) -> None:
-    """In front of each input: its part of the frame, its shape, and, where the frame has integers of its own,
-    what they stand for.
-    """
+    """In front of each input: its part of the frame, its shape, and, where the frame has integers
+    of its own, what they stand for."""
     names = {one.name for one in inputs}
     entries = [one for one in proto.graph.input if one.name in names]
     total, nodes, source = sum(one.size for one in inputs), [], FRAME

@@ -116,9 +116,7 @@ def fixed_point_for(values: np.ndarray, bits: int) -> InputFormat:
 
 
 def rounding_error(form: InputFormat, values: np.ndarray, integers: np.ndarray) -> Record:
-    """Quantisation error of float samples: `max_error` in the network's own units, and how many values were
-    `cut` at the ends of the range.
-    """
+    """Quantisation error of float samples: `max_error` in the network's units, and how many were `cut`."""
     apart = abs(form.values(integers).astype(np.float64) - values)
     beyond = (apart > 0.50001 * form.scale) & ((integers == form.lo) | (integers == form.hi))
     return {"max_error": float(apart.max()), "cut": int(beyond.sum()), "numbers": int(values.size)}

@@ -48,9 +48,8 @@ def reference_scores(
 
 
 def _few_ties(network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, image: int, graph) -> int:
-    """How many activations of an image differ between a single run and its batch only by rounding; 0 if there
-    is another reason for its scores, or if these are more than `FEW` of an operator's.
-    """
+    """How many activations of an image differ between a single run and its batch only by rounding;
+    0 if its scores have another reason, or if these are more than `FEW` of an operator's."""
     shape = next(iter(graph.leaves.values())).shape
     frame = np.moveaxis(images[image], 0, -1).reshape(shape).astype(np.int64)
     reference, among = Reference(graph, network), qonnx_tensors(network, inputs)
@@ -90,9 +89,8 @@ def host_function_check(
 
 
 def _batch_matters(network: ModelWrapper, inputs: np.ndarray, image: int) -> UserError:
-    """The error for an image whose scores depend on the other images of the batch; it names the first
-    operator with such a dependence.
-    """
+    """The error for an image whose scores depend on the other images of the batch; it names the
+    first operator with such a dependence."""
     alone, among = qonnx_tensors(network, inputs[image : image + 1]), qonnx_tensors(network, inputs)
     for node in network.graph.node:
         name = node.output[0]

@@ -148,9 +148,7 @@ def _lost_by_rounding(network, samples: Samples, form: InputFormat, integers, sc
 
 @contextmanager
 def _run_by_others(path: Path):
-    """Turn the exceptions of onnx, qonnx and onnxruntime for a file that they cannot handle into one
-    sentence.
-    """
+    """Turn what onnx, qonnx and onnxruntime raise for a file that they cannot handle into a sentence."""
     try:
         yield
     except (UserError, MismatchError, OSError, MemoryError):
@@ -221,9 +219,8 @@ def _cleaned(path: Path) -> IndexedModel:
 
 
 def _with_results_alone(network: IndexedModel) -> IndexedModel:
-    """Constants are not results: a network that ends in a Brevitas quantiser is exported with its scale, zero
-    point and width as additional outputs.
-    """
+    """Constants are not results: a network that ends in a Brevitas quantiser is exported with its
+    scale, zero point and width as outputs."""
     given = {one.name for one in network.graph.input}
     for one in list(network.graph.output):
         if one.name not in given and network.find_producer(one.name) is None:

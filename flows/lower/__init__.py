@@ -158,9 +158,8 @@ def complexity_of(network: ModelWrapper, given: Record, writable: Collection[str
 
 
 def _loop(graph: Lowered) -> tuple[Lowered, ModelWrapper] | None:
-    """Integer graph and ONNX form with equal steps as a loop; None without, and where its states have other
-    forms when a step ends than when it begins.
-    """
+    """Integer graph and ONNX form with equal steps as a loop; None without, and where its states
+    have other forms when a step ends than when it begins."""
     rolled = MAKERS["rolled"](graph)
     if rolled is None:
         return None

@@ -116,9 +116,7 @@ def channels_last(scores: np.ndarray) -> np.ndarray:
 
 
 def chosen_classes(graph: Lowered, integers: np.ndarray) -> np.ndarray:
-    """Indices of the largest scores of images, or of every cell of maps; the first index if several are
-    equal.
-    """
+    """Indices of the largest scores of images, or of every cell of maps; of equal ones the first."""
     scale, bias = scale_and_bias(graph.output)
     if len(set(scale)) == len(set(bias)) == 1 and scale[0] > 0:
         return integers.argmax(-1)  # exact where float64 would round wide integers

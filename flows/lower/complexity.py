@@ -66,10 +66,7 @@ def _row_of(operator: str, layers: dict[str, Record]) -> Record:
 
 
 def _by_output(kind: str, weights: np.ndarray) -> np.ndarray:
-    """The weights of a node, with the outputs on the last axis.
-
-    Taps that are zero for all inputs are left out: lowering a transposed convolution adds them.
-    """
+    """The weights of a node, outputs last, without taps that are zero for all inputs: lowering adds them."""
     if kind == "VVAU":  # (C, 1, kh, kw)
         return weights.reshape(len(weights), -1).T
     if weights.ndim == 4 and weights.shape[2] > 1:  # (kh, kw, inputs, outputs)

@@ -53,9 +53,7 @@ class IntegerGraph(Protocol):
 
 
 class Emission:
-    """Nodes, tensor shapes, types and constants so far; `at` maps a leaf to the tensors that its readers
-    take.
-    """
+    """Nodes, tensor shapes, types and constants so far; `at`: from a leaf to the tensors of its readers."""
 
     def __init__(self, graph: IntegerGraph, inputs: list[str], outputs: list[str]):
         self.graph, self.ends = graph, (inputs, outputs)
@@ -90,10 +88,8 @@ class Emission:
         return self._wrap(firsts, [self.at[last].pop() for last in lasts])
 
     def _is_no_node(self, node: Node) -> bool:
-        """Whether a flattening only determines in which order dense layers read, which their weights take
-        into account. After the last layer it needs no node either: `lower` refuses one that changes the
-        order.
-        """
+        """Whether a flattening only determines in which order dense layers read, as their weights do.
+        After the last layer it needs no node either: `lower` refuses one that changes the order."""
         readers = self.readers[node.out]
         return node.op == "Reshape" and all(n.op in ("Dense", "") for n in readers)
 

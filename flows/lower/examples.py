@@ -21,9 +21,7 @@ Row = list[tuple[str, dict]]  # operators of the integer graph with their consta
 
 
 def random_shape(rng: Generator) -> tuple[int, ...]:
-    """Shape of a frame: an image of 1 .. 7 rows and columns and 1 .. 6 channels, or, in a quarter of the
-    cases, a vector.
-    """
+    """A frame's shape: 1 .. 7 rows and columns and 1 .. 6 channels, or, in a quarter of cases, a vector."""
     *image, channels = (int(n) for n in rng.integers(1, (8, 8, 7)))
     return (channels,) if rng.random() < 0.25 else (*image, channels)
 
@@ -51,9 +49,7 @@ def random_signs(rng: Generator, count: int) -> np.ndarray:
 
 
 def random_weights(rng: Generator, shape: Ints) -> np.ndarray:
-    """Weights of -1 and +1 in half of the cases, else of 2 .. 8 bits; some kernels have one size per
-    position.
-    """
+    """Weights of -1 and +1 in half of the cases, else of 2 .. 8 bits; some kernels of one size per place."""
     if rng.random() < 0.5:
         return rng.choice([-1, 1], shape)
     most = int(rng.choice([1, 7, 127]))
@@ -85,10 +81,8 @@ def random_image(
 
 
 def random_pool(rng: Generator) -> tuple[Leaf, Record]:
-    """An image, and kernel and stride of its windows: in half of the cases arbitrary, else windows that do
-    not overlap and are larger than a pixel, sometimes the whole image, sometimes with pixels between them
-    that are left out.
-    """
+    """An image, and kernel and stride of its windows: in half of the cases arbitrary, else apart and
+    larger than a pixel, sometimes the whole image, sometimes with pixels in between left out."""
     if rng.random() < 0.5:
         windows = random_windows(rng)
         if windows["kernel"] == [1, 1]:
@@ -102,9 +96,8 @@ def random_pool(rng: Generator) -> tuple[Leaf, Record]:
 
 
 def random_conv(rng: Generator, leaf: Leaf, windows: Record) -> Record:
-    """Constants of a convolution with these windows of an image; in half of the cases in groups, up to one
-    kernel per channel.
-    """
+    """Constants of a convolution with these windows; in half of the cases in groups, up to one per
+    channel."""
     divisors = [n for n in range(1, leaf.channels + 1) if leaf.channels % n == 0]
     groups = int(rng.choice(divisors)) if rng.random() < 0.5 else 1
     shape = (*windows["kernel"], leaf.channels // groups, groups * int(rng.integers(1, 1 + 6 // groups)))

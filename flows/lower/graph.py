@@ -111,9 +111,7 @@ def integer_graph(
 
 
 def _at_the_end(walk: Walk, node, value: Value) -> Value:
-    """The network's output: a vector of scores, or an image with its elements in the usual order, regardless
-    of axes of length 1.
-    """
+    """The network's output: a vector, or an image in the usual order, regardless of axes of length 1."""
     if value.view is not None and np.array_equal(value.view.reshape(-1), usual_view(value.leaf).reshape(-1)):
         return replace(value, view=None)
     if value.view is not None and value.view.ndim == 3:
@@ -130,9 +128,8 @@ def _in_order(walk: Walk, node, value: Value) -> Value:
 
 
 def _in_shape(walk: Walk, value: Value, name: str) -> Value:
-    """A value in the shape of the network's tensor: without axes that were averaged over, and with rows if
-    they are images of one row.
-    """
+    """A value in the shape of the network's tensor: without axes that were averaged over, and with
+    rows if they are images of one row."""
     shape, usual = walk.model.get_tensor_shape(name), usual_view(value.leaf)
     if value.view is not None or not shape or tuple(shape[1:]) == usual.shape or prod(shape) != usual.size:
         return value

@@ -24,9 +24,7 @@ def windows(x: np.ndarray, kernel: Ints, stride: Ints, dilation: Ints = (1, 1)) 
 
 
 def product(x: np.ndarray, w: np.ndarray, top: int) -> np.ndarray:
-    """x (…, K) times w (K, O), exact: float32 represents every sum up to 2^24, float64 up to 2^53; `top`
-    bounds the sums.
-    """
+    """x (…, K) times w (K, O), exact: float32 holds sums to 2^24, float64 to 2^53; `top` bounds them."""
     kind = np.float32 if top < 2**24 else np.float64
     return (x.astype(kind, copy=False) @ w.astype(kind)).astype(np.int64)
 

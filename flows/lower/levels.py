@@ -120,10 +120,8 @@ Steps = tuple[Value, Fraction, Fraction, int]
 
 
 def _whole_levels(walk, value: Value, leaf: Leaf, last: int, operations) -> Steps | None:
-    """Like `steps_of`, without trying every integer: a chain of steps that ends in whole numbers, possibly
-    clipped at whole numbers, takes the whole numbers between those at its ends. None if the chain may behave
-    differently.
-    """
+    """Like `steps_of`, without trying every integer: a chain of steps that ends in whole numbers,
+    maybe clipped at such, takes all between its ends. None if the chain may behave differently."""
     if not operations[last].whole or any(one.spread for one in functions_of(value)):
         return None
     end = last
@@ -141,9 +139,7 @@ def _whole_levels(walk, value: Value, leaf: Leaf, last: int, operations) -> Step
 
 
 def _step_taken(walk, value: Value, leaf: Leaf, least: int, steps: int) -> int:
-    """The largest step between the whole numbers least .. least + steps that a value takes: 2 where a sign is
-    never 0.
-    """
+    """The largest step between the values from least to least + steps: 2 where a sign is never 0."""
     if steps > FEW_LEVELS:
         return 1
     found, direction = thresholds(value, leaf, lambda x: np.rint(x).astype(np.int64) - least, steps)

@@ -148,9 +148,8 @@ def linear_layer(
     stride: Ints = (1, 1), dilation: list[int] | tuple[int, ...] = (1, 1),
     pads: Ints = (0, 0, 0, 0), border=Fraction(0), groups: int = 1, beta: int | Fraction = 1,
 ) -> Value:  # fmt: skip
-    """weights (O, C/groups, kh, kw) applied to a value of one leaf with a border; a vector is an image of one
-    pixel. `beta` is the factor of a bias.
-    """
+    """weights (O, C/groups, kh, kw) applied to a value of one leaf with a border; a vector is an
+    image of one pixel. `beta` is the factor of a bias."""
     if (inputs := weights.shape[1] * groups) != value.channels:
         why = f"its weights have {inputs} input channels, but its input has {value.channels}"
         raise refuse(node, why, "make them equal")
@@ -167,9 +166,8 @@ def linear_layer(
 
 
 def _narrow_parts(walk: Walk, value: Value, groups: int) -> list[Value]:
-    """Values of one leaf each that a matrix takes, whose sum is the given one of one leaf; the first has its
-    offset, and the reach of all that the reference adds.
-    """
+    """Values of one leaf each that a matrix takes, whose sum is the given one of one leaf; the
+    first has its offset, and the reach of all that the reference adds."""
     name, a = value.single
     leaf, maker = walk.leaves[name], walk.makers.get(name)
     ratio, rows = _ratios(a, groups)[1], maker.at.get("multipliers", []) if maker is not None else []
@@ -299,9 +297,8 @@ def range_of_sums(low: np.ndarray, high: np.ndarray, xnor: bool) -> tuple[np.nda
 
 
 def nearest_border(leaf: Leaf, wanted: np.ndarray, ratio: np.ndarray) -> np.ndarray:
-    """The border integers (C,): the wanted ones, if a matrix takes them and they need no extra bits or are
-    the same in all channels; otherwise an integer that the image has.
-    """
+    """The border integers (C,): the wanted ones, if a matrix takes them and they need no extra bits
+    or are alike in all channels; otherwise an integer that the image has."""
     exactly = [x / r if r else Fraction(0) for x, r in zip(wanted, ratio)]
     low, high = leaf.range
     if all(x.denominator == 1 and abs(x) < 1 << WIDEST - 1 for x in exactly) and (

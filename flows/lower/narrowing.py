@@ -62,9 +62,8 @@ def narrowed(
 def some_between(
     factors: np.ndarray, lo: np.ndarray, hi: np.ndarray, first: np.ndarray, last: np.ndarray
 ) -> np.ndarray:
-    """Whether some reachable sum is at least `first` and less than `last`, integers (channels, any); where
-    that is not known, it is said to be so. Other arguments as of `narrowed`.
-    """
+    """Whether some reachable sum is at least `first` and less than `last`, integers (channels,
+    any); True where that is not known. Other arguments as of `narrowed`."""
     columns = _channels(factors, lo, hi, first)
     if columns is None:
         return first < last
@@ -102,9 +101,8 @@ def _narrowed(m, lo, hi, t) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _around(m, lo, span, t) -> tuple[np.ndarray, np.ndarray]:
-    """How far from t the next sum is, at it or above, and the last one below; sums in which the number of the
-    widest span leaves its range count too.
-    """
+    """How far from t the next sum is, at it or above, and the last one below; also sums in which
+    the number of the widest span leaves its range."""
     last, sums = int(span.argmax()), np.zeros(1, object) + sum((m * lo)[span == 0])
     for k, (one, first, more) in enumerate(zip(m, lo, span)):
         if k != last and more:

@@ -49,9 +49,8 @@ def _is_matrix(node: Node) -> bool:
 
 
 def _path(graph: Lowered, last: Node) -> list[Node]:
-    """The matrix that makes the channels a matrix reads, and the operators between both; nothing if there is
-    none, or if something else reads them.
-    """
+    """The matrix that makes the channels a matrix reads, and the operators between both; nothing if
+    there is none, or if something else reads them."""
     makers, readers, found, leaf = graph.makers, graph.readers(), [], last.inputs[0]
     while (node := makers.get(leaf)) is not None and graph.only(readers[leaf], leaf):
         found.insert(0, node)
@@ -99,9 +98,8 @@ def _prune(graph: Lowered, path: list[Node], last: Node) -> None:
 
 
 def _equal(path: list[Node], taps: np.ndarray, channels: np.ndarray) -> dict[int, int]:
-    """{channel: an earlier one that always equals it}, where the sum of their weights is as narrow as all
-    weights are.
-    """
+    """{channel: an earlier one that always equals it}, where the sum of their weights is no wider
+    than others."""
     rows = [path[0].at["weights"].reshape(-1, taps.shape[1]).T]
     rows += [node.at[key].reshape(taps.shape[1], -1) for node in path for key in PER_CHANNEL.get(node.op, ())]
     first: dict[tuple, int] = {}
@@ -116,9 +114,8 @@ def _equal(path: list[Node], taps: np.ndarray, channels: np.ndarray) -> dict[int
 
 
 def _shift(graph: Lowered, last: Node, after: Node, values: np.ndarray, taps: np.ndarray) -> None:
-    """Subtract what channels of known integers (pixels or 1, channels, 1) add to sums, and what these are
-    compared with.
-    """
+    """Subtract what channels of known integers (pixels or 1, channels, 1) add to sums and their
+    thresholds."""
     share = (values * taps).sum((0, 1)) + (taps < 0).sum((0, 1)) * bool(last.at["xnor"])
     leaf, direction = graph.leaves[last.out], after.at["direction"]
     leaf.lo, leaf.hi = range_of_sums(leaf.lo - share, leaf.hi - share, last.at["xnor"])

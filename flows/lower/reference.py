@@ -66,9 +66,7 @@ class Reference:
         return self.of_image[image]
 
     def judge(self, frame: np.ndarray, context: dict[str, np.ndarray], image: int) -> int:
-        """Like `compare`, for a run that already exists: `context` has every tensor of the network for this
-        image, with a batch of one.
-        """
+        """Like `compare`, for a run that exists: `context` has every tensor of the network for an image."""
         tensors = {next(iter(self.graph.leaves)): np.asarray(frame[None], np.int64)}
         before = self.ties.total()
         made: dict[str, Node | None] = dict.fromkeys(tensors)

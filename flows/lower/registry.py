@@ -46,9 +46,8 @@ def rule(*ops: str) -> Callable[[F], F]:
 
 
 def arithmetic(*ops: str) -> Callable[[F], F]:
-    """Register `function(network, node, at) -> Exact` for these ONNX operators; without one, qonnx runs them
-    in float32 on exact numbers.
-    """
+    """Register `function(network, node, at) -> Exact` for these ONNX operators; without one, qonnx
+    runs them in float32 on exact numbers."""
     return _entered(ARITHMETIC, ops)
 
 
@@ -68,9 +67,8 @@ def maker(task: str) -> Callable[[F], F]:
 
 
 def swap(op: str) -> Callable[[F], F]:
-    """Register `function(graph, node, levels) -> bool`: adapt a node and the levels that are its only reader
-    to the other order, levels first; False if the result would not be the same.
-    """
+    """Register `function(graph, node, levels) -> bool`: adapt a node and the levels, its only
+    reader, to the other order, levels first; False if the result would not be the same."""
     return _entered(SWAPS, [op])
 
 

@@ -31,9 +31,8 @@ def bound(graph: Lowered, operations: int) -> np.ndarray:
 
 
 def slack(graph: Lowered, value: Value, operations: int) -> np.ndarray | None:
-    """By how many integers of the value's base the reference's number may be off there, per channel; None
-    where float32 represents all of them. Arguments as for `bound`.
-    """
+    """By how many integers of the value's base the reference may be off, per channel; None where
+    float32 represents all of them. Arguments as for `bound`."""
     name, a, _ = value.start
     if not _rounds(graph, name, graph.makers):
         return None
@@ -47,9 +46,7 @@ def slack(graph: Lowered, value: Value, operations: int) -> np.ndarray | None:
 
 
 def _rounds(graph: Lowered, leaf: str, makers: dict[str, Node]) -> bool:
-    """Whether the reference may round on its way to a leaf; a leaf that was only moved (`replay`) is treated
-    like its origin.
-    """
+    """Whether the reference may round before a leaf; one only moved (`replay`) is treated like its origin."""
     waiting, seen = [leaf], {leaf}
     while waiting:
         name = waiting.pop()

@@ -100,9 +100,8 @@ def _same_view(one: Value, other: Value) -> bool:
 
 
 def _resolve(walk, value: Value, node) -> Value:
-    """A chain with ReLU or Clip as an exact affine form over clipped leaves; step functions in it, and
-    everything before them, become levels.
-    """
+    """A chain with ReLU or Clip as an exact affine form over clipped leaves; step functions in it,
+    and all before them, become levels."""
     rectified = MAKERS["rectified"]
     name, a, b = value.start
     done, chain = of_leaf(walk.leaves[name], a, b, value.reach), value.chain
@@ -141,9 +140,8 @@ def _resolve(walk, value: Value, node) -> Value:
 
 
 def _remember(walk, value: Value, resolved: Value) -> None:
-    """Give the resolved value to every reader of the tensor, so that its operators are created once; levels
-    of step functions are compared with the reference like those of a quantiser.
-    """
+    """Give the resolved value to every reader of the tensor, so that its operators are made once;
+    levels of step functions are compared with the reference like those of a quantiser."""
     stepped = len(resolved.coefficients) == 1 and any(callable(op) for op, *_ in value.chain)
     for name in [name for name, given in walk.values.items() if given is value]:
         walk.values[name] = resolved

@@ -85,9 +85,8 @@ def without_tails(network: ModelWrapper) -> tuple[ModelWrapper, list[Tail]]:
 
 
 def tails_at(network: ModelWrapper, output: str) -> tuple[str, list[Tail]]:
-    """The scores that an output is a function of, a tensor, and the functions in between, in the network's
-    order; errors as of `without_tails`.
-    """
+    """The scores that an output is a function of, a tensor, and the functions in between, in their
+    order; errors as of `without_tails`."""
     nodes, name, scores = [], output, output
     while (node := network.find_producer(name)) and (node.op_type in TAILS or node.op_type in PASSED):
         kind = f"{node.op_type}.{[*node.output].index(name)}"

@@ -96,9 +96,7 @@ def _geometry(node, at):
 
 
 def _weights(walk, node, groups: int):
-    """Integers (outputs, inputs of a group, rows, columns) of the node's weights and their scale per
-    output.
-    """
+    """Integers (outputs, inputs of a group, rows, columns) of the weights, and their scale per output."""
     name = node.input[1]
     if name not in walk.constants:
         raise refuse(node, "its weights are not constant", "export them as constants")

@@ -60,9 +60,8 @@ class Leaf:
 
 @dataclass
 class Node:
-    """One operator of the integer graph; `op` has a meaning in `registry.py`, `out` is its leaf, `quantises`
-    what it stands for if that is a quantiser.
-    """
+    """One operator of the integer graph; `op` has a meaning in `registry.py`, `out` is its leaf,
+    `quantises` what it stands for if that is a quantiser."""
 
     name: str
     op: str
@@ -74,9 +73,8 @@ class Node:
 
 @dataclass
 class Levels:
-    """A quantiser: `level` maps float32 (channels, any) at the end of the value's chain to its levels, which
-    rise at `thresholds`, integers (channels, steps) of direction * n.
-    """
+    """A quantiser: `level` maps float32 (channels, any) at the end of the value's chain to its
+    levels, which rise at `thresholds`, integers (channels, steps) of direction * n."""
 
     value: "Value"
     level: Callable[[np.ndarray], np.ndarray]
@@ -169,9 +167,7 @@ class Value:
 
 
 def of_leaf(leaf: Leaf, scale: Number, offset: Number, reach: np.ndarray | None = None) -> Value:
-    """A n + B over one leaf, with an empty chain; without `reach` it is exact, and the reference adds
-    integers up to n.
-    """
+    """A n + B over one leaf, with an empty chain; exact without `reach`, up to which the reference adds."""
     a = np.broadcast_to(np.asarray(scale, object), (leaf.channels,))
     b = np.broadcast_to(np.asarray(offset, object), (leaf.channels,))
     if reach is None:
@@ -237,9 +233,7 @@ def _bits(numbers) -> int:
 
 
 def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
-    """The same chain over another leaf, with every channel's constants repeated `repeat` times: the effect of
-    a move on a value.
-    """
+    """The same chain over another leaf, every channel's constants repeated `repeat` times, as a move does."""
     _, a, b = value.start
     assert value.reach is not None
     moved = of_leaf(leaf, np.tile(a, repeat), np.tile(b, repeat), np.tile(value.reach, repeat))
@@ -268,9 +262,8 @@ def common_grid(numbers: Iterable[Fraction]) -> Fraction:
 
 
 def fits_float32(a: np.ndarray, b: np.ndarray, reach: np.ndarray) -> bool:
-    """Whether float32 represents A n + B and every number on the way to it exactly; `reach` bounds them all
-    (float64 per channel).
-    """
+    """Whether float32 represents A n + B and all numbers on the way exactly; `reach` (channels,)
+    bounds them."""
     grid = common_grid([*a, *b])
     if not grid:
         return True
@@ -284,9 +277,7 @@ def fits_float32(a: np.ndarray, b: np.ndarray, reach: np.ndarray) -> bool:
 def batch_norm(
     gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, var: np.ndarray, eps: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Multiplier and addend of a batch norm as onnxruntime computes them in float32 before it touches the
-    data.
-    """
+    """Multiplier and addend of a batch norm as onnxruntime computes them in float32 before the data."""
     gamma, beta, mean, var = (np.asarray(x, F32) for x in (gamma, beta, mean, var))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # the rule refuses non-finite results
         scale = gamma * (F32(1) / np.sqrt(var + F32(eps)))

@@ -163,9 +163,7 @@ class Walk:
     def value_of(
         self, leaf: Leaf, scale: Number, offset: Number, reach: np.ndarray | None = None, parts: int = 1
     ) -> Value:
-        """A n + B over a new leaf; records where the reference, which adds multiples of A / parts, has to
-        round.
-        """
+        """A n + B over a new leaf; records where the reference, which adds multiples of A / parts, rounds."""
         value = of_leaf(leaf, scale, offset, reach)
         _, a, b = value.start
         self.own.setdefault(leaf.name, value)
@@ -181,9 +179,8 @@ class Walk:
         return self.value_of(leaf, scale, offset, reach)
 
     def per_channel(self, node: NodeProto, constant: ArrayLike, value: Value) -> np.ndarray:
-        """A constant as ONNX broadcasts it against the value, one number per channel of its leaf; channels
-        that the value's view leaves out get the number of the first channel.
-        """
+        """A constant as ONNX broadcasts it against the value, one number per channel of its leaf;
+        channels that the value's view leaves out get the number of the first."""
         constant = np.asarray(constant)
         if constant.size == 1:
             return np.full(value.channels, constant.reshape(-1)[0])
