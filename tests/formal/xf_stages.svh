@@ -1,5 +1,5 @@
-// A beat is given for each that is taken, after Stages advances, with the data that is there then; the stages around
-// stop while go_o is low. The beat of its pixel is counted here anew.
+// A beat is given for each that is taken, after Stages advances, with the data that is there then; the
+// stages around stop while go_o is low. The beat of its pixel is counted here anew.
 logic [FoldW-1:0] turn_q;
 logic stopped_q;
 logic [Width-1:0] before_q;

@@ -1,4 +1,4 @@
-// What three layers are, as it is generated from their expressions, without ports and heads: test_ir.py compares it.
+// What three layers are, as generated from their expressions, without ports and heads: see test_ir.py.
 
 // clip 4
 
