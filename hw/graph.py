@@ -93,9 +93,7 @@ def in_a_row(ops: list[HwOp]) -> list[HwOp]:
 
 
 def inner_tensors(ops: list[HwOp]) -> list[str]:
-    """The tensors between two operators of a folded graph, in the order in which they are written; these are
-    the bits of `pause_i` in the generated top (hw/rtl/xf_link.svh).
-    """
+    """The tensors between operators, as they are written: bits of `pause_i` (hw/rtl/xf_link.svh)."""
     return [tensor for op in ops for tensor in op.results if tensor != ops[-1].results[0]]
 
 

@@ -1,6 +1,4 @@
-"""A memory outside the part, from which a network reads constants with every frame: what it gives, what they
-take.
-"""
+"""A memory outside the part for constants of every frame: what it gives, what networks take."""
 
 from xnorforge.core.types import Record
 from xnorforge.hw import graph
@@ -22,9 +20,7 @@ def bytes_per_frame(ops: list[HwOp]) -> int:
 
 
 def memory_traffic(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> Record | None:
-    """GB/s assumed, and needed at the cycles per frame of the operators alone; the operators that read; None
-    without any.
-    """
+    """GB/s assumed, and needed at the cycles per frame of the operators; those that read; or None."""
     need = bytes_per_frame(ops) * clock_mhz / max(op.cycles() for op in ops) / 1000
     names = [op.name for op, _ in graph.outside(ops)]
     return {"gb_per_s": gb_per_s, "needed_gb_per_s": round(need, 3), "operators": names} if names else None

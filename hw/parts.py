@@ -187,9 +187,7 @@ class Parts:
         return self.registers(width if registers is None else registers)
 
     def table(self, words: np.ndarray, luts: float, registers: bool = True) -> "Parts":
-        """A table in logic with these words (words, bits) of 0 and 1 and so many LUTs of six inputs, read
-        into a register: bits that differ.
-        """
+        """A table in logic with words (words, bits) in so many LUT6, registers of bits that differ."""
         self.tables += [words] if registers else []
         self.deep[len(words)] += luts
         return self

@@ -242,9 +242,7 @@ class Router(ABC):
         return netlist
 
     def checks(self, _netlist: Record, _folder: Path, _routed: Routed) -> list[Record]:
-        """Checks of a run besides those of every family (`artifacts.check`): the placed netlist against what
-        `run` left in `folder`.
-        """
+        """Checks besides those of all families (`artifacts.check`): the placed netlist of `run`."""
         return []
 
     @abstractmethod

@@ -237,9 +237,7 @@ def beat_for_beat(latency: int, stop: Stop = Stop.SPARE) -> Timing:
 
 
 def some_given(given: np.ndarray, latency: int) -> Timing:
-    """Takes every beat and returns those for which `given`, bool (beats of a period,), is set; with a spare
-    register.
-    """
+    """Takes every beat, returns those for which `given`, bool (beats of a period,), is set."""
     return Timing(works_of(given, True), latency, Stop.SPARE)
 
 
@@ -254,9 +252,7 @@ def works_of(gives: ArrayLike, takes: ArrayLike, sees: ArrayLike = False) -> lis
 
 
 def folded_vectors(beats: int, passes: int, latency: int) -> Timing:
-    """Vectors of `beats` beats, each read `passes` times; each pass returns a beat (hw/rtl/xf_replay.sv,
-    then hw/rtl/xf_result.sv).
-    """
+    """Vectors of `beats` beats, read `passes` times for a beat each (xf_replay.sv, xf_result.sv)."""
     works = [Work(beats - 1, gives=False), Work(), Work(passes - 1, moves=beats)]
     works = [work for work in works if work.steps]
     works[-1] = replace(works[-1], frees=beats)

@@ -6,9 +6,7 @@ from xnorforge.core.types import Ints
 
 
 def different_columns(words: np.ndarray, equal: bool = False) -> int:
-    """How many bits of these words (words, bits) of 0 and 1 change; `equal` ones are counted once each, or
-    once in all.
-    """
+    """How many bits of words (words, bits) of 0 and 1 change; `equal` ones once each, or once in all."""
     columns = words[:, (words != words[:1]).any(0)]
     if equal:
         return columns.shape[1]

@@ -94,9 +94,7 @@ def _shapes(streams) -> str:
 
 
 def library(ops: Iterable[HwOp]) -> list[Path]:
-    """The SystemVerilog files that the operators need, in reading order: packages, shared modules, the ops'
-    own.
-    """
+    """The operators' SystemVerilog files in reading order: packages, shared modules, their own."""
     shared = sorted(
         _found(files("xnorforge.hw") / "rtl", ".sv"), key=lambda path: (not path.stem.endswith("_pkg"), path)
     )

@@ -105,9 +105,7 @@ class Course:
 
     @property
     def ring(self) -> list[str]:
-        """Operators of a deadlock, each of which waits for the next one and the last for the first; empty if
-        there is no such ring.
-        """
+        """Operators of a deadlock, a ring in which each waits for the next one; empty if there is none."""
         graph = nx.DiGraph((name, other) for name, others in self.waiting.items() for other in others)
         if not self.deadlock or nx.is_directed_acyclic_graph(graph):
             return []
@@ -134,9 +132,7 @@ class Course:
 
     @property
     def answer(self) -> int | None:
-        """Cycles from the first input beat to the last output beat of the first frame; None if it did not
-        leave.
-        """
+        """Cycles from the first input to the last output of the first frame; None if it did not leave."""
         return self._until(self.beats[self.result] - 1)
 
     def _until(self, beat: int) -> int | None:

@@ -260,9 +260,7 @@ class Engine:
         return [(after, frames, 1, period) for after, frames, period in rows[:, [0, 1, 3 + column]].tolist()]
 
     def _last(self, cycles: np.ndarray, tensor: str) -> np.ndarray:
-        """Transfer cycles of a stream, including the last skipped frames, which determine a buffer's fill
-        when simulation continues.
-        """
+        """Transfer cycles of a stream, with the last skipped frames, which set a buffer's fill."""
         number = self.number[tensor]
         beats = int(self.streams[number].frame_beats)
         return with_repeats(cycles, beats, self._between(number), self.model.memory)

@@ -120,9 +120,7 @@ def lender(name: str, kind: str) -> str:
 
 
 def doubt(name: str, kind: str) -> str:
-    """Of an estimate with borrowed factors, whose they are and how far off they were where that was measured;
-    "" if the family has its own.
-    """
+    """Whose an estimate's borrowed factors are and how far off they were; "" if it has its own."""
     path, whose = plugins.place(KIND, name) / ERRORS, lender(name, kind)
     measured = json.loads(path.read_text()) if path.is_file() else {}
     many, far, off = measured.get(kind, (0, 0, 0))

@@ -1,6 +1,4 @@
-"""What the module of an expression is made of, as a list of parts (`hw/parts.py`): the widths of its
-operations and of its registers, without bits that never change.
-"""
+"""The parts (`hw/parts.py`) of an expression's module: operations and registers of changing bits."""
 
 from math import prod
 

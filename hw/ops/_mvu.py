@@ -196,9 +196,7 @@ class Mvu(HwOp):
 
     @property
     def acc_bits(self) -> int:
-        """Width of an accumulator: a result, or start + sum with the answer of the threshold as highest
-        bit.
-        """
+        """Width of an accumulator: a result, or a sum whose highest bit is the threshold's answer."""
         return self.result_bits if self.raw else self.top.bit_length() + 1
 
     def has_starts(self) -> bool:
@@ -229,15 +227,11 @@ class Mvu(HwOp):
         return self.get_nodeattr("rom") == "ultra" and self.in_block()[0]
 
     def weight_rows(self) -> int:
-        """Words in a column of weights in block RAM, with registers behind them; 0 of weights in logic, and
-        where the part's family does not ask for it (`rom_rows`).
-        """
+        """Words in a column of weights in block RAM with registers behind them; 0 without."""
         return self.get_nodeattr("rom_rows") if self.in_block()[0] and not self.begins_empty else 0
 
     def deep_rows(self) -> int:
-        """Words in a column of weights in block RAM that are chosen from right behind it (`rom` "columns"); 0
-        otherwise.
-        """
+        """Words in a column of weights that are chosen from right behind it (`rom` "columns"); else 0."""
         mw, mh, simd, pe = self.folding()
         if self.get_nodeattr("rom") != "columns" or self.get_nodeattr("rom_rows"):
             return 0
@@ -379,9 +373,7 @@ class Mvu(HwOp):
 def accumulator_starts(
     offset: np.ndarray, acc_bits: int, top: int, thresholds: np.ndarray | None = None
 ) -> np.ndarray:
-    """What accumulators of `acc_bits` bits start from that count results plus `offset`, 0 .. top; see
-    Mvu.starts.
-    """
+    """Starts of accumulators of `acc_bits` bits that count results plus `offset`, 0 .. top."""
     if thresholds is None:
         return -offset % 2**acc_bits
     return 2 ** (acc_bits - 1) - np.clip(np.asarray(thresholds).astype(np.int64) + offset, 0, top + 1)

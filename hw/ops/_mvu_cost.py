@@ -52,9 +52,7 @@ def table_lut(words: np.ndarray) -> float:
 
 
 def deep_rows(width: int, words: int) -> int:
-    """Words per column of a deep memory (xf_rom_deep): with the fewest LUTs of those that take at most an
-    eighth more blocks than the fewest.
-    """
+    """Words per column of a deep memory (xf_rom_deep): fewest LUTs at up to an eighth more blocks."""
     possible = [1 << log for log in range((words - 1).bit_length()) if 2 <= -(-words >> log) <= 16]
     costs = {rows: deep_cost(width, words, rows) for rows in possible}
     most = min(costs.values())[0] * 9 / 8

@@ -116,9 +116,7 @@ class Pool(HwOp):
         }  # fmt: skip
 
     def join(self, parts: Parts, where: str, /) -> None:
-        """Add what joins a beat to its partial results, which lie `where`: in a "register", a LUT RAM "line"
-        or a "block" RAM.
-        """
+        """Add what joins a beat to its partial results in a "register", LUT RAM "line" or "block" RAM."""
         raise NotImplementedError
 
     def parts(self) -> Parts:

@@ -329,9 +329,7 @@ class HwOp(CustomOp):
         return self.random_inputs(seed, frames)[0]
 
     def needs(self, port: int = 0, /) -> np.ndarray:
-        """Beats of input stream `port` that must have arrived before output beat k of a frame can leave,
-        int64 (output beats,).
-        """
+        """Beats of input `port` that output beat k of a frame waits for, int64 (output beats,)."""
         return self.timing().needs(port, self.out_stream().beats)
 
     def cycles(self) -> int:
@@ -362,9 +360,7 @@ class HwOp(CustomOp):
         return Parts().registers(LOAD_BITS) if 0 < self.first_load < PAGE else Parts()
 
     def memories(self) -> Memories:
-        """Contents of `$readmemh` files, by the string parameter that names the file: {parameter: (bits per
-        word, words)}.
-        """
+        """Contents of `$readmemh` files, {string parameter that names one: (bits per word, words)}."""
         return {}
 
     @property
@@ -385,9 +381,7 @@ class HwOp(CustomOp):
 
     @property
     def first_load(self) -> int:
-        """Of the first of `loads` what xf_rom takes: its number on the chain, or of its pages; 0: they are
-        constants.
-        """
+        """What xf_rom takes for the first of `loads`: its place on the chain, or pages; else 0."""
         if not self.replaced or not self.loads:
             return 0
         return PAGE * self.get_nodeattr("pages") or self.get_nodeattr("on_chain") or 1

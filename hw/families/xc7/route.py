@@ -241,9 +241,7 @@ def _check_carries(netlist: Record, board: Board) -> None:
 
 
 def _sites(fasm: str, packed: dict[str, tuple[int, int]], board: Board) -> dict[str, tuple[int, int]]:
-    """Sites used: LUTs and slices of the FASM, as the packer counts both halves of a LUT; the rest is its
-    count, without constants.
-    """
+    """Sites used: LUTs and slices of the FASM; the rest is the packer's count, without constants."""
     luts, slices = (set(form.findall(fasm)) for form in (LUT, SLICE))
     rest = {kind: count for kind, count in packed.items() if kind not in HALVES}
     known = int(board.capacity["lut"])

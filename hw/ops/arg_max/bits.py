@@ -8,9 +8,7 @@ from xnorforge.sim.bits.packed import Step, as_integers
 
 
 def step(op: ArgMax) -> Step:
-    """The largest key is the last of those sorted by key, and then from the last channel to the
-    first.
-    """
+    """The largest key is the last of those sorted by key, then from last to first channel."""
     offset, shift, stream = op.offset(), op.get_nodeattr("shift"), op.in_stream()
     width = op.key_bits + len(offset).bit_length()
 

@@ -70,9 +70,7 @@ class ArgMax(PerChannel):
         context[self.onnx_node.output[0]] = np.argmax(keys, -1)[..., None].astype(np.float32)
 
     def answers(self, lowered: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Of every cell the channel of the largest score = scale * integer + bias, (N, H, W, 1); the first of
-        equal ones.
-        """
+        """Per cell the channel of the largest scale * integer + bias, (N, H, W, 1); first of equals."""
         numbers = [Fraction(x) for x in (*lowered["scale"], *lowered["bias"])]
         grid = lcm(*(x.denominator for x in numbers))
         factors, addends = np.array([int(x * grid) for x in numbers], object).reshape(2, -1)

@@ -1,6 +1,4 @@
-"""Binary convolutions with zero padding: the window pads with bit 0, which counts as -1, and an offset that
-depends on the position takes that out of the sum again.
-"""
+"""Binary convolutions padded with zeros: bit 0 counts as -1, which an offset by position takes back."""
 
 from math import prod
 

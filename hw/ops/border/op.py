@@ -1,6 +1,4 @@
-"""Multiply and add constants that depend on the position of the pixel: exact padding of convolutions and
-averages.
-"""
+"""Multiply and add constants by the position of a pixel: exact padding of convolutions, averages."""
 
 from typing import Any, ClassVar
 

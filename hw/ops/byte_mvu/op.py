@@ -50,9 +50,7 @@ class ByteMvu(Mvu):
         return self.result_range()[1].bit_length() + 1
 
     def result(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Sum of x where the weight is 1 less the sum of x where it is 0, of x (vectors, mw) and weights (mw,
-        mh).
-        """
+        """Sum of x (vectors, mw) where weights (mw, mh) are 1, less the sum where they are 0."""
         return x @ (2 * weights - 1)
 
     def result_range(self) -> tuple[int, int]:

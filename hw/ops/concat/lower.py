@@ -57,9 +57,7 @@ def _concat(walk, node, at):
 
 @tidying(20)
 def _levels_first(graph) -> None:
-    """Wide a, b -> Concat -> Threshold becomes a -> Threshold, b -> Threshold -> Concat: sums that are only
-    compared.
-    """
+    """Wide a, b -> Concat -> Threshold becomes a -> Threshold, b -> Threshold -> Concat."""
     readers = graph.readers()
     for node in [n for n in graph.nodes if n.op == "Concat"]:
         levels = graph.only(readers[node.out], node.out)

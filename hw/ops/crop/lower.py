@@ -25,9 +25,7 @@ class Crop(IntegerNode):
 
 @maker("cropped")
 def cropped(walk: Walk, leaf: Leaf, view: np.ndarray) -> Leaf | None:
-    """The leaf's elements of a view (C, H, W) with all channels, or (F,), that is a window of the frame, else
-    None.
-    """
+    """The leaf's elements of a view (C, H, W) or (F,) that is a window of the frame, else None."""
     places = np.moveaxis(view, 0, -1)
     first = [int(place) for place in np.unravel_index(places.flat[0], leaf.shape)]
     behind = list(places.shape)

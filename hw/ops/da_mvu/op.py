@@ -178,9 +178,7 @@ class DaMvu(HwOp):
         return np.asarray(self.arrays_of[key]).astype(np.int64)
 
     def live(self) -> np.ndarray:
-        """Columns of the weights whose sums decide something, (mw, rows); zeros in those whose answer is
-        fixed or a table.
-        """
+        """Columns of weights whose sums decide, (mw, rows); zeros if an answer is fixed or a table."""
         weights, low, high = self.checked_weights()
         if self.raw:
             return weights

@@ -93,9 +93,7 @@ class DepthToSpace(HwOp):
         return channels // self.get_nodeattr("pe")
 
     def timing(self) -> Timing:
-        """Blocks of one row pass a register; else two input rows are kept, and a row is left when it is
-        complete.
-        """
+        """Blocks of one row pass a register; else two input rows are kept, left when complete."""
         (height, width, _), (tall, wide, channels) = self.in_stream().shape, self.out_stream().shape
         rows, chunk = self.block()[0], self.chunk()
         kept, depth = wide * channels // self.in_stream().lanes, width * rows * chunk

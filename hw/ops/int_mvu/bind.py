@@ -63,9 +63,7 @@ def _with_thresholds(network: Network, node, unit: Bound):
 def dense_unit(
     network: Network, node: NodeProto, weights: np.ndarray, bits: int, signed: bool, bipolar: int = 0
 ) -> Bound:
-    """IntMvu of weights (length of a window, outputs) that ends in the node's output; `bipolar` reads bits as
-    -1 and +1.
-    """
+    """IntMvu of weights (window, outputs) up to the node's output; `bipolar`: bits are -1, +1."""
     (*image, outputs), length = network.shape(node.output[0]), len(weights)
     attributes = {
         "mw": length, "mh": outputs, "vectors": int(np.prod(image)), "in_shape": [*image, length],

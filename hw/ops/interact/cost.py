@@ -63,9 +63,7 @@ def _pick(slot: Slot, plan: Plan) -> float:
 
 
 def _tables(steps: list[list[tuple[Any, ...]]]) -> float:
-    """A LUT per different bit of a table and 64 words that differ from others; multiplexers of the slice join
-    them.
-    """
+    """A LUT per different bit of a table and 64 different words; the slice's multiplexers join them."""
     found = {}
     for tables in steps:
         for index, words, bits in tables:

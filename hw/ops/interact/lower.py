@@ -39,9 +39,7 @@ def interact(x: np.ndarray, at: Record) -> np.ndarray:
 
 
 class Interact(IntegerNode):
-    """Channel interaction on match counts or sums, influence (groups, g, g); exported networks have it too,
-    on axis 1.
-    """
+    """Channel interaction on counts or sums, influence (groups, g, g); exported ones on axis 1."""
 
     numbers: ClassVar[dict[str, str]] = {"n0": "i", "unit": "i", "matches": "i", "axis": "i", "extent": "i"}
     arrays: tuple[str, ...] = ("influence",)

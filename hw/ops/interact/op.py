@@ -184,9 +184,7 @@ class Interact(PerChannel):
         )
 
     def timing(self) -> Timing:
-        """A whole group is there, then it is given; each beat that is read makes room for one in the same
-        cycle.
-        """
+        """A whole group comes, then it is given; each beat read makes room for one at once."""
         span = self.plan().span
         works = [Work(needs=span, frees=beat) for beat in range(1, span + 1)]
         return Timing(works, 2, Stop.SPARE, Buffer(span, span, free=0))

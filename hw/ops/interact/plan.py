@@ -143,9 +143,7 @@ def plan(influence: np.ndarray, pe: int, stairs: dict[int, list[int]], low: int)
 
 
 def _slots(edges: list[list], size: int) -> list[Slot]:
-    """Edges (teacher, signed values) per address, dealt to as few slots as possible, equal ones to the same
-    slot.
-    """
+    """Edges (teacher, signed values) per address, in the fewest slots, equal ones in the same."""
     slots = [Slot([None] * size, [()] * size) for _ in range(max(map(len, edges)))]
     seen: list[Counter] = [Counter() for _ in slots]
     for address in sorted(range(size), key=lambda address: -len(edges[address])):

@@ -1,6 +1,4 @@
-"""The SystemVerilog of one instance: comparisons, the registers of teachers' codes, slots and steps around
-xf_interact.
-"""
+"""The SystemVerilog of an instance: comparisons, codes, slots and steps around xf_interact."""
 
 from hashlib import sha256
 from typing import Any
@@ -81,9 +79,7 @@ def body(
 
 
 def _codes(lane: int, cuts: list[int], plan: Plan, bits: int) -> list[str]:
-    """The code of a lane: from a table of the input, from the place of its highest five bits, or from
-    comparisons.
-    """
+    """The code of a lane by a table of the input, by its highest five bits or by comparisons."""
     wide, low = plan.code_bits(lane), bits - 5
     if low <= 1:
         words = [code(sum(u > cut for cut in cuts), len(cuts)) for u in range(1 << bits)]

@@ -28,9 +28,7 @@ def join(*given: np.ndarray) -> np.ndarray:
 
 @maker("sum")
 def _add_up(walk, value: Value, one_grid: bool = False) -> Value:
-    """Several leaves become one: a Join with integer multipliers on the coarsest common grid, of all channels
-    or, where that needs fewer bits and is not ruled out, of each.
-    """
+    """Leaves become a Join with integer multipliers on a common grid, of all channels or of each."""
     leaves = [walk.leaves[name] for name in value.coefficients]
     rows = np.array([*value.coefficients.values()], dtype=object)
     columns = list(zip(*rows))

@@ -1,6 +1,4 @@
-"""The node Loop of rolled.onnx is the operator Loop, whose body is bound as a graph of its own; layers of one
-form become one as well.
-"""
+"""Bind Loop of rolled.onnx with its body as a graph of its own, and layers of one form as loops."""
 
 from collections.abc import Iterator
 

@@ -111,9 +111,7 @@ class Steps:
         return max(self.step[name] for name in node.inputs)
 
     def _move_on(self) -> None:
-        """What follows from levels alone and is read only in the next step moves there, if the levels take
-        fewer bits to keep.
-        """
+        """What follows from levels and only the next step reads moves there, if levels are fewer bits."""
         leaves, readers = self.graph.leaves, self.graph.readers()
 
         def size(name: str) -> int:

@@ -183,9 +183,7 @@ class Loop(HwOp):
 
     @cached_property
     def step_cycles(self) -> int:
-        """Cycles from the start of a step to the next one; of a body that lacks FIFOs, which `fold` adds,
-        those of its operators one after the other.
-        """
+        """Cycles between the starts of steps; before `fold` adds FIFOs, of all operators in turn."""
         course = CycleModel(self.inner).run(1)
         if course.stopped:
             return sum(op.cycles() for op in self.inner)
@@ -199,9 +197,7 @@ class Loop(HwOp):
         return name, text.replace("MODULE", name)
 
     def timing(self) -> Timing:
-        """A step when its part or the whole frame is there, each as long as the others; then the result, beat
-        by beat.
-        """
+        """A step when its part or the whole frame is there, all as long; then the result's beats."""
         beats, steps = self.in_stream().beats, self.get_nodeattr("steps")
         if self.of_frames:
             every = Work(moves=steps * self.step_cycles + REST, gives=False)

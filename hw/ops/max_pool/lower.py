@@ -38,9 +38,7 @@ def max_pool(x: np.ndarray, at: Record) -> np.ndarray:
 
 
 class DirectedPool(IntegerNode):
-    """Maximum over each window where direction (C,) is +1, minimum where it is -1; an AND of bits where all
-    are -1.
-    """
+    """Maximum of windows where direction (C,) is +1, minimum where -1: an AND of bits if all are."""
 
     op = "MaxPool"
     numbers: ClassVar[dict[str, str]] = {"kernel": "ints", "stride": "ints", "dilation": "ints"}

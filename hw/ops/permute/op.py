@@ -1,6 +1,4 @@
-"""Any order of a frame's elements: two frames, or two of its equal parts, in memory, read by a table of
-addresses.
-"""
+"""Any order of a frame's elements: two frames, or equal parts, in memory, read by addresses."""
 
 from math import prod
 

@@ -58,9 +58,7 @@ def bent_levels(
 
 
 def _shifts(value: Value, leaf: Leaf, levels: int, scale, low) -> dict | None:
-    """Constants of a Rectify for the last operation of the chain, None where that is not a PReLU or its
-    numbers are on no common grid.
-    """
+    """Constants of a Rectify for the chain's last step; None if no PReLU, or on no common grid."""
     if not len(value.chain) or value.chain[-1][0] != "prelu" or levels < FEWEST:
         return None
     *before, (_, slopes) = value.chain

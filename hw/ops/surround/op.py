@@ -125,9 +125,7 @@ class Surround(HwOp):
         }  # fmt: skip
 
     def parts(self) -> Parts:
-        """A bit of the border is the set or reset of its register where no beat of a pixel has another, else
-        a choice by beat.
-        """
+        """A bit of the border is a register's set or reset where all beats agree, or a choice."""
         sink, (height, width, channels) = self.out_stream(), self.out_stream().shape
         values = self.values().reshape(-1, sink.lanes)
         changing = different_columns(bits_of(values, sink.bits), equal=True)

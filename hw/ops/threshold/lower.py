@@ -84,9 +84,7 @@ def _emit(emission, node, inputs, out) -> None:
 
 @maker("levels")
 def levelled(walk: Walk, leaf: Leaf, thresholds: np.ndarray, direction: np.ndarray, name: str) -> Leaf:
-    """The levels of a leaf: thresholds (channels, steps) and direction (channels,), as `level` reads them.
-    Steps that no channel reaches are left out.
-    """
+    """The levels that a leaf reaches: thresholds (channels, steps), direction (channels,)."""
     at = {"thresholds": thresholds, "direction": direction}
     low, high = _reached(leaf, at)
     at["thresholds"] = thresholds[:, : max(1, high.max())]
@@ -181,9 +179,7 @@ def _quant(walk, node, at):
 
 @rule("Trunc")
 def _trunc(walk, node, at):
-    """Truncation of low bits, in both versions of qonnx: version 2 gives the output's scale and clips;
-    version 1 keeps scale and zero-point, and does not clip.
-    """
+    """Truncation of low bits in both versions of qonnx; version 2 gives the scale and clips."""
     scale, zero, nearest = scalar(walk, node, 1), scalar(walk, node, 2), rounding(node, at, "FLOOR")
     second = len(node.input) == 6
     out_scale = scalar(walk, node, 4) if second else scale
@@ -241,9 +237,7 @@ def _levels_before_moves(graph: Lowered) -> None:
 
 
 def _threshold_first(graph, move: Node, adapt, readers, places) -> None:
-    """a -> move -> b -> threshold -> c   becomes   a -> threshold -> b -> move -> c, if `adapt` can rewrite
-    both.
-    """
+    """a -> move -> threshold -> c becomes a -> threshold -> move -> c, if `adapt` can rewrite both."""
     threshold = graph.only(readers[move.out], move.out)
     if threshold is None or threshold.op != "Threshold" or not adapt(graph, move, threshold):
         return

@@ -200,9 +200,7 @@ class Threshold(LoadedBeat):
 
     @property
     def kinds(self) -> dict[str, int]:
-        """Thresholds of further stages, where a memory of each lane has them: where block RAM saves LUTs or a
-        host replaces them.
-        """
+        """Thresholds of further stages in memories of lanes: to save LUTs, or replaceable."""
         first, *further = self._blocks()
         if not self.replaced and not first and not any(further):
             return {}

@@ -8,9 +8,7 @@ from xnorforge.flows.bind.registry import ending
 
 @ending("scores")
 def top_k(last: Bound, scale: np.ndarray | None, bias: np.ndarray) -> list[Bound]:
-    """The index of the largest score, where that is the class with the largest logit: of a vector of scores,
-    or of an image of one pixel, as an average over an image gives it.
-    """
+    """The index of the largest score where that is the largest logit's: of a vector or one pixel."""
     stream = last.make().out_stream()
     *image, n = stream.shape
     if scale is None or np.prod(image) != 1 or n < 2:

@@ -95,9 +95,7 @@ class TopK(HwOp):
         return self.falling(self.make(self.name, {}, **given | {"levels": step}) for step in steps)
 
     def timing(self) -> Timing:
-        """The scores go through a skid, then the indices leave; the next frame waits for the last of them. A
-        whole frame per beat goes through the registers of a tree.
-        """
+        """Scores pass a skid, the indices follow, then the next frame; whole frames pass a tree."""
         if self.tree:
             return beat_for_beat(len(self._held()))
         count = self.get_nodeattr("n")

@@ -34,9 +34,7 @@ def _emit(emission, node, inputs, out) -> None:
 
 
 def _repeats(node, at, size: int, factor: int) -> bool:
-    """Whether output pixel x is input pixel x // factor along an axis: ONNX has several ideas of where a
-    pixel lies.
-    """
+    """Whether output pixel x of an axis is input pixel x // factor, in all conventions of ONNX."""
     x = np.arange(size * factor)
     plain = b"asymmetric" if node.op_type == "Upsample" else b"half_pixel"
     places = {

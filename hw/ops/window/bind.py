@@ -18,9 +18,7 @@ from xnorforge.flows.bind.registry import finishing, takes
 
 @takes(*BORDERS)
 def bordered_window(network: Network, node: NodeProto) -> Taken:
-    """FMPadding or Pad, and the ConvolutionInputGenerator behind it; what makes windows itself takes its
-    border with them.
-    """
+    """FMPadding or Pad, and the windows behind it; what makes its own takes its border along."""
     after = network.reader(node)
     if after is None or after.input[0] != node.output[0]:
         return None

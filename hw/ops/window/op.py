@@ -43,9 +43,7 @@ class Axis:
         return self.before + self.behind > 0
 
     def under_kernel(self, rate: int) -> list[slice]:
-        """The pixels of the padded axis under each place of a kernel of this dilation, in the middle of the
-        axis' own.
-        """
+        """The pixels of the padded axis under each place of a kernel of this dilation, centred."""
         first = (self.kernel - 1) * (self.dilation - rate) // 2
         last = (self.out - 1) * self.stride + 1
         return [slice(first + k * rate, first + k * rate + last, self.stride) for k in range(self.kernel)]
@@ -264,9 +262,7 @@ class Window(HwOp):
         context[self.onnx_node.output[0]] = windows
 
     def passes_through(self) -> bool:
-        """Whether the windows are the stream itself, beat by beat: one pixel each, or one window that is the
-        whole frame.
-        """
+        """Whether the windows are the stream itself: one pixel each, or the whole frame."""
         if self.whole:
             return False
         y, x = self.axes()

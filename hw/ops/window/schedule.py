@@ -1,6 +1,4 @@
-"""When rows are written and read: how many rows the ring must hold so that neither side ever waits for the
-other.
-"""
+"""When rows are written and read: how many must fit so that neither side ever waits."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -70,9 +68,7 @@ class Rows:
 
 @cache
 def ring(rows: Rows) -> int:
-    """Smallest number of rows with which neither the window itself nor two busy neighbours ever wait for
-    it.
-    """
+    """Smallest number of rows with which neither a window nor busy neighbours ever wait."""
     size = 1
     while not (rows.suffices(size) and rows.evenly.suffices(size)):
         size += 1

@@ -1,6 +1,4 @@
-"""Windows that are given whole, one per beat: when each is there, and how many pixels may have to wait in
-front.
-"""
+"""Windows that are given whole, one per beat: when, and how many pixels may have to wait."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
