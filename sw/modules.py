@@ -147,9 +147,8 @@ def _is_network(value) -> bool:
 
 def _needed(maker) -> list[str]:
     """Parameters without a default."""
-    given = inspect.signature(maker).parameters.values()
     return [
         one.name
-        for one in given
+        for one in inspect.signature(maker).parameters.values()
         if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
     ]

@@ -204,11 +204,7 @@ def boxes_in(boxes: np.ndarray, size: tuple[int, int], where: str, partly: bool 
 
 
 def located(title: str, names: tuple[str, ...], source: str) -> Path:
-    """Return the folder of a data set: the first of `names` that XNORFORGE_DATA contains.
-
-    Raises:
-        Absent: none of them exists; the message says where the data set comes from and where it belongs.
-    """
+    """The first of `names` in XNORFORGE_DATA; Absent, with source and place, if there is none."""
     found = next(filter(None, map(datasets.folder_of, names)), None)
     if found is None:
         folders = " or ".join(f"{name}/" for name in names)
@@ -227,11 +223,7 @@ def incomplete(folder: Path, wanted: str) -> UserError:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of an annotation.
-
-    Raises:
-        UserError: it cannot be read.
-    """
+    """The text of an annotation; UserError if it cannot be read."""
     try:
         if path.exists() and not path.is_file():
             raise OSError("not a regular file")
@@ -249,11 +241,7 @@ def unreadable(path: Path, why: str) -> UserError:
 
 
 def size_of(source: Path | np.ndarray) -> tuple[int, int]:
-    """Return (width, height) of a picture; for a file, from its first bytes.
-
-    Raises:
-        UserError: it is missing, empty or damaged.
-    """
+    """A picture's (width, height), from a file's first bytes; UserError if missing or damaged."""
     if isinstance(source, np.ndarray):
         return source.shape[1], source.shape[0]
     with _opened(source) as picture:

@@ -54,8 +54,7 @@ def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, 
             f"{folder}: contains {card['net']}-{card['method']}, but {name} is requested; choose another "
             "folder or train again."
         )
-    asked = task.stamp()
-    if any(card.get("data", {}).get(key) != value for key, value in asked.items()):
+    if any(card.get("data", {}).get(key) != value for key, value in task.stamp().items()):
         raise UserError(
             f"{folder}: was trained on other pictures or classes than DATA contains now; remove that folder "
             "and train again, or give the pictures it was trained on."

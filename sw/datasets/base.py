@@ -63,11 +63,7 @@ def download(url: str, md5: str, processor: Any) -> Any:
 
 
 def checked(path: Path, md5: str) -> bytes:
-    """Return the bytes of a file.
-
-    Raises:
-        UserError: it cannot be read, or its MD5 is not the published one.
-    """
+    """A file's bytes; UserError if it cannot be read, or its MD5 is not the published one."""
     content = _read(path)
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
@@ -76,11 +72,7 @@ def checked(path: Path, md5: str) -> bytes:
 
 
 def listed(path: Path) -> bytes:
-    """Return the bytes of a file, checked against the SHA256SUMS file next to it.
-
-    Raises:
-        UserError: one of the two cannot be read, or they disagree.
-    """
+    """A file's bytes, checked by the SHA256SUMS beside it; UserError: unreadable or different."""
     content, sums = _read(path), _read(path.with_name("SHA256SUMS")).decode()
     wanted = {line.split()[1]: line.split()[0] for line in sums.splitlines() if line.strip()}.get(path.name)
     found = hashlib.sha256(content).hexdigest()
@@ -113,11 +105,7 @@ def _given() -> str | None:
 
 
 def folder_of(name: str) -> Path | None:
-    """Return the folder of that name in XNORFORGE_DATA, if it exists.
-
-    Raises:
-        UserError: XNORFORGE_DATA is not a folder.
-    """
+    """The folder of that name in XNORFORGE_DATA, or None; UserError if that is not a folder."""
     _given()
     folder = data_folder() / name
     try:

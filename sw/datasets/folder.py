@@ -45,11 +45,7 @@ class OwnFolder:
     digest: str
 
     def part(self, which: str, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, str]:
-        """Return pictures uint8 (N, *shape), classes int64 (N,), and a description.
-
-        Raises:
-            UserError: a picture cannot be read.
-        """
+        """Pictures uint8 (N, *shape), classes int64 (N,), what they are; UserError: unreadable."""
         rows = self.parts[which]
         images = np.empty((len(rows), *shape), np.uint8)
         with progress(f"{self.name}, {which}", len(rows), "pictures") as advance:
@@ -67,11 +63,7 @@ def folder_of_pictures() -> Path | None:
 
 
 def class_folders(root: Path) -> list[Path]:
-    """Return the folders of the classes, sorted by name.
-
-    Raises:
-        UserError: `root` is not a folder, or contains fewer than two.
-    """
+    """The classes' folders by name; UserError if `root` is none, or has fewer than two."""
     if not os.path.isdir(root):  # of pathlib, a name that is too long is an error
         raise UserError(
             f"DATA: '{root}' is not a folder; give one that contains a folder of pictures per class."

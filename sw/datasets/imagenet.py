@@ -32,11 +32,7 @@ def decoders() -> ThreadPoolExecutor:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures in files. An index, a slice or an array of indices gives others of the same kind.
-
-    Attributes:
-        files: path of each, (N,).
-    """
+    """Pictures in `files` (N,); an index, a slice or an array gives others of the same kind."""
 
     files: np.ndarray
 
@@ -113,11 +109,7 @@ def _square(file: Path, box: Callable) -> np.ndarray:
 
 @cache
 def pictures(split: str) -> tuple[Pictures, np.ndarray]:
-    """Return the pictures of "train" or "val", and their classes, int64 (N,).
-
-    Raises:
-        Absent: XNORFORGE_DATA has no such pictures.
-    """
+    """The pictures of "train" or "val", their classes, int64 (N,); Absent if there are none."""
     folder = folder_of(f"imagenet/{split}")
     classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder else []
     rows = [

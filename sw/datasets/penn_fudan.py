@@ -60,7 +60,6 @@ def _packed(folder: Path) -> list[Scene]:
     """images/*.jpg, masks/*.png, and all boxes in annotations.json."""
     path = folder / "annotations.json"
     try:
-        known = json.loads(read_text(path))
         return [
             _scene(
                 folder / "images" / f"{name}.jpg",
@@ -69,7 +68,7 @@ def _packed(folder: Path) -> list[Scene]:
                 one["boxes_xyxy_1based"],
                 f"{path}, {name}",
             )
-            for name, one in sorted(known.items())
+            for name, one in sorted(json.loads(read_text(path)).items())
         ]
     except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise unreadable(

@@ -97,11 +97,7 @@ class Method:
     CAPTURES: ClassVar[bool] = False
 
     def build(self, net: str) -> nn.Module:
-        """Return the network to train; it takes raw pixels and returns scores.
-
-        Raises:
-            UserError: a network that this method cannot train.
-        """
+        """The network to train, of raw pixels; UserError if this method cannot train it."""
         network = networks.build(net)
         if not binary.binary_layers(network):
             raise UserError(
@@ -117,11 +113,7 @@ class Method:
         return network
 
     def adapted(self, network: nn.Module, _shape: tuple[int, ...]) -> nn.Module:
-        """Replace layers of a fresh network that is not made of those parts; return it.
-
-        Args:
-            shape: of an image.
-        """
+        """Replace layers of a fresh network of other parts, for images of `shape`; returns it."""
         return network
 
     def prepared(self, network: nn.Module) -> nn.Module:

@@ -118,8 +118,7 @@ class Lookup(nn.Module):
         powers = 2.0 ** torch.arange(bits)
         first = (torch.arange(neurons) << bits) + ((1 << bits) - 1) / 2
         at = x @ (reads * powers / 2).sum(-1) + first
-        entries = self.dot.weight_quant(self.dot.weight).value
-        return F.embedding(at.long(), entries).squeeze(-1)
+        return F.embedding(at.long(), self.dot.weight_quant(self.dot.weight).value).squeeze(-1)
 
     def store_deployed(self) -> None:
         """Settle the inputs, and forget the preferences."""

@@ -21,5 +21,4 @@ def ap_area(outcomes: list[Outcome]) -> float:
     precision, recall = precision_recall(outcomes)
     if not sum(one.positives for one in outcomes):
         return float("nan")
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((envelope * np.diff(recall, prepend=0)).sum())
+    return float((np.maximum.accumulate(precision[::-1])[::-1] * np.diff(recall, prepend=0)).sum())

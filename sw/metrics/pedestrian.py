@@ -21,8 +21,7 @@ def curve(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
         miss: (n,), share of persons not found, 0 to 1, descending; nan if there is no person to find.
     """
     hit, positives = pooled(outcomes)
-    fppi = np.cumsum(~hit) / len(outcomes)
-    return fppi, 1 - np.cumsum(hit) / (positives or np.nan)
+    return np.cumsum(~hit) / len(outcomes), 1 - np.cumsum(hit) / (positives or np.nan)
 
 
 def miss_rates(outcomes: list[Outcome], fppi=FPPI) -> np.ndarray:
@@ -31,8 +30,7 @@ def miss_rates(outcomes: list[Outcome], fppi=FPPI) -> np.ndarray:
     """
     at, miss = curve(outcomes)
     positives = sum(one.positives for one in outcomes)
-    before = 1.0 if positives else np.nan
-    return np.append(before, miss)[np.searchsorted(at, fppi, side="right")]
+    return np.append(1.0 if positives else np.nan, miss)[np.searchsorted(at, fppi, side="right")]
 
 
 def lamr(outcomes: list[Outcome]) -> float:

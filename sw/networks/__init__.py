@@ -31,11 +31,7 @@ def names() -> list[str]:
 
 
 def load(net: str) -> Any:
-    """Return the module of a network's file.
-
-    Raises:
-        UserError: there is no such network; the message lists the existing ones and the nearest.
-    """
+    """The module of a network's file; UserError, with all names, if there is none."""
     if networks.is_given(net):
         from xnorforge.sw import modules
 
@@ -49,9 +45,5 @@ def recipe(net: str) -> Recipe:
 
 
 def build(net: str) -> "AnyModule":
-    """Return a fresh network of Brevitas layers.
-
-    Raises:
-        UserError: there is no such network; the message lists the existing ones and the nearest.
-    """
+    """A fresh network of Brevitas layers; UserError, with all names, if there is none."""
     return load(net).build()

@@ -226,8 +226,7 @@ class Formed(binary.Weights):
         """Return the significant bits of a_c for which each product with a sum is exact in float32, with room
         for the shift.
         """
-        reach = self.length * (128 if self.reads_eight else 1)
-        return 23 - (reach - 1).bit_length()
+        return 23 - (self.length * (128 if self.reads_eight else 1) - 1).bit_length()
 
     @torch.no_grad()
     def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

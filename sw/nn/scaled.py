@@ -26,11 +26,7 @@ class WeightSign(torch.autograd.Function):
 
 
 class Scaled(Weights):
-    """The quantiser of a layer with alpha * sign(W), or W in the real stage, in units of alpha.
-
-    Args:
-        per_channel: one alpha for each output channel instead of the layer.
-    """
+    """alpha * sign(W), or W in the real stage, in units of alpha: the layer's, or `per_channel`."""
 
     real = False
 

@@ -39,11 +39,7 @@ class Use:
 
 @torch.no_grad()
 def uses(network: nn.Module, shape: tuple[int, ...]) -> list[Use]:
-    """Return the calls of layers with weights and of binary activations, in the order of a forward pass.
-
-    Args:
-        shape: of one image, raw pixels.
-    """
+    """Calls of layers with weights and signs, in order, on an image of `shape` (raw pixels)."""
     found: list[Use] = []
     made: list[tuple[torch.Tensor, Use]] = []  # keeps the tensors, so that none takes another's place
 

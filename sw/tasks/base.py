@@ -45,11 +45,7 @@ class Images:
     source: Any = None
 
     def first(self, count: int) -> "Images":
-        """Return the first `count` images; all if `count` is 0.
-
-        Raises:
-            UserError: there are fewer, or they are generated in each epoch.
-        """
+        """The first `count` images, all for 0; UserError: fewer, or generated in each epoch."""
         if not count:
             return self
         if self.source is not None or count > len(self.images):
@@ -103,11 +99,7 @@ class Task:
     data_option = ""
 
     def move_by(self, shift: int) -> None:
-        """Let `augment` shift images by up to `shift` pixels; -1 keeps the task's own number.
-
-        Raises:
-            UserError: this task does not shift images.
-        """
+        """Let `augment` shift by up to `shift` pixels, -1 as usual; UserError if it does not."""
         if shift < 0:
             return
         if self.reach is None:
@@ -254,11 +246,7 @@ def shifted(
 
 
 def task_of(net: str) -> Task:
-    """Return the task of a network.
-
-    Raises:
-        UserError: there is no such network or task; the message lists the existing ones and the nearest.
-    """
+    """The task of a network; UserError, with all names, if either does not exist."""
     if net.startswith(f"{networks.MEMORY}-"):
         from xnorforge.sw import modules
 

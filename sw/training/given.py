@@ -18,11 +18,7 @@ HELD_OUT = 10  # one image in 10
 
 
 class ArrayTask(Task):
-    """Classification of images in memory; every tenth image is held out.
-
-    Raises:
-        UserError: they are not uint8 images with one class each.
-    """
+    """uint8 images in memory with one class each (else UserError); a tenth is held out."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray):
         if images.dtype != np.uint8 or images.ndim < 2 or labels.shape != (len(images),) or len(images) < 2:

@@ -21,11 +21,7 @@ OURS, PAPER = "ours", "paper"
 
 
 def recipe_of(net: str, method: base.Method, words: str = OURS) -> Recipe:
-    """Return the recipe of a network and a method that `words` describe.
-
-    Raises:
-        UserError: there is no such recipe or attribute, or a value is not allowed.
-    """
+    """The recipe that `words` describe; UserError: no such recipe or attribute, a wrong value."""
     name, *settings = words.split(",")
     named = {OURS: {"*": {}}} | _of_papers() | dict(method.RECIPES)
     if name not in named:

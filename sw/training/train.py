@@ -229,8 +229,7 @@ def fit(run: Run, settings: Record) -> list[Record]:
     if saved:
         _refuse_other(run.out_dir / "checkpoint.pt", settings, saved["settings"])
     # a graph is captured in a stream of its own
-    own = torch.cuda.stream(torch.cuda.Stream()) if run.device.type == "cuda" else nullcontext()
-    with own:
+    with torch.cuda.stream(torch.cuda.Stream()) if run.device.type == "cuda" else nullcontext():
         curve = _loop(run, settings, saved)
     if (pictures := run.task.calibration_images(run.sets[0])) is not None:
         calibrate(run.network, pictures, run.recipe.batch)
@@ -275,8 +274,7 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
         on_grid = len(curve) >= len(plan) - max(1, len(plan) // ON_GRID)
         building_blocks.set_on_grid(run.network, on_grid)
         began, cpu_began, run.summands = time.perf_counter(), time.process_time(), Summands()
-        step = partial(steps, key=(phase, on_grid))
-        loss = distributed.mean(_epoch(run, step, sample, count))
+        loss = distributed.mean(_epoch(run, partial(steps, key=(phase, on_grid)), sample, count))
         distributed.agree(run)
         run.method.on_epoch(run)
         distributed.agree(run)

@@ -22,11 +22,7 @@ SIZE = binary.LATENT_START / 2
 
 
 def saved_run(folder: Path | str, device: torch.device | str = "cpu") -> Record:
-    """Return the checkpoint of a run folder.
-
-    Raises:
-        UserError: there is none, or it cannot be read.
-    """
+    """The checkpoint of a run folder; UserError if it is missing or cannot be read."""
     path = Path(folder) / "checkpoint.pt"
     try:
         saved = torch.load(path, weights_only=True, map_location=device)

@@ -71,11 +71,7 @@ def _signed(network: nn.Module) -> list[str]:
 
 @torch.no_grad()
 def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn.Module:
-    """Fill a network of the right structure with packed tensors; return it in evaluation mode.
-
-    Raises:
-        UserError: a tensor is missing, unexpected, of another size than the network's, or not packed.
-    """
+    """Fill a network with packed tensors, for evaluation; UserError if they are not its own."""
     learned = dict(network.named_parameters())
     own = learned | network.state_dict()  # which lacks a scale that is still to be found
     for name, tensor in tensors.items():
@@ -105,8 +101,7 @@ def save_weights(out_dir: Path, network: nn.Module, record: Record) -> Record:
         network: as it is deployed.
         record: `net`, `method`, `hyper`, `accuracy`, and further content of the card.
     """
-    tensors = packed_weights(network)
-    content = save_tensors(tensors)
+    content = save_tensors(packed_weights(network))
     bits = sum(latent.numel() for latent in binary.latents(network).values())
     file = {
         "name": FILE,

@@ -42,8 +42,7 @@ def build_verb(
         )
     before, kept = history.base_of(base, until), history.rules_of(rules)
     checks.claim_folders(asked)
-    ran = run.run_stages(asked, until)
-    print_built(asked, until, ran, show, as_json)
+    print_built(asked, until, run.run_stages(asked, until), show, as_json)
     if base:
         history.show_difference_from(before, base, asked.acc, kept)
 

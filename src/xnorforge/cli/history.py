@@ -15,11 +15,7 @@ NO_RULES = "none"
 
 
 def rules_of(given: str | None) -> list[Rule] | None:
-    """The rules of a file; none for the word `none`; None, which stands for the shipped ones, for nothing.
-
-    Raises:
-        UserError: it is no file of rules.
-    """
+    """Rules of a file (UserError if it is not one), none for `none`, the shipped ones for None."""
     if not given:
         return None
     return [] if given == NO_RULES else read_rules(Path(given))
@@ -44,11 +40,7 @@ def show_difference(before: Build, now: Build, rules: list[Rule] | None, form: s
 
 
 def base_of(base: str | None, until: str) -> Build | None:
-    """The build that the next one is compared with, as it lies there before that: it may be the same folder.
-
-    Raises:
-        UserError: it has no report, or no report is going to be made.
-    """
+    """The build to compare the next with, as it is now; UserError without a report, now or then."""
     if not base:
         return None
     if until != "report":
@@ -57,11 +49,7 @@ def base_of(base: str | None, until: str) -> Build | None:
 
 
 def show_difference_from(before: Build | None, base: str, acc: Path, rules: list[Rule] | None) -> None:
-    """Print how the build in `acc` differs from `before`, or from the one that `base` names by now.
-
-    Raises:
-        MismatchError: a rule is broken.
-    """
+    """Print how `acc`'s build differs from `before`, or `base`; MismatchError if a rule breaks."""
     now = compare_builds.load_build(str(acc))
     show_difference(before or compare_builds.load_build(base, now), now, rules)
 

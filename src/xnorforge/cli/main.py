@@ -221,11 +221,7 @@ def cli() -> None:
 
 
 def one_checkout(here: Path) -> None:
-    """See that the code that runs is that of the checkout we are in.
-
-    Raises:
-        UserError: it is that of another checkout, or of an installation.
-    """
+    """See that the code that runs is that of the checkout we are in; else UserError."""
     runs = Path(xnorforge.__file__).resolve().parent
     try:
         name = tomllib.loads((here / "pyproject.toml").read_text()).get("project", {}).get("name")

@@ -33,11 +33,7 @@ TARGETS = {
 
 
 def given_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that were given, by their names; an empty one counts as not given.
-
-    Raises:
-        UserError: a variable of make's command line that no verb has.
-    """
+    """The variables given, by name, without empty ones; UserError for one that no verb has."""
     known = options.variables()
     asked = environment.get("ASKED", "").split()
     for name in asked:
@@ -106,8 +102,7 @@ def help_text() -> str:
     lines.append(
         f"  {'PYTHON':<14} The interpreter that .venv is made with: Python 3.11, 3.12 or 3.13.  [python3.11]"
     )
-    kinds = ("net", "method", "board", "backend", "task")
-    found = {kind: request.known(kind) for kind in kinds}
+    found = {kind: request.known(kind) for kind in ("net", "method", "board", "backend", "task")}
     lines += [
         "",
         "found on disk",
@@ -133,11 +128,7 @@ def clean(target: str, given: Mapping[str, str]) -> None:
 
 
 def run(target: str, environment: Mapping[str, str]) -> int:
-    """Run a target; returns its exit code.
-
-    Raises:
-        UserError: no such target, or a variable that cannot be given for it.
-    """
+    """Run a target; returns its exit code. UserError: no such target, or not its variable."""
     given = given_variables(environment)
     if target == "help":
         print(help_text())

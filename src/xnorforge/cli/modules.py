@@ -39,11 +39,7 @@ def import_verb(
 
 
 def shape_of(text: str | None) -> tuple[int, ...]:
-    """Numbers of `3x32x32`.
-
-    Raises:
-        UserError: it is missing, or not the shape of one input.
-    """
+    """Numbers of `3x32x32`; UserError if missing, or not the shape of one input."""
     parts = (text or "").lower().split("x")
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise UserError(

@@ -60,11 +60,7 @@ def package_verb(asked: Request, prefix, interface, out, as_json: bool) -> None:
 
 
 def print_report(acc: Path, as_json: bool = False) -> None:
-    """Print the short form of a report.
-
-    Raises:
-        UserError: there is no report, or it is damaged.
-    """
+    """Print the short form of a report; UserError if it is missing or damaged."""
     from xnorforge.cli import main
     from xnorforge.flows.report import brief
 

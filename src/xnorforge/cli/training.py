@@ -73,8 +73,7 @@ def train_float_verb(what, net, task, data, out, epochs, lr, seed, threads, reci
     request.names(request.Request(net=net))
     from xnorforge.sw.training.full_precision import train_full_precision
 
-    name = net + _pictures(net, data)
-    folder = Path(out) if out else Path("out") / f"{name}-float"
+    folder = Path(out) if out else Path("out") / f"{net}{_pictures(net, data)}-float"
     with stage("train-float", folder):
         card = train_full_precision(net, folder, epochs, lr, seed, threads, recipe)
     _say_accuracy("train-float", card)

@@ -83,11 +83,7 @@ def read_json(path: Path | str) -> Record:
 
 
 def intact(path: Path | str, writer: str) -> None:
-    """Check that a file of an earlier stage exists and is complete, as far as JSON, npz or ONNX can tell.
-
-    Raises:
-        UserError: it is not; the text names the stage that writes it, and how to rebuild it.
-    """
+    """See that a file is complete JSON, npz or ONNX; UserError, with its writer, if it is not."""
     path = Path(path)
     record = path.with_name("rtl.json" if writer == "generate" else f"{writer}.json")
     again = f"remove {record} and build again" if record.exists() else "`make build` writes it"

@@ -53,11 +53,7 @@ class ToolMissing(UserError):
 
 
 def all_slips(looks: Iterable[Callable[[], object]]) -> None:
-    """Run all checks before refusing anything.
-
-    Raises:
-        UserError: if any check raised one: all their sentences, in order, the first of each place.
-    """
+    """Run all checks, then raise a UserError of all sentences, in order, the first by place."""
     slips = []
     for look in looks:
         try:

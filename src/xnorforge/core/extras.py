@@ -39,10 +39,6 @@ def package_missing(package: str, what: str) -> ToolMissing:
 
 
 def require(package: str, what: str) -> None:
-    """Check that a package is installed, before starting work that would fail without it.
-
-    Raises:
-        ToolMissing: it is not; see `package_missing`.
-    """
+    """Raise ToolMissing (see `package_missing`) before work that would fail without a package."""
     if not is_installed(package):
         raise package_missing(package, what)

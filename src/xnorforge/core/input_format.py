@@ -88,8 +88,7 @@ class InputFormat:
 
     def stored(self, integers: np.ndarray) -> np.ndarray:
         """The integers in the narrowest numpy type that holds lo .. hi."""
-        kind = f"{'' if self.lo < 0 else 'u'}int{8 if self.bits <= 8 else 16}"
-        return integers.astype(kind)
+        return integers.astype(f"{'' if self.lo < 0 else 'u'}int{8 if self.bits <= 8 else 16}")
 
     def record(self) -> Record:
         """The entry in export.json."""

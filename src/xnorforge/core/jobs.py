@@ -134,8 +134,7 @@ def package_digest() -> str:
     top = Path(__file__).parents[1]
     found = hashlib.sha256()
     for part in sorted(path for path in top.iterdir() if path.name != "__pycache__"):
-        files = sorted(part.resolve().rglob("*")) if part.is_dir() else [part]
-        for path in files:
+        for path in sorted(part.resolve().rglob("*")) if part.is_dir() else [part]:
             if path.is_file() and path.suffix not in (".pyc", ".npz", ".safetensors"):
                 found.update(f"{part.name}/{path.name} {digest(path)}\n".encode())
     return found.hexdigest()

@@ -28,11 +28,7 @@ USUAL = {
 
 
 def most(name: str) -> int:
-    """A limit, from the variable XNORFORGE_MAX_<name> if it is set.
-
-    Raises:
-        UserError: the variable is not a positive integer.
-    """
+    """A limit, from XNORFORGE_MAX_<name> if set; UserError if that is not a positive integer."""
     given = os.environ.get(f"XNORFORGE_MAX_{name}", "")
     if not given:
         half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 21
@@ -67,12 +63,7 @@ def within_limits() -> Iterator[None]:
 
 
 def broken_limit(code: int, what: str) -> str:
-    """The sentence for a process in `within_limits` that ended with this exit code; empty if it has spoken.
-
-    Args:
-        code: negative for a signal, as in `subprocess`.
-        what: the file that it ran.
-    """
+    """The sentence on a process that ran `what` within limits, by its exit code; "" if it spoke."""
     if code == -signal.SIGXCPU:
         return (
             f"{what}: running it takes more than {most('SECONDS'):,} s of processor time; give a smaller "

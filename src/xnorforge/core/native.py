@@ -28,11 +28,7 @@ VARYING = (
 
 
 def compiler() -> list[str]:
-    """The C++ compiler's command ($CXX, else g++).
-
-    Raises:
-        ToolMissing: it is not on the path.
-    """
+    """The C++ compiler's command ($CXX, else g++); ToolMissing if it is not on the path."""
     command = shlex.split(os.environ.get("CXX") or "g++")
     if shutil.which(command[0]) is None:
         raise ToolMissing(

@@ -40,11 +40,7 @@ def folder_name(net: str) -> str:
 
 
 def plugin(net: str) -> str:
-    """The name of a network's file, without its suffix.
-
-    Raises:
-        UserError: no such network; the text lists the existing ones and the nearest match.
-    """
+    """The name of a network's file, without suffix; UserError, with all names, if there is none."""
     if net not in names():
         raise unknown("NET", net, names())
     return net.replace("-", "_", 1)
@@ -63,11 +59,7 @@ def interval(name: str) -> int | None:
 
 
 def usual(task: str) -> str:
-    """The network that a task's name alone refers to, `<task>-<network>`.
-
-    Raises:
-        UserError: no such task, or it declares none.
-    """
+    """The network <task>-<network> that a task means; UserError if there is none, or no task."""
     place = plugins.place("sw.tasks", task)
     net = literal(place, "USUAL")
     if net is None:

@@ -61,11 +61,7 @@ def parsed(path: Path) -> ast.Module:
 
 @cache
 def roots() -> tuple[Path, ...]:
-    """Folders outside the package that hold plug-ins, XNORFORGE_PLUGINS first.
-
-    Raises:
-        UserError: a folder of XNORFORGE_PLUGINS or the package of an entry point does not exist.
-    """
+    """Folders of plug-ins outside the package, XNORFORGE_PLUGINS first; all exist or UserError."""
     found = []
     for given in filter(None, os.environ.get("XNORFORGE_PLUGINS", "").split(os.pathsep)):
         if not os.path.isdir(given):  # pathlib raises an error for names that are too long
@@ -88,8 +84,7 @@ def roots() -> tuple[Path, ...]:
 def folders(kind: str) -> tuple[Path, ...]:
     """The folders of a kind's plug-ins, for example `folders("hw.ops")`; the package's own folder first."""
     package = import_module(f"xnorforge.{kind}")
-    outside = [root.joinpath(*kind.split(".")) for root in roots()]
-    for folder in filter(Path.is_dir, outside):
+    for folder in filter(Path.is_dir, [root.joinpath(*kind.split(".")) for root in roots()]):
         if str(folder) not in package.__path__:
             package.__path__.append(str(folder))
     return tuple(map(Path, package.__path__))
@@ -97,11 +92,7 @@ def folders(kind: str) -> tuple[Path, ...]:
 
 @cache
 def places(kind: str) -> dict[str, Path]:
-    """File or folder of every plug-in of a kind by name, sorted.
-
-    Raises:
-        UserError: two plug-ins have the same name.
-    """
+    """File or folder of all plug-ins of a kind by name, sorted; UserError if two have one name."""
     found: dict[str, Path] = {}
     ending = ENDINGS.get(kind, ".py")
     for entry in sorted(entry for folder in folders(kind) for entry in folder.iterdir()):
@@ -122,11 +113,7 @@ def names(kind: str) -> list[str]:
 
 
 def place(kind: str, name: str) -> Path:
-    """File or folder of one plug-in.
-
-    Raises:
-        UserError: no such plug-in; the text lists the existing ones and the nearest match.
-    """
+    """File or folder of one plug-in; UserError, listing all and the nearest, if there is none."""
     if name not in places(kind):
         raise unknown(kind, name, names(kind))
     return places(kind)[name]

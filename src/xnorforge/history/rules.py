@@ -58,8 +58,7 @@ class Rule:
         bound = self.bound(before)
         if bound is None:
             return True
-        slack = ROUNDING * max(abs(bound), 1)
-        if abs(now - bound) <= slack:
+        if abs(now - bound) <= ROUNDING * max(abs(bound), 1):
             return "=" in self.compare
         return COMPARE[self.compare](now, bound)
 
@@ -70,11 +69,7 @@ def shipped_rules() -> list[Rule]:
 
 
 def read_rules(path: Path) -> list[Rule]:
-    """The rules of a file.
-
-    Raises:
-        UserError: it is not a list of rules; the text names the first wrong one.
-    """
+    """The rules of a file; UserError, naming the first wrong one, if it is not a list of them."""
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -125,11 +120,7 @@ class Broken:
 
 
 def known_metrics(rules: list[Rule], names: set[str]) -> None:
-    """Check that every rule refers to an existing figure.
-
-    Raises:
-        UserError: a rule refers to none, so that any build would keep it.
-    """
+    """UserError if a rule refers to no existing figure, so that any build would keep it."""
     for rule in rules:
         if not any(fnmatchcase(name, rule.metric) for name in names):
             raise unknown("RULES", rule.metric, names)

@@ -11,12 +11,7 @@ from xnorforge.pipeline.request import Request
 
 
 def check_request(asked: Request) -> None:
-    """Check the options of a build before anything is built.
-
-    Raises:
-        UserError: an unknown name, a missing file, or a folder that cannot be written; all of it, a sentence
-            each.
-    """
+    """Check a build's options first: a UserError of all names, files and folders that are wrong."""
     looks = [
         lambda: request.names(asked),
         lambda: request.plain(asked),

@@ -77,11 +77,7 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
 
 
 def _passed(name: str, result: Path) -> None:
-    """Say what a stage's record says of its checks.
-
-    Raises:
-        MismatchError: one failed, or compared nothing.
-    """
+    """Say what a record says of its checks; MismatchError if one failed, or compared nothing."""
     record = read_json(result)
     checks = record.get("checks", [])
     for check in checks:

@@ -78,11 +78,7 @@ class Option:
         return ",".join(map(str, self.default)) if several else str(self.default)
 
     def read(self, given: Any) -> Any:
-        """The value that a text stands for; an empty one counts as not given.
-
-        Raises:
-            UserError: the text does not stand for a value of this kind.
-        """
+        """The value that a text stands for, None for an empty one; UserError if of another kind."""
         if given in (None, "", ()):
             return self.default
         text = str(given)
@@ -552,11 +548,7 @@ def takers(name: str) -> str:
 
 
 def verb(name: str) -> Verb:
-    """A verb by its name.
-
-    Raises:
-        UserError: there is no such verb.
-    """
+    """A verb by its name; UserError if there is none."""
     for one in VERBS:
         if one.name == name:
             return one

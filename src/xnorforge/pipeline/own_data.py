@@ -95,8 +95,7 @@ def _folder(path: Path, shape):
             f"{'x'.join(map(str, shape))} is not a picture with 1 or 3 channels; give an .npz file."
         )
     classes = sorted(one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
-    folders = classes or [path]
-    files = [(k, file) for k, one in enumerate(folders) for file in sorted(one.iterdir())]
+    files = [(k, file) for k, one in enumerate(classes or [path]) for file in sorted(one.iterdir())]
     files = [(k, file) for k, file in files if file.suffix.lower() in PICTURES]
     if not files:
         raise UserError(

@@ -108,9 +108,8 @@ def _under(path: str, root: str) -> bool:
 
 def _passing(inside: str) -> bool:
     """Byte code, hidden and unfinished files."""
-    parts = inside.split(os.sep)
     return any(
-        part == "__pycache__" or (part[0] == "." and part != ".") for part in parts
+        part == "__pycache__" or (part[0] == "." and part != ".") for part in inside.split(os.sep)
     ) or inside.endswith(".pyc")
 
 

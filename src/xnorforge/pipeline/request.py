@@ -121,11 +121,7 @@ class Request(Options):
 
 
 def own_task(task: str | None) -> str:
-    """The task of a module of the user's own: TASK, by default the one with folders of pictures.
-
-    Raises:
-        UserError: there is no such task.
-    """
+    """TASK of a module of the user's own, by default that of folders; UserError if unknown."""
     if task and task not in known("task"):
         raise unknown("TASK", task, known("task"))
     return task or OWN_PICTURES
@@ -162,11 +158,7 @@ def known(kind: str) -> list[str]:
 
 
 def names(asked: Request) -> None:
-    """The names in a request.
-
-    Raises:
-        UserError: one is not known, or a package that the back end needs is not installed.
-    """
+    """See that a request's names are known, the back end's packages installed; else UserError."""
     kinds = {"board": asked.board, "backend": asked.backend}
     if asked.model is None:
         kinds |= {"method": asked.method, "net": asked.net}
@@ -216,11 +208,7 @@ def cure_of(word: str) -> str:
 
 
 def plain(asked: Request) -> None:
-    """See that the folders of a request lie in out/, whatever the names are.
-
-    Raises:
-        UserError: a name cannot be that of a folder of out/.
-    """
+    """See that a request's folders lie in out/; UserError for a name that is not a folder's."""
     if asked.folder or asked.place:
         return
     given = {"MODEL" if asked.model else "WEIGHTS" if asked.weights else "NET": asked.name}
@@ -271,11 +259,7 @@ def aims(asked: Request) -> None:
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """Name and value of `name=value`.
-
-    Raises:
-        UserError: it has another form.
-    """
+    """Name and value of `name=value`; UserError for another form."""
     name, sign, value = text.partition("=")
     if not (name and sign and value):
         raise UserError(
@@ -285,11 +269,7 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def file(kind: str, given: str) -> None:
-    """A file that is read.
-
-    Raises:
-        UserError: it is missing, a folder, or not readable.
-    """
+    """A file to read; UserError if it is missing, a folder, or not readable."""
     path, what = Path(given), READ[kind]
     if not os.path.isfile(path) or not os.access(path, os.R_OK):  # of pathlib, a long name is an error
         why = "is a folder" if os.path.isdir(path) else "does not exist"
@@ -319,11 +299,7 @@ def folder(path: Path, free_bytes: int) -> None:
 
 
 def claim(path: Path, process: int, notes: Path) -> None:
-    """Note in `notes` that a process builds in a folder; the note counts for as long as the process lives.
-
-    Raises:
-        UserError: another living process has the folder.
-    """
+    """Note in `notes` that a process builds in a folder; UserError if another living one does."""
     notes.mkdir(parents=True, exist_ok=True)
     mine = living(process)
     with (notes / hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]).open("a+") as note:

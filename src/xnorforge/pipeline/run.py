@@ -44,11 +44,7 @@ class StageFailed(Exception):
 
 
 def wanted(asked: Request, until: str = "report") -> list[Stage]:
-    """The stages that `until` needs, itself included.
-
-    Raises:
-        UserError: no such stage in this build.
-    """
+    """The stages that `until` needs, itself included; UserError if this build has no such stage."""
     stages = {stage.name: stage for stage in asked.plan()}
     if until == "bitstream" and until not in stages:
         why = no_bitstream(asked.backend, asked.board, asked.pnr).rstrip(".")

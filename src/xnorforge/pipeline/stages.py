@@ -142,8 +142,7 @@ def stages_of(backend: str, board: str, pnr: str = "auto") -> list[Stage]:
     if "generate" in following(backend) and boards.load(board).shell_kind != "uart":
         routed = tuple(stage.name for stage in found if stage.name == "bitstream")
         found.append(replace(known["overlay"], inputs=(*known["overlay"].inputs, *routed)))
-    inputs = tuple(stage.name for stage in found)
-    return [*found, replace(known["report"], inputs=inputs)]
+    return [*found, replace(known["report"], inputs=tuple(stage.name for stage in found))]
 
 
 def _own(backend: str, name: str, inputs: tuple[str, ...]) -> Stage:

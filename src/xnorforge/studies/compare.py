@@ -187,11 +187,7 @@ def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
 
 
 def recipe_of_variant(asked: Request, variant: Variant) -> Recipe:
-    """The recipe of a variant, apart from the epochs.
-
-    Raises:
-        UserError: there is no such recipe.
-    """
+    """A variant's recipe, apart from the epochs; UserError if there is none."""
     method = base.create(variant.method, variant.hyper)
     return recipes.recipe_of(asked.net, method, asked.training(variant)["recipe"])
 

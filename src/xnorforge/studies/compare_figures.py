@@ -211,11 +211,10 @@ def _differences_as_markdown(results: list[Result]) -> str:
         ratio = f"{own / cost:.2f}" if own and cost else "-"
         pairs = str(max((one.count for one in found if one), default=0))
         lines.append([variant, *("-" if one is None else str(one) for one in found), pairs, ratio])
-    table = _table(lines)
     return f"""
 ## Differences from {BASELINE}
 
-{table}
+{_table(lines)}
 
 - Percentage points above {BASELINE}: the mean difference between runs with the same seed and, in brackets, \
 its {LEVEL:.0%} Student t interval ("-" with one pair). An interval that contains 0 shows no significant \

@@ -15,11 +15,7 @@ from xnorforge.sw.tasks.base import task_of
 
 
 def complexity_of_module(module: nn.Module, shape: tuple[int, ...]) -> Record:
-    """The figures of a module in Brevitas layers that takes raw pixels, (N, *shape).
-
-    Raises:
-        UserError: the network has no exact integer form.
-    """
+    """A Brevitas module's figures on pixels (N, *shape); UserError: no exact integer form."""
     network = as_qonnx(module, shape)
     return complexity_of(network, PIXELS, templates(network))
 

@@ -59,11 +59,7 @@ def build_variant(asked: Request, variant: Variant, jobs: int, say: Callable[[st
 
 
 def collect(asked: Request, results: list[Result], failed: dict[Variant, Exception]) -> list[Cost]:
-    """The costs of all variants whose first run is finished, in the requested order.
-
-    Args:
-        failed: what went wrong in the builds of this call.
-    """
+    """Costs of variants whose first run is finished, in order; `failed`: builds that went wrong."""
     costs = []
     for result in (result for result in results if result.seed == asked.seeds[0]):
         one = of(asked, result.variant)

@@ -50,8 +50,7 @@ def modules_of(acc: Path, layer: str) -> list[str]:
         raise UserError(f"explain: {acc} has no RTL; run `make generate` first.") from error
     op, _ = _operators(acc, layer)
     names = dict.fromkeys((files[layer], f"{op.rtl()[0]}.sv", *op.generated()))
-    texts = [(acc / "rtl" / name).read_text() for name in names]
-    return "\n".join(texts).splitlines()
+    return "\n".join((acc / "rtl" / name).read_text() for name in names).splitlines()
 
 
 def _operators(acc: Path, layer: str) -> tuple[HwOp, dict[str, HwOp]]:
