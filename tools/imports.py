@@ -367,11 +367,9 @@ def checkout() -> Checkout:
 
 def _git(*words: str) -> str:
     done = subprocess.run(["git", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    return (
-        done.stdout
-        if done.returncode == 0
-        else sys.exit("CHANGED: give 1, for all since the last commit, or a commit.")
-    )
+    if done.returncode:
+        sys.exit("CHANGED: give 1, for all since the last commit, or a commit.")
+    return done.stdout
 
 
 def changed_since(commit: str) -> set[str]:

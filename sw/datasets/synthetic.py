@@ -30,9 +30,8 @@ def pedestrians(count: int, seed: int = 0, width: int = 160, height: int = 128) 
         for _ in range(rng.integers(1, 5)):
             tall = height * np.exp(rng.uniform(np.log(0.15), np.log(0.8)))
             foot = rng.uniform(0, width), rng.uniform(tall, height)
-            masks.append(
-                _mask(width, height, _person, *foot, tall, rng.uniform(0.02, 0.13), rng.uniform(0.5, 0.75))
-            )
+            stride, arm = rng.uniform(0.02, 0.13), rng.uniform(0.5, 0.75)
+            masks.append(_mask(width, height, _person, *foot, tall, stride, arm))
             persons.append(True)
         for _ in range(rng.integers(0, 3)):
             x, wide = rng.uniform(0, width - 4), rng.uniform(1, 4)
@@ -132,25 +131,20 @@ def clips(count: int, seed: int = 0, frames: int = 60, width: int = 320, height:
         for _ in range(frames):
             sides = np.maximum(np.round(first * size), 8).astype(int)
             picture = ground.copy()
-            corner = _stick(
-                picture, np.asarray(Image.fromarray(patch).resize(tuple(sides.tolist()))), centre - sides / 2
-            )
+            scaled = np.asarray(Image.fromarray(patch).resize(tuple(sides.tolist())))
+            corner = _stick(picture, scaled, centre - sides / 2)
             pictures.append(_finished(rng, picture))
             boxes.append([*corner, *(corner + sides)])
             speed = np.clip(0.95 * speed + rng.normal(0, 0.7, 2), -6, 6)
             low, high = sides / 2 + 1, [width, height] - sides / 2 - 1
             speed = np.where((centre + speed < low) | (centre + speed > high), -speed, speed)
-            centre, size = (
-                np.clip(centre + speed, low, high),
-                np.clip(size * np.exp(rng.normal(0, 0.01)), 0.6, 1.6),
-            )
-        return Clip(
-            f"{k:04}", np.stack(pictures), (width, height), np.array(boxes, float), np.ones(frames, bool)
-        )
+            centre = np.clip(centre + speed, low, high)
+            size = np.clip(size * np.exp(rng.normal(0, 0.01)), 0.6, 1.6)
+        seen, boxes = np.ones(frames, bool), np.array(boxes, float)
+        return Clip(f"{k:04}", np.stack(pictures), (width, height), boxes, seen)
 
-    return Split(
-        [clip(k) for k in range(count)], ("object",), _what(f"sequences of {frames} frames", count, seed)
-    )
+    what = _what(f"sequences of {frames} frames", count, seed)
+    return Split([clip(k) for k in range(count)], ("object",), what)
 
 
 def _what(things: str, count: int, seed: int) -> str:

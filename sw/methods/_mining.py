@@ -155,9 +155,8 @@ class Miner:
             surprises = [F.binary_cross_entropy_with_logits(stop, stopped.float())]  # -log p(action)
             rewards = torch.zeros(len(graph))
             for layer in () if stopped else range(len(graph)):
-                proposed, surprise = self.act(
-                    graph[layer], create[layer], weights[layer], self.most[layer], rng
-                )
+                own = graph[layer], create[layer], weights[layer], self.most[layer]
+                proposed, surprise = self.act(*own, rng)
                 rewards[layer], taken = judge(layer, proposed)
                 surprises.append(surprise)
                 kept += taken
@@ -203,11 +202,8 @@ class Miner:
 
     def state_dict(self) -> Record:
         """Return what the next episode depends on."""
-        return {
-            "policy": self.policy.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "mean": self.mean,
-        }
+        states = {"policy": self.policy.state_dict(), "optimiser": self.optimiser.state_dict()}
+        return states | {"mean": self.mean}
 
     def load_state_dict(self, state: Record) -> None:
         """Restore what `state_dict` returned."""
@@ -315,9 +311,8 @@ class Judge:
 @torch.no_grad()
 def estimate_again(run, batches: list[torch.Tensor]) -> None:
     """Set running statistics of batch norms to means over batches, the network in training mode."""
-    norms = [
-        module for module in run.network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
-    ]
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+    norms = [module for module in run.network.modules() if isinstance(module, kinds)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

@@ -181,9 +181,8 @@ class Modulated(binary.Weights):
     def kernel_loss(self, nu: float, latents: bool = True) -> torch.Tensor:
         """Return the kernel loss of this layer; its gradient reaches the latent weights only if requested."""
         weight = self.weight if latents else self.weight.detach()
-        return KernelLoss.apply(
-            weight.flatten(1), self.log_w.exp(), self.log_mu.exp(), self.log_sigma.exp(), nu
-        )
+        own = self.log_w.exp(), self.log_mu.exp(), self.log_sigma.exp()
+        return KernelLoss.apply(weight.flatten(1), *own, nu)
 
     @torch.no_grad()
     def way_to_modes(self, nu: float) -> torch.Tensor:
@@ -309,9 +308,8 @@ class Method(base.Method):
         which Adam's usual eps would suppress.
         """
         layers, every = modulated(run.network), dict(run.network.named_parameters())
-        w, mu, sigma = (
-            [getattr(layer, name) for layer in layers] for name in ("log_w", "log_mu", "log_sigma")
-        )
+        names = ("log_w", "log_mu", "log_sigma")
+        w, mu, sigma = ([getattr(layer, name) for layer in layers] for name in names)
         own = {id(parameter) for parameter in (*w, *mu, *sigma)}
         groups: list[dict[str, Any]] = [
             {"params": [parameter for parameter in every.values() if id(parameter) not in own]},
@@ -328,9 +326,8 @@ class Method(base.Method):
                 layer.kernel_loss(self.nu, latents=not self.pull) for layer in modulated(run.network)
             )
         if self.centres is not None:
-            losses["feature"] = self.feature * feature_loss(
-                self.features, self.centres[labels], self.variances[labels]
-            )
+            own = self.centres[labels], self.variances[labels]
+            losses["feature"] = self.feature * feature_loss(self.features, *own)
         return losses
 
     @torch.no_grad()

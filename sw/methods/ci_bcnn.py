@@ -184,9 +184,8 @@ def acting(network: nn.Module, images: torch.Tensor) -> dict[str, Acting]:
 
         return hook
 
-    names = {
-        name.rpartition(".")[0]: part for name, part in network.named_modules() if isinstance(part, Interact)
-    }
+    parts = [(name, part) for name, part in network.named_modules() if isinstance(part, Interact)]
+    names = {name.rpartition(".")[0]: part for name, part in parts}
     hooks = [mix.register_forward_hook(watch(layer)) for layer, mix in names.items()]
     mode = network.training
     network.eval()(images.float())

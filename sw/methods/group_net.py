@@ -108,9 +108,8 @@ class Method(base.Method):
                 "commas, such as 1,2,3; or give none."
             )
         learned = self.aggregate == "learned"
-        return splitting.Shape(
-            self.bases, self.decomposition, learned, self.gate, self.relu, rates, self.atrous
-        )
+        weighted = self.bases, self.decomposition, learned
+        return splitting.Shape(*weighted, self.gate, self.relu, rates, self.atrous)
 
     def structured(self, network: AnyModule) -> nn.Module:
         return splitting.structured(network, self.shape())

@@ -146,9 +146,8 @@ class Method(base.Method):
         network = super().build(net)
         self.units = mixed_precision.units(network, task_of(net).shape)
         self.ranked = self._ranked(self.units)
-        mixed_precision.refuse_sums(
-            network, self.steps == len(self.units) and self.mode == "w1a1" and not self._budget
-        )
+        whole = self.steps == len(self.units) and self.mode == "w1a1" and not self._budget
+        mixed_precision.refuse_sums(network, whole)
         self.network, self.done = network, self.steps
         self._set_forms()
         return network

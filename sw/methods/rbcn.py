@@ -271,9 +271,8 @@ class Method(base.Method):
         self.ends: list[tuple[str, int]] = tracing.stage_ends(network, task_of(net).shape)
         self.discriminators = nn.ModuleList(Discriminator(channels) for _, channels in self.ends)
         self.scales = torch.optim.Adam([part.c for part in rectified(network)])
-        self.guess = torch.optim.Adam(
-            self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999)
-        )
+        parameters = self.discriminators.parameters()
+        self.guess = torch.optim.Adam(parameters, lr=self.guess_rate, betas=(0.5, 0.999))
         self.real, self.fake = _maps(teacher, self.ends), _maps(network, self.ends, training=True)
         self.batches: deque = deque(maxlen=self.kept)
         return network

@@ -91,11 +91,8 @@ def assign(overlap: np.ndarray, ignore: np.ndarray, threshold: float) -> np.ndar
     Returns:
         int8 (N,): HIT, FALSE or LEFT_OUT.
     """
-    state, free, near = (
-        np.full(len(overlap), FALSE, np.int8),
-        np.ones(len(ignore), bool),
-        overlap >= threshold,
-    )
+    state, free = np.full(len(overlap), FALSE, np.int8), np.ones(len(ignore), bool)
+    near = overlap >= threshold
     for row in np.flatnonzero(near.any(1)):
         for those, value in ((~ignore, HIT), (ignore, LEFT_OUT)):
             candidates = np.flatnonzero(near[row] & those & free)

@@ -253,11 +253,8 @@ class BinaryActivations(SignedBinaryActPerTensorConst):
 class EightWeights(Int8WeightPerTensorFixedPoint):
     """q / 128, q in -127..127, also in training."""
 
-    scaling_impl_type, restrict_scaling_type, scaling_init = (
-        ScalingImplType.CONST,
-        RestrictValueType.FP,
-        127 / 128,
-    )
+    scaling_impl_type, restrict_scaling_type = ScalingImplType.CONST, RestrictValueType.FP
+    scaling_init = 127 / 128
 
 
 class EightActivations(Int8ActPerTensorFixedPoint):
@@ -337,9 +334,8 @@ BINARY, SIGN = (*GIVEN, Weights), (*GIVEN, Sign)
 
 def is_binary(layer: AnyModule) -> bool:
     """Return whether only the sign of a layer's `weight` counts."""
-    return isinstance(layer, QuantWeightBiasInputOutputLayer) and isinstance(
-        layer.weight_quant.tensor_quant, BINARY
-    )
+    kind = QuantWeightBiasInputOutputLayer
+    return isinstance(layer, kind) and isinstance(layer.weight_quant.tensor_quant, BINARY)
 
 
 def binary_layers(network: nn.Module) -> dict[str, AnyModule]:
@@ -474,11 +470,8 @@ def load_state(network: nn.Module, state: dict[str, torch.Tensor]) -> None:
 
 
 def _measuring(network: nn.Module) -> dict[str, AnyModule]:
-    return {
-        name: part
-        for name, part in network.named_modules()
-        if isinstance(getattr(part, "counter", None), int)
-    }
+    named = network.named_modules()
+    return {name: part for name, part in named if isinstance(getattr(part, "counter", None), int)}
 
 
 def allow_export(network: nn.Module) -> nn.Module:

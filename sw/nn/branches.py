@@ -128,10 +128,8 @@ class Sum(nn.Module):
         if hasattr(self, "factor0"):
             return [getattr(self, f"factor{at}") for at in range(len(self.dots))]
         dots: list[AnyModule] = list(self.dots)
-        found = [
-            binary.quantiser(dot).alpha(dot.weight).flatten().expand(self.shape[0]).view(self.shape)
-            for dot in dots
-        ]
+        alphas = (binary.quantiser(dot).alpha(dot.weight).flatten() for dot in dots)
+        found = [alpha.expand(self.shape[0]).view(self.shape) for alpha in alphas]
         if self.lambdas:
             found = [alpha * own for alpha, own in zip(found, self.lambdas())]
         largest = torch.stack(found).detach().abs().amax(0)
@@ -185,10 +183,8 @@ class Group(nn.Module):
         if self.gates is None:
             return binarised(self, mean)
         count = len(outputs)
-        return [
-            binarised(self, (y * count - mean) * gate + mean)
-            for y, gate in zip(outputs, one_each(self.gates, count))
-        ]
+        gated = zip(outputs, one_each(self.gates, count))
+        return [binarised(self, (y * count - mean) * gate + mean) for y, gate in gated]
 
 
 class Residual(nn.Module):

@@ -112,11 +112,8 @@ def summed(network: nn.Module) -> dict[str, AnyModule]:
     """Return the layers by name whose batch norm goes into a sum. The limits of its gain hold for sums of
     whole numbers, so nothing may scale the output of `dot`.
     """
-    return {
-        name: part
-        for name, part in network.named_modules()
-        if isinstance(getattr(part, "norm", None), Affine2d)
-    }
+    named = network.named_modules()
+    return {name: part for name, part in named if isinstance(getattr(part, "norm", None), Affine2d)}
 
 
 def binarised(part: AnyModule, x: torch.Tensor) -> torch.Tensor:

@@ -111,13 +111,10 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
     for act, sums in groups.items():
         (first, *_), norm = sums[0]
         weights = [[layer_of(name).weight for name in names] for names, _ in sums]
-        sizes = (
-            sum(weight.numel() for those in weights for weight in those),
-            sum(len(those[0]) for those in weights),
-        )
-        found.append(
-            Unit(norm.removesuffix(".norm") if norm else first.removesuffix(".dot"), act, tuple(sums), *sizes)
-        )
+        count = sum(weight.numel() for those in weights for weight in those)
+        sizes = count, sum(len(those[0]) for those in weights)
+        name = norm.removesuffix(".norm") if norm else first.removesuffix(".dot")
+        found.append(Unit(name, act, tuple(sums), *sizes))
     return found
 
 
@@ -182,9 +179,8 @@ class Formed(binary.Weights):
     @property
     def affine(self) -> bool:
         """Whether the batch norm that follows is deployed as gain and shift, not as a threshold."""
-        return bool(self.norms) and (
-            self.form is Form.EIGHT or (self.form is Form.BINARY and self.feeds_eight)
-        )
+        binary_to_eight = self.form is Form.BINARY and self.feeds_eight
+        return bool(self.norms) and (self.form is Form.EIGHT or binary_to_eight)
 
     @property
     def length(self) -> int:
@@ -218,9 +214,8 @@ class Formed(binary.Weights):
         if self.training or not self.affine:
             return None
         gain, shift, _ = self.constants()
-        return inputs[0] * gain.view(-1, *(1,) * (output.dim() - 2)) + shift.view(
-            -1, *(1,) * (output.dim() - 2)
-        )
+        shape = (-1, *(1,) * (output.dim() - 2))
+        return inputs[0] * gain.view(shape) + shift.view(shape)
 
     def gain_bits(self) -> int:
         """Return the significant bits of a_c for which each product with a sum is exact in float32, with room

@@ -216,9 +216,8 @@ class Splitter:
         part.dot = dot
         if isinstance(part, Block):
             return self.rectified(part)
-        part.norm = Affine2d(
-            part.norm.num_features, self.shape.bases * binary.submodules(dot)("dots.0").weight[0].numel()
-        )
+        products = binary.submodules(dot)("dots.0").weight[0].numel()
+        part.norm = Affine2d(part.norm.num_features, self.shape.bases * products)
         part.mix = nn.ReLU() if self.relu else nn.Identity()
         return part
 
@@ -228,11 +227,8 @@ class Splitter:
 
 
 def _is_convolution(part) -> bool:
-    return (
-        isinstance(part, (BiReal, Block))
-        and isinstance(part.norm, nn.BatchNorm2d)
-        and not getattr(part, "pixels", False)
-    )
+    normed = isinstance(part, (BiReal, Block)) and isinstance(part.norm, nn.BatchNorm2d)
+    return normed and not getattr(part, "pixels", False)
 
 
 def _sizes(part) -> tuple[int, int, int | None]:

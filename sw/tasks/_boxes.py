@@ -124,9 +124,8 @@ def target(known: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
         if not ((middle >= 0) & (middle < [WIDTH, HEIGHT])).all():
             continue
         column, row = (middle // STRIDE).astype(int)
-        away = (_CENTRES - _CENTRES[:, row, column][:, None, None]) / np.maximum(size * [0.14, 0.09], 3)[
-            :, None, None
-        ]
+        spread = np.maximum(size * [0.14, 0.09], 3)[:, None, None]
+        away = (_CENTRES - _CENTRES[:, row, column][:, None, None]) / spread
         bell = np.exp(-0.5 * (away**2).sum(0))
         heat[label] = np.maximum(heat[label], bell)
         reach = np.concatenate([_CENTRES - box[:2, None, None], box[2:, None, None] - _CENTRES])

@@ -49,13 +49,11 @@ class MapTask(base.Task):
 
     def measured_row(self, items: list[Any], intervals: bool, /) -> Record:
         """Return `figures` and, if requested, `intervals`: 5 % and 95 % of each over resampled pictures."""
-        row: dict[str, dict] = {
-            "figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}
-        }
+        figures = {name: round(measure(items), 5) for name, measure in self.measures.items()}
+        row: dict[str, dict] = {"figures": figures}
         if intervals:
-            ends = {
-                name: bootstrap.confidence_interval(items, measure) for name, measure in self.measures.items()
-            }
+            interval = bootstrap.confidence_interval
+            ends = {name: interval(items, measure) for name, measure in self.measures.items()}
             row["intervals"] = {name: [round(end, 5) for end in pair] for name, pair in ends.items()}
         return row
 

@@ -50,9 +50,8 @@ class Images:
             return self
         if self.source is not None or count > len(self.images):
             made_anew = self.source is not None
-            there = (
-                "they are generated in each epoch" if made_anew else f"there are only {len(self.images):,}"
-            )
+            few = f"there are only {len(self.images):,}"
+            there = "they are generated in each epoch" if made_anew else few
             raise UserError(
                 f"RECIPE: images={count} cannot be taken from {self.what}: {there}; leave it out."
             )
@@ -129,9 +128,8 @@ class Task:
         self, training: Images, device: torch.device
     ) -> Callable[[torch.Tensor, torch.Generator], tuple[Any, ...]]:
         """A function from indices to a batch: uint8 (N, C, H, W), and what `loss` compares with."""
-        images, labels = (
-            torch.from_numpy(part.copy()).to(device) for part in (training.images, training.labels)
-        )
+        given = training.images, training.labels
+        images, labels = (torch.from_numpy(part.copy()).to(device) for part in given)
         return lambda at, rng: (self.augment(images[at], rng), labels[at])
 
     def loss(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

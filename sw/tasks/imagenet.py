@@ -33,9 +33,8 @@ class Task(base.Task):
             what = f"{len(at):,} training pictures of ImageNet in {datasets.where()}, {words}"
             return Images(pictures[at], labels[at], what)
 
-        return part(np.sort(order[held_out:]), "the others"), part(
-            np.sort(order[:held_out]), "drawn by seed 0"
-        )
+        watched = part(np.sort(order[:held_out]), "drawn by seed 0")
+        return part(np.sort(order[held_out:]), "the others"), watched
 
     def test_sets(self) -> list[Images]:
         pictures, labels = imagenet.pictures("val")

@@ -32,9 +32,8 @@ class Task(BoxTask):
     def train_sets(self) -> tuple[Images, Images]:
         split = either(lambda: penn_fudan.scenes("train"), lambda: synthetic.pedestrians(200, seed=1))
         images = self.images(split, split.what)
-        watched = Images(
-            images.images[:WATCHED], images.labels[:WATCHED], f"{WATCHED} of the training pictures, whole"
-        )
+        words = f"{WATCHED} of the training pictures, whole"
+        watched = Images(images.images[:WATCHED], images.labels[:WATCHED], words)
         return images, watched
 
     def tested(self) -> Split:

@@ -50,13 +50,9 @@ class Task(MapTask):
     def train_sets(self) -> tuple[Images, Images]:
         split = either(lambda: camvid.frames("train"), lambda: synthetic.segments(300, 1, 480, 360))
         watched = either(lambda: camvid.frames("val"), lambda: synthetic.segments(60, 2, 480, 360))
-        images, few = (
-            self.images(split),
-            Split(watched.items[::4], watched.classes, f"every fourth of {watched.what}"),
-        )
-        return Images(
-            images.images, images.labels, images.what, [_small(one) for one in split.items]
-        ), self.images(few)
+        few = Split(watched.items[::4], watched.classes, f"every fourth of {watched.what}")
+        images, source = self.images(split), [_small(one) for one in split.items]
+        return Images(images.images, images.labels, images.what, source), self.images(few)
 
     def tested(self) -> Split:
         return either(lambda: camvid.frames("test"), lambda: synthetic.segments(100, 0, 480, 360))

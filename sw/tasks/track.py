@@ -218,10 +218,8 @@ class Task(MapTask):
             rows, columns = np.unravel_index(responses.reshape(len(responses), -1).argmax(1), (CELLS, CELLS))
             places = (np.stack([columns, rows], 1) - CELLS // 2) * STRIDE
             right += int((np.abs(places - images.labels[mine, :2]) <= 2 * STRIDE).all(1).sum())
-        return {
-            "images": len(images.images),
-            "figures": {"found within 2 cells": round(right / len(images.images), 5)},
-        }
+        share = round(right / len(images.images), 5)
+        return {"images": len(images.images), "figures": {"found within 2 cells": share}}
 
 
 def _still(clip) -> float:
@@ -274,9 +272,8 @@ def _pair(moving: list[Sighting], single: list[Sighting], rng) -> tuple[np.ndarr
     first = int(rng.integers(len(seen.pictures)))
     second = int(np.clip(first + rng.integers(-APART, APART + 1), 0, len(seen.pictures) - 1))
     near, far = track.start_track(seen.boxes[first]), track.start_track(seen.boxes[second])
-    exemplar = track.crop(
-        seen.pictures[first], near.centre, near.side * np.exp(rng.uniform(-0.05, 0.05)), EXEMPLAR
-    )
+    scaled = near.side * np.exp(rng.uniform(-0.05, 0.05))
+    exemplar = track.crop(seen.pictures[first], near.centre, scaled, EXEMPLAR)
     side, away = far.side * SEARCH / EXEMPLAR * np.exp(rng.uniform(-0.1, 0.1)), rng.uniform(-SHIFT, SHIFT, 2)
     search = track.crop(seen.pictures[second], far.centre - away * side / SEARCH, side, SEARCH)
     if pool is single and rng.random() < 0.5:

@@ -35,9 +35,8 @@ def own(folder: Path) -> Path | None:
 
 def shipped() -> list[str]:
     """Return the folders of shipped weights, `<network>-<method>`, sorted."""
-    return sorted(
-        one.name for one in (files("xnorforge.sw") / "shipped").iterdir() if (one / WEIGHTS).is_file()
-    )
+    folders = (files("xnorforge.sw") / "shipped").iterdir()
+    return sorted(one.name for one in folders if (one / WEIGHTS).is_file())
 
 
 def weights_of(net: str, method: str, folder: Any = None) -> Any:

@@ -170,10 +170,8 @@ def train(
     task = task_of(net)
     chosen = create(method, hyper)
     given: dict[str, Any] = {"epochs": epochs, "lr": lr}
-    taken = replace(
-        recipes.recipe_of(net, chosen, recipe),
-        **{key: value for key, value in given.items() if value is not None},
-    )
+    given = {key: value for key, value in given.items() if value is not None}
+    taken = replace(recipes.recipe_of(net, chosen, recipe), **given)
     settings = {"net": net, "method": method, "hyper": asdict(chosen), "seed": seed, "threads": threads}
     settings["recipe"] = taken.stated()
     if recipe != recipes.OURS:
@@ -293,9 +291,8 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
             times = {"seconds": seconds, "cpu_seconds": cpu_seconds, "machine": _machine(run)}
             torch.save({"settings": settings, "curve": curve, **times, **run.state()}, aside)
         _write_curve(run.out_dir / curves.TABLE, curve)
-        summary = (
-            f"loss {loss:.4f}, held-out {row['held_out_accuracy']:.2%}, {time.perf_counter() - began:.0f} s"
-        )
+        spent = f"{time.perf_counter() - began:.0f} s"
+        summary = f"loss {loss:.4f}, held-out {row['held_out_accuracy']:.2%}, {spent}"
         say(f"{run.net} {phase.name} epoch {row['epoch']}/{len(plan)}: {summary}")
     return curve
 
@@ -347,9 +344,8 @@ def _batches(sample: Callable, order: Iterable[torch.Tensor], rng: torch.Generat
 def calibrate(network: nn.Module, images: np.ndarray, batch: int) -> None:
     """Set batch norms' statistics to means over uint8 batches, but for norms on their grid."""
     every = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
-    norms: dict[AnyModule, float | None] = {
-        norm: norm.momentum for norm in every if not getattr(norm, "on_grid", False)
-    }
+    settled = [norm for norm in every if not getattr(norm, "on_grid", False)]
+    norms: dict[AnyModule, float | None] = {norm: norm.momentum for norm in settled}
     for norm in norms:
         # Statistics start from the first batch, but stay until then: 8-bit weights are scaled by them
         # (`sw/nn/mixed_precision.py`).
@@ -400,9 +396,8 @@ def _command(settings: Record, data_option: str = "") -> str:
     named = f"{net.partition('-')[2]} --task {net.partition('-')[0]}" if is_given(net) else net
     command = f"{start} -m xnorforge train {named} --method {method}"
     defaults = asdict(create(method))
-    command += "".join(
-        f" --set {key}={value}" for key, value in settings["hyper"].items() if value != defaults[key]
-    )
+    for key, value in settings["hyper"].items():
+        command += f" --set {key}={value}" if value != defaults[key] else ""
     command += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
     lr = settings["recipe"]["lr"]
     command += f" --lr {lr}" if lr != networks.recipe(net).lr else ""
@@ -421,14 +416,10 @@ def _machine(run: Run) -> str:
     """Return the name of the machine on which epochs are timed."""
     if run.device.type == "cuda":
         return f"{distributed.ranks()} x {torch.cuda.get_device_name(run.device)}"
-    names = [
-        line.partition(": ")[2]
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
-    ]
-    return (
-        f"{names[0].strip() if names else 'a CPU'}, threads: {distributed.ranks() * torch.get_num_threads()}"
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(": ")[2] for line in lines if "model name" in line]
+    threads = distributed.ranks() * torch.get_num_threads()
+    return f"{names[0].strip() if names else 'a CPU'}, threads: {threads}"
 
 
 def _saved(path: Path, device: torch.device) -> Record | None:

@@ -103,12 +103,8 @@ def save_weights(out_dir: Path, network: nn.Module, record: Record) -> Record:
     """
     content = save_tensors(packed_weights(network))
     bits = sum(latent.numel() for latent in binary.latents(network).values())
-    file = {
-        "name": FILE,
-        "binary_weights": bits,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    digest = hashlib.sha256(content).hexdigest()
+    file = {"name": FILE, "binary_weights": bits, "bytes": len(content), "sha256": digest}
     card = record | {"weights": file, "tools": {name: version(name) for name in ("torch", "brevitas")}}
     out_dir.mkdir(parents=True, exist_ok=True)
     with artifacts.whole(out_dir / FILE) as aside:

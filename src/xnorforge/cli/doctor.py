@@ -52,9 +52,8 @@ def _environment(root: Path) -> Item:
     if (root / ".venv").is_symlink():
         return Item(".venv", "a link to another environment, used as it is", required=False)
     if not stamp.exists():
-        return Item(
-            ".venv", "not installed", "the first make target installs it (`make build`)", required=False
-        )
+        cure = "the first make target installs it (`make build`)"
+        return Item(".venv", "not installed", cure, required=False)
     same = stamp.read_bytes() == lock.read_bytes()
     return Item(
         ".venv",
@@ -68,17 +67,14 @@ def _package(name: str, checkout: bool) -> Item:
     try:
         return Item(name, version(name))
     except PackageNotFoundError:
-        how = (
-            "the first make target installs it from requirements.lock" if checkout else f"pip install {name}"
-        )
+        how = "the first make target installs it from requirements.lock"
+        how = how if checkout else f"pip install {name}"
         return Item(name, "not installed in this environment", how, not checkout)
 
 
 def _header(name: str, cure: str) -> Item:
-    places = [Path(p) for p in os.environ.get("CPATH", "").split(":") if p] + [
-        Path("/usr/include"),
-        Path("/usr/local/include"),
-    ]
+    given = filter(None, os.environ.get("CPATH", "").split(":"))
+    places = map(Path, [*given, "/usr/include", "/usr/local/include"])
     path = next((p / name for p in places if (p / name).exists()), None)
     return Item(name, str(path or "not found"), "" if path else cure, False)
 
@@ -128,11 +124,8 @@ def _variables() -> Item:
 
 def _space(root: Path) -> Item:
     free = shutil.disk_usage(root).free
-    return Item(
-        "disk space",
-        f"{free / 1e9:.1f} GB free",
-        "" if free > SPACE else f"the environment and a build take {SPACE / 1e9:.0f} GB; free some space",
-    )
+    cure = f"the environment and a build take {SPACE / 1e9:.0f} GB; free some space"
+    return Item("disk space", f"{free / 1e9:.1f} GB free", "" if free > SPACE else cure)
 
 
 def examine(root: Path = Path(".")) -> list[Item]:

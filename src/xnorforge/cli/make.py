@@ -39,11 +39,8 @@ def given_variables(environment: Mapping[str, str]) -> dict[str, str]:
     for name in asked:
         if name not in known and name not in OTHERS and not name.startswith(("XNORFORGE_", "-")):
             near = get_close_matches(name.upper(), known, n=1, cutoff=0.5)
-            hint = (
-                f"did you mean {near[0]}? `make help` lists all"
-                if near
-                else "`make help` lists all variables"
-            )
+            every = "`make help` lists all"
+            hint = f"did you mean {near[0]}? {every}" if near else f"{every} variables"
             raise UserError(f"{name}: this variable does not exist; {hint}.")
     found = {}
     for name, one in known.items():
@@ -102,12 +99,9 @@ def help_text() -> str:
     lines.append(
         f"  {'PYTHON':<14} The interpreter that .venv is made with: Python 3.11, 3.12 or 3.13.  [python3.11]"
     )
-    found = {kind: request.known(kind) for kind in ("net", "method", "board", "backend", "task")}
-    lines += [
-        "",
-        "found on disk",
-        *(f"  {kind.upper():<14} {' '.join(names)}" for kind, names in found.items()),
-    ]
+    lines += ["", "found on disk"]
+    for kind in ("net", "method", "board", "backend", "task"):
+        lines.append(f"  {kind.upper():<14} {' '.join(request.known(kind))}")
     lines.append(f"  {'data':<14} {os.environ.get('XNORFORGE_DATA') or 'none: downloaded when first used'}")
     return "\n".join(lines)
 

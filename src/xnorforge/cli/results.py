@@ -28,12 +28,8 @@ def demo_verb(asked: Request, image, video, box, port, out, as_json: bool) -> No
 
     net_dir, acc = asked.net_dir, asked.acc
     folder = Path(out) if out else net_dir / "demo"
-    reads = (
-        (net_dir / "export.json", "export"),
-        (net_dir / "lowered.npz", "lower"),
-        *stages.left_by(acc, "fold"),
-    )
-    with job.stage("demo", folder, folder / render.RECORD, reads):
+    reads = (net_dir / "export.json", "export"), (net_dir / "lowered.npz", "lower")
+    with job.stage("demo", folder, folder / render.RECORD, (*reads, *stages.left_by(acc, "fold"))):
         exported = read_json(net_dir / "export.json")
         task, given = inputs.demo_request(
             net if asked.model else inputs.network_of(exported), image, video, box

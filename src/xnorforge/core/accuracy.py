@@ -89,12 +89,5 @@ def of_stage(
         return []
     scores = scores.reshape(len(scores), -1)
     right = int((scores.argmax(1) == labels)[known].sum())
-    return [
-        {
-            "stage": stage,
-            "set": words,
-            "images": count,
-            "correct": right,
-            "top1": round(100 * right / count, 2),
-        }
-    ]
+    top1 = round(100 * right / count, 2)
+    return [{"stage": stage, "set": words, "images": count, "correct": right, "top1": top1}]

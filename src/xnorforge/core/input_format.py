@@ -44,11 +44,8 @@ class InputFormat:
     @property
     def bits(self) -> int:
         """Bits of an integer, in two's complement if some are negative."""
-        return (
-            max(self.hi.bit_length(), (-self.lo - 1).bit_length()) + 1
-            if self.lo < 0
-            else self.hi.bit_length()
-        )
+        above = self.hi.bit_length()
+        return above if self.lo >= 0 else max(above, (-self.lo - 1).bit_length()) + 1
 
     @property
     def step_words(self) -> str:
@@ -73,9 +70,8 @@ class InputFormat:
         import numpy as np
 
         step, offset = (float(np.float32(one)) for one in (self.scale, self.offset))
-        return np.clip(np.rint((values.astype(np.float64) - offset) / step), self.lo, self.hi).astype(
-            np.int64
-        )
+        steps = np.rint((values.astype(np.float64) - offset) / step)
+        return np.clip(steps, self.lo, self.hi).astype(np.int64)
 
     def of_pixels(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels 0 .. 255 as integers, int64: black is lo and white is hi; for fixed point, 0.0 and 1.0."""
@@ -105,9 +101,8 @@ class InputFormat:
 
 def of_record(given: Record) -> InputFormat:
     """The format in export.json's `input`; records of networks trained here have no offset and no name."""
-    return InputFormat(
-        given["lo"], given["hi"], given["scale"], given.get("offset", 0.0), given.get("format", "uint8")
-    )
+    offset, name = given.get("offset", 0.0), given.get("format", "uint8")
+    return InputFormat(given["lo"], given["hi"], given["scale"], offset, name)
 
 
 def integer_format(

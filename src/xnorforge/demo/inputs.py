@@ -122,9 +122,8 @@ def _pictures(path: Path) -> InputFrames:
     files = _files(path) if path.is_dir() else [path]
     if not files:
         raise _empty(path)
-    return InputFrames(
-        path.stem, [file.name for file in files], lambda: (pixels(file, upright=True) for file in files)
-    )
+    names = [file.name for file in files]
+    return InputFrames(path.stem, names, lambda: (pixels(file, upright=True) for file in files))
 
 
 def _sequence(folder: Path, needs_box: bool) -> InputFrames:

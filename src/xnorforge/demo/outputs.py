@@ -32,9 +32,8 @@ def film(path: Path, rate: float) -> Iterator:
 
     first = True
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=Fraction(rate).limit_denominator(1001), options={"crf": "20"}
-        )
+        exact = Fraction(rate).limit_denominator(1001)
+        stream = container.add_stream("libx264", rate=exact, options={"crf": "20"})
         stream.pix_fmt = "yuv420p"
 
         def put(_name: str, drawing: np.ndarray) -> dict:

@@ -131,9 +131,8 @@ def _walked(machine: Machine) -> Record:
             found.append(answers)
             wanted.append(graph.execute(ops, frames)[ops[-1].name])
     what = "every integer of the first inputs"
-    return compare.compare_arrays(
-        "bit simulator = reference walk", np.concatenate(found), np.concatenate(wanted), what
-    )
+    first, wanted = np.concatenate(found), np.concatenate(wanted)
+    return compare.compare_arrays("bit simulator = reference walk", first, wanted, what)
 
 
 def _ours(out: Path) -> None:

@@ -103,9 +103,8 @@ class Difference:
 
     def _both_know(self, name: str) -> bool:
         kind = name.rpartition(".")[2]
-        return "." not in name or all(
-            any(kind in row for row in build.operators.values()) for build in (self.before, self.now)
-        )
+        rows = (build.operators.values() for build in (self.before, self.now))
+        return "." not in name or all(any(kind in row for row in build) for build in rows)
 
 
 def compared_builds(before: Build, now: Build, rules: list[Rule] | None) -> Difference:
@@ -156,35 +155,26 @@ def diff_markdown(found: Difference) -> str:
     """The changes, for a pull request."""
     rows = [_cells(*row) for row in found.rows()]
     listed = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    table = (
-        f"| figure | before | now | change |\n|---|--:|--:|--:|\n{listed}" if rows else "No figure changed."
-    )
+    table = f"| figure | before | now | change |\n|---|--:|--:|--:|\n{listed}"
     lines = [
         f"**{_verdict(found)}**: `{found.before.name}` → `{found.now.name}`",
         *(["\n".join(f"- broken: {one}" for one in found.broken)] if found.broken else []),
-        table,
+        table if rows else "No figure changed.",
     ]
     return "\n\n".join(lines)
 
 
 def diff_object(found: Difference) -> Record:
     """The changes, for a program."""
+    keys = ("metric", "before", "now", "compare", "limit")
+    rows = [(one.name, one.before, one.now, one.rule) for one in found.broken]
     return {
         "schema": "xnorforge-diff-1",
         "verdict": "FAIL" if found.broken else "PASS",
         "before": found.before.name,
         "now": found.now.name,
         "changed": [{"metric": name, "before": old, "now": new} for name, old, new in found.rows()],
-        "broken": [
-            {
-                "metric": one.name,
-                "before": one.before,
-                "now": one.now,
-                "compare": one.rule.compare,
-                "limit": one.rule.limit,
-            }
-            for one in found.broken
-        ],
+        "broken": [dict(zip(keys, (*row, rule.compare, rule.limit))) for *row, rule in rows],
     }
 
 

@@ -135,10 +135,8 @@ def option(default: Any, stage: str, help: str, **more: Any) -> Any:
     kind = more.pop(
         "kind", "flag" if isinstance(default, bool) else "choice" if "choices" in more else "text"
     )
-    return field(
-        default=default,
-        metadata={"stage": stage, "option": {"help": help, "stage": stage, "kind": kind, **more}},
-    )
+    own = {"help": help, "stage": stage, "kind": kind, **more}
+    return field(default=default, metadata={"stage": stage, "option": own})
 
 
 @dataclass(frozen=True)
@@ -262,9 +260,8 @@ OF_PLAN = ("pnr", "jobs")  # decide which stages run and how fast, not what a st
 
 def read_by(stage: str) -> tuple[str, ...]:
     """The options that a stage reads and that decide its result, by name."""
-    return tuple(
-        one.name for one in fields(Options) if one.metadata["stage"] == stage and one.name not in OF_PLAN
-    )
+    own = (one for one in fields(Options) if one.metadata["stage"] == stage)
+    return tuple(one.name for one in own if one.name not in OF_PLAN)
 
 
 ALSO = {  # options of single verbs

@@ -276,11 +276,8 @@ def _labels(path: Path, order: list[str] | None) -> np.ndarray:
         named = dict(pairs)
         lost = [name for name in order or () if name not in named]
         if order is None or lost:
-            what = (
-                f"lacks a line for '{lost[0]}'"
-                if order
-                else "labels files by name, but IMAGES_FROM is not a folder"
-            )
+            stray = "labels files by name, but IMAGES_FROM is not a folder"
+            what = f"lacks a line for '{lost[0]}'" if order else stray
             remedy = "give a line name,label for every picture" if order else "give a label per line"
             raise UserError(f"LABELS: '{path}' {what}; {remedy}.")
         if two := [name for name, label in pairs if named[name] != label]:

@@ -65,9 +65,8 @@ class Request(Options):
             return Path(self.model).stem
         more = [] if self.method == "ste" else [self.method]
         more += [pictures.plain_name(self.data)] if self.data else []
-        return "-".join(
-            [networks.folder_name(self.net), *more, *([Path(self.weights).name] if self.weights else [])]
-        )
+        weights = [Path(self.weights).name] if self.weights else []
+        return "-".join([networks.folder_name(self.net), *more, *weights])
 
     @property
     def net_dir(self) -> Path:

@@ -63,9 +63,8 @@ def as_svg(figure: "Figure", about: str) -> str:
 
     out = io.StringIO()
     with rc_context(_style()):
-        figure.savefig(
-            out, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        )
+        unsaid = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(out, format="svg", transparent=True, metadata=unsaid)
     body = out.getvalue().partition("<svg ")[2].partition(">")[2].rpartition("</svg>")[0]
     body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL).replace("xlink:href", "href")
     body = body.replace("font-family: 'DejaVu Sans';", "")  # that of the page or file

@@ -196,29 +196,20 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
     """The accuracies of a finished run: on held-out images, on test sets, and as exported."""
     folder = asked.run_folder(variant, seed)
     card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
-    watched = {
-        "stage": "held out",
-        "set": card["data"]["held_out"],
-        "top1": round(100 * card["held_out_accuracy"], 2),
-    }
+    right = round(100 * card["held_out_accuracy"], 2)
+    watched = {"stage": "held out", "set": card["data"]["held_out"], "top1": right}
     run = [row for row in exported["accuracy"] if row["stage"] == "exported"]
-    trained = [
-        {"stage": "test", **row} for row in card["accuracy"] if row["set"] not in {row["set"] for row in run}
-    ]
+    known = {row["set"] for row in run}
+    trained = [{"stage": "test", **row} for row in card["accuracy"] if row["set"] not in known]
     checkpoint = folder / "checkpoint.pt"
     saved = torch.load(checkpoint, weights_only=True, map_location="cpu") if checkpoint.exists() else {}
     return Result(
-        variant=variant,
-        seed=seed,
-        sets=[watched, *trained, *run],
-        equal=exported["checks"][0]["images"],
-        binary_weights=card["weights"]["binary_weights"],
-        complexity=card.get("complexity"),
-        sha256=card["weights"]["sha256"],
-        seconds=saved.get("seconds"),
-        cpu_seconds=saved.get("cpu_seconds"),
+        variant=variant, seed=seed, sets=[watched, *trained, *run],
+        equal=exported["checks"][0]["images"], binary_weights=card["weights"]["binary_weights"],
+        complexity=card.get("complexity"), sha256=card["weights"]["sha256"],
+        seconds=saved.get("seconds"), cpu_seconds=saved.get("cpu_seconds"),
         where=saved.get("machine", ""),
-    )
+    )  # fmt: skip
 
 
 def _made(asked: Request, tasks: list, jobs: int) -> Iterator[tuple]:
@@ -248,16 +239,9 @@ def _failure(make, *what) -> Exception | None:
 def _here(asked: Request, variant: Variant, seed: int) -> None:
     folder, training = asked.run_folder(variant, seed), asked.training(variant)
     train.train(
-        asked.net,
-        variant.method,
-        folder,
-        epochs=asked.epochs,
-        seed=seed,
-        threads=asked.threads,
-        hyper=variant.hyper,
-        recipe=training["recipe"],
-        init=training.get("init"),
-    )
+        asked.net, variant.method, folder, epochs=asked.epochs, seed=seed, threads=asked.threads,
+        hyper=variant.hyper, recipe=training["recipe"], init=training.get("init"),
+    )  # fmt: skip
     complete_card(folder, asked.net, variant.method)
     module, meta = zoo.load(asked.net, variant.method, folder)
     images, labels, which = zoo.golden(asked.net)
@@ -276,15 +260,10 @@ def _apart(asked: Request, variant: Variant, seed: int) -> None:
 
 def _train_and_export(folder: Path, arguments: list[str], conditions: list[str]) -> None:
     where = str(folder)
-    for command in (
-        ["train", *arguments, *conditions, "-o", where],
-        ["export", *arguments, "--weights", where, "-o", where],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "xnorforge", *command],
-            env=os.environ | {"XNORFORGE_LINES": "1"},
-            check=False,
-        )
+    training = ["train", *arguments, *conditions, "-o", where]
+    for command in (training, ["export", *arguments, "--weights", where, "-o", where]):
+        words = [sys.executable, "-m", "xnorforge", *command]
+        done = subprocess.run(words, env=os.environ | {"XNORFORGE_LINES": "1"}, check=False)
         if done.returncode:
             kind = MismatchError if done.returncode == 1 else UserError
             raise kind(f"{command[0]} ended with exit code {done.returncode}; see its message above.")

@@ -83,15 +83,8 @@ class Request:
 
     def command(self, jobs: int = 1) -> str:
         """The command line that makes the same table."""
-        arguments = [
-            "python",
-            "-m",
-            "xnorforge",
-            "compare",
-            self.net,
-            "--methods",
-            " ".join(map(str, self.variants)),
-        ]
+        arguments = ["python", "-m", "xnorforge", "compare", self.net]
+        arguments += ["--methods", " ".join(map(str, self.variants))]
         arguments += ["--seeds", " ".join(map(str, self.seeds)), "--epochs", str(self.epochs)]
         arguments += ["--recipe", self.recipe] if self.recipe != "ours" else []
         arguments += ["--threads", str(self.threads)] if self.threads != 1 else []
@@ -152,29 +145,22 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
     sets = _sets(results)
     letters = {key: chr(ord("A") + at) for at, key in enumerate(sets)}
     head = [f"{letter}: {stage}" for (stage, _), letter in letters.items()]
-    lines = [
-        ["method", *head, "seeds", "binary weights", *COMPLEXITY.values(), "training"],
-        ["---", *["---:"] * len(head), "---", *["---:"] * (2 + len(COMPLEXITY))],
-    ]
+    lines = [["method", *head, "seeds", "binary weights", *COMPLEXITY.values(), "training"]]
+    lines.append(["---", *["---:"] * len(head), "---", *["---:"] * (2 + len(COMPLEXITY))])
     for variant, runs in _by_variant(results).items():
         accuracies = [accuracy.spread(list(_values(runs, key).values())) for key in sets]
         counted = runs[0].complexity
         sizes = [f"{runs[0].binary_weights:,}"]
         sizes += [f"{counted[name]:,}" if counted else "-" for name in COMPLEXITY]
-        lines.append(
-            [variant, *accuracies, " ".join(str(run.seed) for run in runs), *sizes, _time(_mean_cost(runs))]
-        )
-    table = _table(lines)
-    stages = {
-        "held out": "deployed network",
-        "test": "deployed network",
-        "exported": "QONNX file, run by qonnx",
-    }
+        seeds = " ".join(str(run.seed) for run in runs)
+        lines.append([variant, *accuracies, seeds, *sizes, _time(_mean_cost(runs))])
+    deployed = "deployed network"
+    stages = {"held out": deployed, "test": deployed, "exported": "QONNX file, run by qonnx"}
     which = "\n".join(f"- {letter}: {images}; {stages[stage]}" for (stage, images), letter in letters.items())
     machines = " and ".join(sorted({run.where for run in results if run.where}))
     return f"""# {asked.net}: methods {len(_by_variant(results))}, epochs {asked.epochs}
 
-{table}
+{_table(lines)}
 
 {accuracy.main(results[0].sets[-1])[0]} in per cent, mean ± sample standard deviation over the seeds ("-" \
 with one seed).
@@ -201,10 +187,8 @@ def _differences_as_markdown(results: list[Result]) -> str:
     plain = groups.pop(BASELINE)
     cost = _mean_cost(plain)
     letters = [f"{chr(ord('A') + at)}: {stage}" for at, (stage, _) in enumerate(sets)]
-    lines = [
-        ["method", *letters, "pairs", f"training, {BASELINE} = 1"],
-        ["---", *["---:"] * (len(letters) + 2)],
-    ]
+    lines = [["method", *letters, "pairs", f"training, {BASELINE} = 1"]]
+    lines.append(["---", *["---:"] * (len(letters) + 2)])
     for variant, runs in groups.items():
         found = [paired_difference(_values(runs, key), _values(plain, key)) for key in sets]
         own = _mean_cost(runs)
@@ -234,28 +218,22 @@ def _all_figures(results: list[Result]) -> str:
 
 def _figures_as_markdown(groups: dict[str, list[Result]], key: tuple[str, str]) -> str:
     stage, images = key
-    names = list(
-        dict.fromkeys(name for runs in groups.values() for run in runs for name in _figures(run, key))
-    )
+    every = [run for runs in groups.values() for run in runs]
+    names = list(dict.fromkeys(name for run in every for name in _figures(run, key)))
     found = {
         variant: [{run.seed: 100 * _figures(run, key)[name] for run in runs} for name in names]
         for variant, runs in groups.items()
     }
     lines = [["method", *names], ["---", *["---:"] * len(names)]]
-    lines += [
-        [variant, *(accuracy.spread(list(values.values())) for values in columns)]
-        for variant, columns in found.items()
-    ]
+    for variant, columns in found.items():
+        lines.append([variant, *(accuracy.spread([*values.values()]) for values in columns)])
     plain = found.pop(BASELINE, [])
     for variant, columns in found.items():
         gaps = [paired_difference(*pair) for pair in zip(columns, plain)]
-        if gaps:
-            lines.append(
-                [f"{variant}, above {BASELINE}", *("-" if one is None else str(one) for one in gaps)]
-            )
-    table = _table(lines)
+        cells = ["-" if one is None else str(one) for one in gaps]
+        lines += [[f"{variant}, above {BASELINE}", *cells]] if gaps else []
     words = f"- In per cent, of {images}; spread and intervals as above."
-    return f"\n## All figures, {stage}\n\n{table}\n\n{words}\n"
+    return f"\n## All figures, {stage}\n\n{_table(lines)}\n\n{words}\n"
 
 
 def _figures(run: Result, key: tuple[str, str]) -> dict[str, float]:
@@ -323,8 +301,6 @@ def _values(runs: list[Result], key: tuple[str, str]) -> dict[int, float]:
 
 
 def _time(mean: float | None) -> str:
-    if mean is None:
-        return "-"
-    return (
-        f"{mean:.0f} s" if mean < 600 else f"{mean / 60:.0f} min" if mean < 36000 else f"{mean / 3600:.1f} h"
-    )
+    if mean is None or mean < 600:
+        return "-" if mean is None else f"{mean:.0f} s"
+    return f"{mean / 60:.0f} min" if mean < 36000 else f"{mean / 3600:.1f} h"

@@ -216,13 +216,7 @@ NOTE = "Frames per second at the board's clock. Cycles, latency, LUT, BRAM36 and
 
 def front_as_table(points: list[Point], most: int | None = None) -> str:
     """The table: all points, or the fastest, and how many more there are."""
-    rows = [
-        [
-            point.name,
-            *(formatted(point.figures[name]) for name in FIGURES),
-        ]
-        for point in points[:most]
-    ]
+    rows = [[one.name, *(formatted(one.figures[key]) for key in FIGURES)] for one in points[:most]]
     rows += [[f"{len(points) - most} more", *[""] * len(HEADS)]] if most and len(points) > most else []
     head = [f"| point | {' | '.join(HEADS)} |", "|---|---:|---:|---:|---:|---:|---:|"]
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])

@@ -39,9 +39,8 @@ def fits_of(net_dir: Path, interval: int | None = None, fps: str | None = None) 
     """
     bounds, rows = bind_folder(net_dir, "scores"), list[Record]()
     found, searches = dict[tuple, Record](), dict[str, Search]()
-    for board in sorted(
-        map(boards.load, names("hw.boards")), key=lambda one: (one.capacity["lut"], one.name)
-    ):
+    every = map(boards.load, names("hw.boards"))
+    for board in sorted(every, key=lambda one: (one.capacity["lut"], one.name)):
         wanted = interval_of(fps, board.clock_mhz) if fps else interval or board.interval_for(net_dir.name)
         key = board.family, str(board.capacity), board.clock_mhz, wanted
         if key not in found:
