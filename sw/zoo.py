@@ -76,14 +76,8 @@ def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, 
             "write this file; train the network again."
         ) from error
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
-    known = {
-        "training": trained,
-        "source": source,
-        "trained_on": trained_on,
-        "accuracy": accuracy,
-        "class_names": list(task.names(trained_on)),
-    }
-    return module, about | known
+    known = {"training": trained, "source": source, "trained_on": trained_on, "accuracy": accuracy}
+    return module, about | known | {"class_names": list(task.names(trained_on))}
 
 
 def history(card: Record) -> Record:

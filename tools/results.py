@@ -319,17 +319,8 @@ def front_page() -> str:
         known = {key: peer.get(key, "not known") for key in ("accuracy", "lut", "ns", "part", "encoder")}
         name = f"[{peer['name']}]({peer['source']})" if "source" in peer else peer["name"]
         others.append([name, peer["task"], *(f"{x:,}" if isinstance(x, int) else x for x in known.values())])
-    head = [
-        "network, method",
-        "accuracy",
-        "95 % interval",
-        "part",
-        "LUT",
-        "FF",
-        "cycles",
-        "MHz, routed",
-        "ns",
-    ]
+    head = ["network, method", "accuracy", "95 % interval", "part", "LUT", "FF", "cycles"]
+    head += ["MHz, routed", "ns"]
     made = sorted({f"- `{line['command']}`" for line in front()})
     return "\n".join([
         "# A frame per cycle", "", MADE, FRONT_WORDS, table(head, rows), "", "Trainings:", "", *made, "",
@@ -341,12 +332,8 @@ def front_page() -> str:
 def readme() -> str:
     """README with its table made anew."""
     text = (ROOT / "README.md").read_text()
-    return re.sub(
-        r"(<!-- comparison[^>]*-->\n).*?(<!-- end -->)",
-        lambda found: f"{found[1]}{comparison()}\n{found[2]}",
-        text,
-        flags=re.DOTALL,
-    )
+    between = re.compile(r"(<!-- comparison[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
+    return between.sub(lambda found: f"{found[1]}{comparison()}\n{found[2]}", text)
 
 
 def pages() -> dict[Path, str]:

@@ -237,15 +237,9 @@ def fit(run: Run, settings: Record) -> list[Record]:
 def describe_run(run: Run, network: nn.Module) -> Record:
     """Return what a card says about a finished run: the pictures, and the accuracy on the held-out ones."""
     training, held_out = run.sets
-    return {
-        "data": {
-            "trained_on": training.what,
-            "held_out": held_out.what,
-            "varied": run.task.recipe_words,
-            **run.task.stamp(),
-        },
-        "held_out_accuracy": evaluate_network(network, held_out, run.task),
-    }
+    sets = {"trained_on": training.what, "held_out": held_out.what, "varied": run.task.recipe_words}
+    right = evaluate_network(network, held_out, run.task)
+    return {"data": sets | run.task.stamp(), "held_out_accuracy": right}
 
 
 def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Record]:

@@ -135,30 +135,21 @@ def function_of(verb: Verb) -> Callable[..., Any]:
 
 
 def _argument(one: Argument) -> click.Parameter:
-    names = one.name == "what"
-    found = click.Argument(
-        [one.name],
-        required=one.required,
-        metavar=one.name.upper() if one.required else f"[{one.name.upper()}]",
-        shell_complete=_complete("net") if names else None,
-    )
+    known = _complete("net") if one.name == "what" else None
+    shown = one.name.upper() if one.required else f"[{one.name.upper()}]"
+    found = click.Argument([one.name], required=one.required, metavar=shown, shell_complete=known)
     found.help = one.help  # an argument of older versions of click has none
     return found
 
 
 def _option(one: Option, hidden: bool) -> click.Parameter:
-    several = one.kind == "words"
     names = [*([f"-{one.short}"] if one.short else []), one.flag, one.name]
     default = f"  [{one.otherwise}]" if one.otherwise else ""
     found = click.Option(
-        names,
-        is_flag=True if one.kind == "flag" else None,
-        multiple=several,
-        metavar=one.metavar or "|".join(one.choices) or one.kind.upper(),
-        hidden=hidden,
-        help=one.help + default,
-        shell_complete=_complete(one.known) if one.known else None,
-    )
+        names, is_flag=True if one.kind == "flag" else None, multiple=one.kind == "words",
+        metavar=one.metavar or "|".join(one.choices) or one.kind.upper(), hidden=hidden,
+        help=one.help + default, shell_complete=_complete(one.known) if one.known else None,
+    )  # fmt: skip
     heading = HEADINGS.get(one.stage, "Place and route" if one.stage else "Other")
     found.heading = "" if one.name in RARE else heading  # type: ignore[attr-defined]
     return found
@@ -185,15 +176,11 @@ def _loudness() -> list[click.Parameter]:
     letters = {"quiet": ["-q"], "verbose": ["-v"]}
     return [
         click.Option(
-            [*letters.get(name, []), f"--{name}"],
-            is_flag=True,
-            hidden=True,
-            expose_value=False,
-            callback=choose,
-            help=text,
+            [*letters.get(name, []), f"--{name}"], is_flag=True, hidden=True, expose_value=False,
+            callback=choose, help=text,
         )
         for name, text in LOUDNESS.items()
-    ]
+    ]  # fmt: skip
 
 
 _printed = False

@@ -91,9 +91,8 @@ def weights_first(asked: Request, heard: bool) -> None:
 def train_by(words: list[str], heard: bool) -> None:
     """The verb `train` in a process of its own; `heard` and errors as of `run_stages`."""
     command = [sys.executable, "-m", "xnorforge", "train", *words]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL if heard else None, stderr=subprocess.PIPE if heard else None
-    ) as child:
+    out, err = (subprocess.DEVNULL, subprocess.PIPE) if heard else (None, None)
+    with subprocess.Popen(command, stdout=out, stderr=err) as child:
         said = hear(child.stderr, "train") if child.stderr else ""
     code = child.returncode
     if code and heard:
@@ -227,20 +226,15 @@ def process(
     with tempfile.TemporaryDirectory(prefix="xnorforge-") as folder:
         noted = str(Path(folder) / "reads")
         handed = record.handed(stage, asked)
-        with subprocess.Popen(
-            command,
-            env=os.environ | {reads.VARIABLE: noted, STEPS: "1"} | plain,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        ) as child:
+        env, out = os.environ | {reads.VARIABLE: noted, STEPS: "1"} | plain, subprocess.DEVNULL
+        with subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.PIPE) as child:
             children.append(child)
             assert child.stderr is not None
             said = hear(child.stderr, stage.name, shown, log)
         code = child.returncode
         if child not in children:  # the build was interrupted
             return
-        broken = broken_limit(code, given["limited"]) if given["limited"] else ""
-        if broken:
+        if broken := broken_limit(code, given["limited"]) if given["limited"] else "":
             code, said = 2, broken
             if not heard:
                 say(broken)
