@@ -29,9 +29,7 @@ def _found(content: bytes) -> Line | None:
     t = np.clip(thresholds, low, low + span + 1)
     reached, missed = t <= low + span, t > low  # by some x, and by some not
     of_two = (reached & missed)[:, 1:] & (reached & missed)[:, :-1]
-    gaps = [
-        end(np.where(of_two, np.diff(t, axis=1), 0 if end is np.max else span), 1) for end in (np.max, np.min)
-    ]
+    gaps = [end(np.where(of_two, np.diff(t), 0 if end is np.max else span), 1) for end in (np.max, np.min)]
     if (gaps[0] > gaps[1] + 1).any():  # a straight line of integers has no other gaps
         return None
     rows, columns = np.arange(len(t)), np.unique(np.linspace(0, t.shape[1] - 1, FIRST).astype(np.int64))

@@ -7,15 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from onnx import (
-    GraphProto,
-    NodeProto,
-    StringStringEntryProto,
-    TensorAnnotation,
-    TensorProto,
-    helper,
-    numpy_helper,
-)
+from onnx import GraphProto, NodeProto, StringStringEntryProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from threadpoolctl import threadpool_limits
 
@@ -79,9 +71,7 @@ def graph_of(
     body = helper.make_graph(nodes, name, *ends, initializer=constants, value_info=inner)
     for key, stream in streams.items():
         kind = StringStringEntryProto(key="finn_datatype", value=stream.datatype.name)
-        body.quantization_annotation.append(
-            TensorAnnotation(tensor_name=key, quant_parameter_tensor_names=[kind])
-        )
+        body.quantization_annotation.add(tensor_name=key, quant_parameter_tensor_names=[kind])
     return body
 
 

@@ -294,9 +294,7 @@ class Factors(dict[str, float]):
 
     def _between(self, kind: str, ways: int) -> float:
         split = ((*key.rpartition(" "), each) for key, each in self.items())
-        known = sorted(
-            (int(number), each) for of, _, number, each in split if of == kind and number.isdigit()
-        )
+        known = sorted((int(many), each) for of, _, many, each in split if of == kind and many.isdigit())
         if known:
             counted, luts = zip(*known)
             return float(np.interp(ways, counted, luts)) * max(1.0, ways / counted[-1])

@@ -230,15 +230,11 @@ class Tree:
         end = len(self.levels)
         heights = self.levels[place].heights if place < end else self.last
         weights = ", ".join(f"{many} of {1 << c}" for c, many in enumerate(heights) if many)
-        lines = [
-            "",
-            f"// Bits by weight: {weights}.",
-            f"logic [{sum(heights) - 1}:0] made{place}, level{place};",
-        ]
+        bits = f"logic [{sum(heights) - 1}:0] made{place}, level{place};"
+        lines = ["", f"// Bits by weight: {weights}.", bits]
         if place == end and len(heights) > self.bits:
-            lines.insert(
-                1, "/* verilator lint_off UNUSEDSIGNAL */  // no sum is as large as the highest bits"
-            )
+            unused = "/* verilator lint_off UNUSEDSIGNAL */  // no sum is as large as the highest bits"
+            lines.insert(1, unused)
             lines.append("/* verilator lint_on UNUSEDSIGNAL */")
         return lines
 

@@ -95,9 +95,8 @@ def _shapes(streams) -> str:
 
 def library(ops: Iterable[HwOp]) -> list[Path]:
     """The operators' SystemVerilog files in reading order: packages, shared modules, their own."""
-    shared = sorted(
-        _found(files("xnorforge.hw") / "rtl", ".sv"), key=lambda path: (not path.stem.endswith("_pkg"), path)
-    )
+    found = _found(files("xnorforge.hw") / "rtl", ".sv")
+    shared = sorted(found, key=lambda path: (not path.stem.endswith("_pkg"), path))
     folders = {Path(inspect.getfile(type(one))).parent for op in ops for one in (op, *op.inner)}
     return shared + [path for folder in sorted(folders) for path in _found(folder, ".sv")]
 

@@ -203,9 +203,7 @@ class Engine:
 
     def spent(self) -> list[list[int]]:
         """The rows of `works` of the operators; cycles of a front that works in rounds are its operator's."""
-        rounds = {
-            node for node, timing in enumerate(self.model.timings) if timing.front and timing.front.rounds
-        }
+        rounds = {node for node, one in enumerate(self.model.timings) if one.front and one.front.rounds}
         found = [node if node not in rounds else self.fronts[node] for node in range(len(self.model.ops))]
         return self.works[found].tolist()
 
@@ -217,9 +215,7 @@ class Engine:
     @property
     def stopped(self) -> bool:
         """Whether beats are left that cannot move."""
-        return any(
-            beats != self.simulated * row.frame_beats for beats, row in zip(self.taken.tolist(), self.streams)
-        )
+        return any(beats != self.simulated * row.frame_beats for beats, row in zip(self.taken, self.streams))
 
     def waits(self) -> list[str]:
         """What the operators wait for."""

@@ -66,9 +66,7 @@ class Pauses:
         """Cycles without a transfer at the ends that only a hang explains; `cycles` where nothing pauses."""
         every = (self.source, self.sink, *self.inner)
         slack = cycles / ((1 - self.source.chance) * (1 - self.sink.chance))
-        slack *= max(
-            (pause.every / (pause.every - pause.stop) for pause in self.outside if pause.stop), default=1
-        )
+        slack *= max((one.every / (one.every - one.stop) for one in self.outside if one.stop), default=1)
         return int(slack) + max(pause.stop for pause in every) + 64 * max(pause.slot - 1 for pause in every)
 
 

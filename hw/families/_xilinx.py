@@ -1,15 +1,11 @@
 """What the families of AMD/Xilinx have in common: cells of logic and memory, and Vivado's names."""
 
 from pathlib import Path
-from typing import Any
 
 from xnorforge.hw.families import Site
 
 # How netlists are simulated: the models that families share, and Yosys' of the other cells.
-SIMULATED: dict[str, Any] = {
-    "simulation": "xilinx/cells_sim.v",
-    "models": (Path(__file__).parent / "_xilinx.v",),
-}
+SIMULATED: dict = {"simulation": "xilinx/cells_sim.v", "models": (Path(__file__).parent / "_xilinx.v",)}
 
 CELLS: dict[str, dict[str, float]] = {
     "GND": {},

@@ -429,10 +429,8 @@ class _Lane:
             wide = max(wide, *(each.bits for each in args)) if one.is_bit else wide
             return cast(f" {one.op} ".join(self.text(each, stage, wide) for each in args), wide, bits)
         wide = max(bits, args[0].bits, 2)
-        moved = self.text(args[0], stage, wide) + (
-            f" {2 * one.op[0]}{one.op[0]} {one.data}" if one.data else ""
-        )
-        return cast(moved, wide, bits)  # shifts, and what is within
+        moved = f" {2 * one.op[0]}{one.op[0]} {one.data}" if one.data else ""
+        return cast(self.text(args[0], stage, wide) + moved, wide, bits)  # shifts, and what is within
 
     def address(self, one: Value) -> tuple[str, int]:
         """What chooses among the constants of an `entry`, and its bits; none of a single one."""

@@ -365,11 +365,7 @@ def _wrapped(line: str) -> list[str]:
 
 def each(name: str, count: int, lines: Iterable[str]) -> list[str]:
     """Lines once for each k."""
-    return [
-        f"for (genvar k = 0; k < {count}; k++) begin : gen_{name}",
-        *(f"  {line}" for line in lines),
-        "end",
-    ]
+    return [f"for (genvar k = 0; k < {count}; k++) begin : gen_{name}", *(f"  {one}" for one in lines), "end"]
 
 
 def _loop(count: int, lines: list[str], total: str = "plain", start: object = "'0") -> list[str]:
@@ -416,10 +412,8 @@ def _threes(simd: int, planes: int, plane: int, gate: int) -> tuple[list[str], C
         ])  # fmt: skip
     if rest:
         last = range(simd - rest, simd)
-        x, w = (
-            concatenation(f"x_i[{k}]" for k in last),
-            concatenation(f"w_i[{planes * k + plane}]" for k in last),
-        )
+        x = concatenation(f"x_i[{k}]" for k in last)
+        w = concatenation(f"w_i[{planes * k + plane}]" for k in last)
         passes = (f"{x} ~^ {w}", f"{x} & {w}", f"~({x} & {w})")[gate]
         lines += [f"logic [{rest - 1}:0] last{plane};", f"assign last{plane} = {passes};"]
         lines.append(f"assign {one}[{threes}] = ^last{plane};")

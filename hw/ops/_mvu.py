@@ -146,9 +146,8 @@ class Mvu(HwOp):
 
     def in_stream(self) -> Stream:
         """Vectors, simd elements per beat."""
-        return Stream(
-            tuple(self.get_nodeattr("in_shape")), self.get_nodeattr("simd"), self.in_bits, self.in_signed
-        )
+        shape, simd = self.get_nodeattr("in_shape"), self.get_nodeattr("simd")
+        return Stream(tuple(shape), simd, self.in_bits, self.in_signed)
 
     def out_stream(self) -> Stream:
         """Results, pe rows per beat."""
@@ -273,17 +272,12 @@ class Mvu(HwOp):
         words, bits = self.weight_words(weights), pe * simd * self.weight_bits
         if 0 < (rows := self.weight_rows() or self.deep_rows()) < len(words):
             columns = -(-len(words) // rows)
-            words = [
-                sum(word << (bits * column) for column, word in enumerate(words[row::rows]))
-                for row in range(rows)
-            ]
+            words = [sum(one << (bits * k) for k, one in enumerate(words[row::rows])) for row in range(rows)]
             bits *= columns
         files = {"WeightFile": (bits, words)}
         if self.has_starts():
-            files["StartFile"] = (
-                pe * self.acc_bits,
-                memory_words(self.starts(weights).reshape(-1, pe), self.acc_bits),
-            )
+            words = memory_words(self.starts(weights).reshape(-1, pe), self.acc_bits)
+            files["StartFile"] = (pe * self.acc_bits, words)
         return files
 
     def decoder(self, name: str, _given: Mapping[str, Any], /) -> Decoder | None:
@@ -312,9 +306,8 @@ class Mvu(HwOp):
         smallest sum that answers 1, so that the answer is the accumulator's highest bit; a threshold out of
         reach is exact.
         """
-        return accumulator_starts(
-            self.offset(weights), self.acc_bits, self.top, self.arrays_of.get("thresholds")
-        )
+        thresholds = self.arrays_of.get("thresholds")
+        return accumulator_starts(self.offset(weights), self.acc_bits, self.top, thresholds)
 
     def from_outside(self, interval: int, rounds: int = 1) -> list[HwOp]:
         matrix = self.matrix()

@@ -50,11 +50,9 @@ class Pool(HwOp):
         as rows of an image: the pixels of one lie in a row.
         """
         (height, width, channels), (kh, kw) = self.get_nodeattr("ifm"), self.get_nodeattr("kernel")
-        return (
-            (height * width, kh * kw, channels, 1, kh * kw)
-            if self.in_windows
-            else (height, width, channels, kh, kw)
-        )
+        if self.in_windows:
+            return height * width, kh * kw, channels, 1, kh * kw
+        return height, width, channels, kh, kw
 
     @property
     def result(self) -> tuple[int, bool]:

@@ -128,9 +128,8 @@ class Stream:
     def unpack(self, beats: np.ndarray) -> np.ndarray:
         """Beats, as `pack` returns them, as integers (N, *shape) in the form of `any_width.as_width`."""
         raw = np.ascontiguousarray(beats, dtype="<u4").view(np.uint8)
-        bits = np.unpackbits(raw, axis=1, bitorder="little")[:, : self.width].reshape(
-            -1, self.lanes, self.bits
-        )
+        bits = np.unpackbits(raw, axis=1, bitorder="little")[:, : self.width]
+        bits = bits.reshape(-1, self.lanes, self.bits)
         if self.bits > INT64_BITS:
             bits = np.pad(bits, ((0, 0), (0, 0), (0, -self.bits % 32))).astype(np.int64)
             pieces = bits.reshape(*bits.shape[:2], -1, 32) @ (1 << np.arange(32, dtype=np.int64))
@@ -227,10 +226,8 @@ class HwOp(CustomOp):
         several) and constants `<name>_<array>`.
         """
         arrays = arrays or {}
-        op = cls(
-            helper.make_node(cls.__name__, [], [], name=name, domain=DOMAIN, **attributes),
-            arrays_of=dict(arrays),
-        )
+        node = helper.make_node(cls.__name__, [], [], name=name, domain=DOMAIN, **attributes)
+        op = cls(node, arrays_of=dict(arrays))
         op.onnx_node.input.extend(numbered(f"{name}_in", op.inputs))
         op.onnx_node.input.extend(f"{name}_{key}" for key in cls.arrays if key in arrays)
         op.onnx_node.output.extend(numbered(f"{name}_out", op.outputs))
@@ -300,9 +297,8 @@ class HwOp(CustomOp):
         """
         node = self.onnx_node
         context = {tensor: np.asarray(x) for tensor, x in zip(self.sources, inputs, strict=True)}
-        context.update(
-            (tensor, self.arrays_of[key]) for key, tensor in zip(self.arrays, node.input[self.inputs :])
-        )
+        constants = zip(self.arrays, node.input[self.inputs :])
+        context |= {tensor: self.arrays_of[key] for key, tensor in constants}
         self.execute_node(context, None)
         return [as_width(context[tensor], sink.bits) for tensor, sink in zip(node.output, self.out_streams())]
 

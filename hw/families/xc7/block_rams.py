@@ -139,10 +139,8 @@ def frames_of(data: bytes) -> list[bytes]:
 def _column(frames: Sequence[bytes]) -> list[Block]:
     """The 20 blocks of a column of a clock region, lowest first."""
     # Bit i of a frame is bit i % 32 of its word i // 32.
-    numbers = [
-        int.from_bytes(b"".join(frame[k : k + 4] for k in range(4 * WORDS - 4, -1, -4)), "big")
-        for frame in frames
-    ]
+    words = range(4 * WORDS - 4, -1, -4)
+    numbers = [int.from_bytes(b"".join(frame[k : k + 4] for k in words), "big") for frame in frames]
     found = []
     for tile in range(TILES):
         first = 32 * (10 * tile + (tile >= TILES // 2))

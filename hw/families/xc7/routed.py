@@ -135,9 +135,7 @@ class Nets:
         wires = {node: self.database.load(self.nodes[node]) for node in order}
         seen: dict[Wire, float] = {}  # capacitance that a node's driver sees
         for node in reversed(order):
-            behind = (
-                way.ff + (0.0 if way.isolates else seen[sink]) for sink, way in self.onward.get(node, ())
-            )
+            behind = (way.ff + (0.0 if way.isolates else seen[to]) for to, way in self.onward.get(node, ()))
             seen[node] = wires[node][1] + sum(behind)
 
         def wire(node: Wire) -> float:
@@ -395,8 +393,4 @@ def _dsp_settings(features: set[str]) -> dict[str, set[str]]:
 
 def _fits(model: str, allowed: Mapping[str, set[str]]) -> bool:
     """Whether the name of a model, KIND_SETTING_VALUE_…, contradicts no setting."""
-    return all(
-        value in values
-        for name, values in allowed.items()
-        for value in re.findall(rf"_{name}_([A-Z0-9]+)", model)
-    )
+    return all(one in allowed[name] for name in allowed for one in re.findall(rf"_{name}_([A-Z0-9]+)", model))

@@ -51,10 +51,8 @@ def arg_max(last: Bound, scale: np.ndarray | None, bias: np.ndarray) -> list[Bou
         offset = np.array([(int(share // 1) << shift) + rests.index(share % 1) for share in parts_of])
     attributes = {"in_shape": list(stream.shape), **wide, "shift": shift}
     arrays = {"offset": offset} if offset.any() else {}
-    return [
-        *found,
-        Bound("ArgMax", "arg_max", attributes, arrays, inputs=last.outputs, outputs=["arg_max_out"]),
-    ]
+    best = Bound("ArgMax", "arg_max", attributes, arrays, inputs=last.outputs, outputs=["arg_max_out"])
+    return [*found, best]
 
 
 def keys(scale: np.ndarray, bias: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -88,9 +86,8 @@ def _keys(last: Bound, scale, bias) -> Bound:
     """
     stream = last.make().out_stream()
     low, high = value_range(stream.bits, stream.signed)
-    found = (
-        keys(scale, bias, low, high) if stream.bits < 16 and stream.shape[-1] << stream.bits <= MOST else None
-    )
+    small = stream.bits < 16 and stream.shape[-1] << stream.bits <= MOST
+    found = keys(scale, bias, low, high) if small else None
     if found is None:
         raise UserError(
             f"{last.name}: {stream.shape[-1]} channels of {stream.bits} bits with scales from "

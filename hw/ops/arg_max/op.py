@@ -116,9 +116,8 @@ class ArgMax(PerChannel):
         if "offset" not in self.arrays_of:
             return {}
         lanes, bits = self.get_nodeattr("pe"), self.key_bits
-        return {
-            "OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in self.offset().reshape(-1, lanes)])
-        }
+        words = [packed(beat, bits)[1] for beat in self.offset().reshape(-1, lanes)]
+        return {"OffsetFile": (lanes * bits, words)}
 
     def load_parts(self) -> Parts:
         """As of every operator, and a memory in place of a table in logic."""

@@ -31,9 +31,7 @@ def offsets(
     weights = np.asarray(weights)
     taps = weights.reshape(prod(kernel), -1, weights.shape[-1]).sum(1)
     axes = zip(ifm, kernel, stride, dilation, pads[:2], pads[2:])
-    (below, rows), (beside, columns) = (
-        np.unique(_outside(*axis), axis=0, return_inverse=True) for axis in axes
-    )
+    (below, rows), (beside, columns) = (np.unique(_outside(*at), axis=0, return_inverse=True) for at in axes)
     outside = below[:, None, :, None] | beside[None, :, None, :]
     table = outside.reshape(-1, prod(kernel)).astype(taps.dtype) @ taps
     return rows.ravel().tolist(), columns.ravel().tolist(), table.reshape(len(below), len(beside), -1)

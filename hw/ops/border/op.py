@@ -51,10 +51,8 @@ class Border(LoadedBeat):
     def with_pages(cls, attributes: Record, pages: list[Record]) -> tuple[Record, list[Record]] | None:
         """Offsets have as many bits as those of any page."""
         found, tables = super().with_pages(attributes, pages), [one["table"] for one in pages]
-        return found and (
-            found[0] | {"offset_bits": max(signed_bits(one.min(), one.max()) for one in tables)},
-            found[1],
-        )
+        bits = max(signed_bits(one.min(), one.max()) for one in tables)
+        return found and (found[0] | {"offset_bits": bits}, found[1])
 
     @property
     def places(self) -> tuple[Ints, Ints]:

@@ -134,9 +134,8 @@ def _rectified(walk, leaf: str, a, b):
     def clipped(mul, at):
         reached = (np.where(rising > 0, np.maximum(e * mul, at), np.minimum(e * mul, at)) for e in ends)
         name, own = f"{source.layer}_clip", {"mul": mul, "at": at, "direction": rising}
-        return walk.emit(
-            "Clip", [source], source.shape, *reached, name, source.layer, source.order, **own
-        ).name
+        given = source.shape, *reached, name, source.layer, source.order
+        return walk.emit("Clip", [source], *given, **own).name
 
     if common <= 2:
         at = whole_numbers(np.array([int(k * common) for k in kink], object))

@@ -61,12 +61,8 @@ class Concat(HwOp):
 
     def out_stream(self) -> Stream:
         shape = tuple(self.get_nodeattr("out_shape"))
-        return Stream(
-            shape,
-            self.get_nodeattr("pe"),
-            self.get_nodeattr("out_bits"),
-            bool(self.get_nodeattr("out_signed")),
-        )
+        bits, signed = self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed"))
+        return Stream(shape, self.get_nodeattr("pe"), bits, signed)
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         sink, parts = self.out_stream(), [self.taken(context, k) for k in range(self.inputs)]

@@ -35,9 +35,8 @@ def cropped(walk: Walk, leaf: Leaf, view: np.ndarray) -> Leaf | None:
         return None
     kept = cut[-1] if len(behind) == 1 else slice(None)
     at = {"before": list(leaf.shape), "behind": behind, "first": first[: max(len(first) - 1, 1)]}
-    return walk.emit(
-        "Crop", [leaf], behind, leaf.lo[kept], leaf.hi[kept], f"{leaf.layer}_chosen", leaf.layer, **at
-    )
+    name = f"{leaf.layer}_chosen"
+    return walk.emit("Crop", [leaf], behind, leaf.lo[kept], leaf.hi[kept], name, leaf.layer, **at)
 
 
 @example("Crop")

@@ -35,9 +35,8 @@ def solve(weights: ArrayLike, low: int, high: int, quick: bool = False, slack: i
     if signs:
         graphs.append(_Graph(len(weights)))
         ones = np.ones((len(weights), 1), np.int64)
-        *halves, total = graphs[-1].multiply(
-            np.hstack([weights > 0, ones]), low, high, 4 if slack < 0 else slack, quick
-        )
+        both = np.hstack([weights > 0, ones])
+        *halves, total = graphs[-1].multiply(both, low, high, 4 if slack < 0 else slack, quick)
         for half in halves:
             graphs[-1].add(half, total, -1, -1)
     found = [Adders(graph.array(), len(weights), low, high) for graph in graphs]
@@ -273,9 +272,7 @@ class Adders:
         """LUTs of a sum."""
         a, i, b, j, sign = self.rows[number - self.inputs].tolist()
         width = self.width(number)
-        top, other = (
-            width if self.signed(n) else min(self.width(n) + at, width) for n, at in ((a, i), (b, j))
-        )
+        top, other = (width if self.signed(n) else min(self.width(n) + k, width) for n, k in ((a, i), (b, j)))
         return min(top, other) - max(i, j) if sign > 0 else max(top, other) - j
 
 

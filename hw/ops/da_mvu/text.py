@@ -68,9 +68,8 @@ def adder_module(
     bits = graph.width(0)
     what = f"{graph.inputs} inputs of {bits} bit{'s' * (bits > 1)}, {len(ends)} rows, {len(sums)} sums"
     head = HEAD.format(what=what, stages=stages)
-    return generated_module(
-        "xf_da_mvu", head, (graph.inputs * bits, out_bits), lines, moves, len(ends), stages
-    )
+    widths = (graph.inputs * bits, out_bits)
+    return generated_module("xf_da_mvu", head, widths, lines, moves, len(ends), stages)
 
 
 def tables_read(tables: dict[int, tuple[Any, Any]]) -> list[tuple[int, int, int]]:

@@ -74,11 +74,8 @@ class Depthwise(HwOp):
             UserError: pe does not divide the channels, an array does not fit, the kind of input does not
                 exist.
         """
-        pe, bits, channels = (
-            self.get_nodeattr("pe"),
-            self.get_nodeattr("in_bits"),
-            self.get_nodeattr("ofm")[-1],
-        )
+        pe, bits = self.get_nodeattr("pe"), self.get_nodeattr("in_bits")
+        channels = self.get_nodeattr("ofm")[-1]
         check_divides(self.name, "pe", pe, "channels", channels)
         if not 1 <= bits <= MOST_INPUT_BITS:
             raise UserError(f"{self.name}: in_bits={bits} is out of range; use 1 .. {MOST_INPUT_BITS}.")
@@ -123,9 +120,7 @@ class Depthwise(HwOp):
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         """Tap by tap, in integers."""
-        x, weights, *thresholds = (
-            np.asarray(context[name]).astype(np.int32) for name in self.onnx_node.input
-        )
+        x, weights, *thresholds = (np.asarray(context[one]).astype(np.int32) for one in self.onnx_node.input)
         x, signs = x.reshape(-1, *weights.shape), 2 * weights - 1
         result = np.asarray(sum(x[:, tap] * signs[tap] for tap in range(self.taps)))
         if self.get_nodeattr("xnor"):

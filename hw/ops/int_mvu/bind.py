@@ -87,12 +87,8 @@ def widths(name: str, weights: np.ndarray, bits: int, signed: bool, bipolar: int
             raise UserError(f"{name}: its {what} have {given} bits, but at most {most} are possible; {cure}.")
     ends = [end * weights for end in ((-1, 1) if bipolar else value_range(bits, signed))]
     reach = np.array([np.minimum(*ends).sum(axis=0).min(), np.maximum(*ends).sum(axis=0).max()])
-    found = {
-        "in_bits": bits,
-        "in_signed": int(signed),
-        "w_bits": _bits_of(weights),
-        "out_bits": _bits_of(reach),
-    }
+    found = {"in_bits": bits, "in_signed": int(signed)}
+    found |= {"w_bits": _bits_of(weights), "out_bits": _bits_of(reach)}
     return found | ({"bipolar": 1} if bipolar else {})
 
 

@@ -217,9 +217,8 @@ class IntMvu(Mvu):
     def dot(self, late: bool = False) -> _dots.Dot:
         simd, bits, (rows, chain) = self.get_nodeattr("simd"), self.in_bits, self.chain()
         if chain:
-            return _dots.multipliers(
-                simd, bits, self.in_signed, self.weight_bits, rows, chain, self.field(chain)
-            )
+            field = self.field(chain)
+            return _dots.multipliers(simd, bits, self.in_signed, self.weight_bits, rows, chain, field)
         if self.ternary():
             return _dots.number_sum("ternary_sum", simd, bits, late=late)
         return _dots.planes(simd, bits, self.weight_bits, late)

@@ -11,9 +11,8 @@ from xnorforge.flows.bind.registry import takes
 def interact(network: Network, node: NodeProto) -> Taken:
     """With thresholds, also of channels that compare downwards, where they follow."""
     shape, (bits, _) = network.shape(node.input[0]), network.kind(node.input[0])
-    attributes = {"in_shape": shape, "in_bits": bits} | {
-        key: get(node, key) for key in ("n0", "unit", "matches")
-    }
+    attributes = {"in_shape": shape, "in_bits": bits}
+    attributes |= {key: get(node, key) for key in ("n0", "unit", "matches")}
     if extent := get(node, "extent", 0):
         attributes["extent"] = extent
     arrays = {"influence": np.rint(network.constant(node.input[1])).astype(np.int64)}

@@ -59,11 +59,8 @@ class Interact(PerChannel):
             UserError: they do not fit the channels or the input, an influence is even or a direction neither
                 1 nor -1.
         """
-        channels, n0, unit = (
-            self.get_nodeattr("in_shape")[-1],
-            self.get_nodeattr("n0"),
-            self.get_nodeattr("unit"),
-        )
+        channels = self.get_nodeattr("in_shape")[-1]
+        n0, unit = self.get_nodeattr("n0"), self.get_nodeattr("unit")
         influence = np.asarray(self.arrays_of["influence"]).astype(np.int64)
         if (
             influence.ndim != 3
@@ -179,9 +176,8 @@ class Interact(PerChannel):
             found.chains(wide, count=source.lanes)
         else:  # two bits a place: xf_at_least
             found.placed(source.lanes * -(-(wide + 1) // 8))
-        return found.registers(
-            3 + source.width + source.lanes * (wide + int((direction < 0).any())) + sink.width
-        )
+        turned = int((direction < 0).any())
+        return found.registers(3 + source.width + source.lanes * (wide + turned) + sink.width)
 
     def timing(self) -> Timing:
         """A whole group comes, then it is given; each beat read makes room for one at once."""
@@ -198,12 +194,8 @@ class Interact(PerChannel):
 
     def _written(self) -> tuple[str, str]:
         """Name and text of the instance's module."""
-        source, sink, made, (influence, _, direction) = (
-            self.in_stream(),
-            self.out_stream(),
-            self.plan(),
-            self.tables(),
-        )
+        source, sink, made = self.in_stream(), self.out_stream(), self.plan()
+        influence, _, direction = self.tables()
         if self.raw:
             steps, given = self._addends(made), {"StepW": sink.bits, "Scale": self.scale, "Biased": 0}
         else:
@@ -223,9 +215,7 @@ class Interact(PerChannel):
         low, bits = value_range(self.in_stream().bits, self.in_stream().signed)[0], self.out_stream().bits
         base = self.scale * low - self.offset
         index = [f"m{lane}" if slots else "fold" for lane, slots in enumerate(made.slots)]
-        words = [
-            [base + self._moves(made, lane, m) for m in _range(made, lane)] for lane in range(made.lanes)
-        ]
+        words = [[base + self._moves(made, at, m) for m in _range(made, at)] for at in range(made.lanes)]
         return [[(name, each, bits)] for name, each in zip(index, words)]
 
     def _moves(self, made: Plan, lane: int, m: int) -> int:
@@ -250,9 +240,9 @@ class Interact(PerChannel):
                 reach = moves[0] - (sign < 0), rest * top + moves[-1] + (sign > 0)
                 bound = int(np.clip(sign * given + base, *reach))
                 needed = [sign * -(sign * (move - bound) // rest) for move in (moves[:1] if adder else moves)]
-                first += (
-                    needed if adder else [min(max(word, -(sign < 0)), top + (sign > 0)) for word in needed]
-                )
+                if not adder:
+                    needed = [min(max(word, -(sign < 0)), top + (sign > 0)) for word in needed]
+                first += needed
             if adder:
                 second = [(move - moves[0]) // rest for move in moves]
                 ends += [min(first) - max(second), max(first)]

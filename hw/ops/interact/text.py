@@ -47,11 +47,8 @@ def body(
     """
     bits, fold_bits = shell["InBits"], max(1, plan.address_bits)
     lines = ["/* verilator lint_off UNUSEDSIGNAL */  // not every graph and folding needs all of them"]
-    lines += [
-        "logic take, last;",
-        f"logic [{fold_bits - 1}:0] fold;",
-        f"logic [{plan.lanes * bits - 1}:0] x;",
-    ]
+    lines += ["logic take, last;", f"logic [{fold_bits - 1}:0] fold;"]
+    lines += [f"logic [{plan.lanes * bits - 1}:0] x;"]
     lines += ["/* verilator lint_on UNUSEDSIGNAL */"]
     lines += [f"logic [{plan.lanes * shell['StepW'] - 1}:0] step;", f"logic [{plan.lanes - 1}:0] turn;"]
     sign = f" ^ {{{plan.lanes}{{{bits}'d{1 << (bits - 1)}}}}}" if shell["Signed"] else ""

@@ -38,9 +38,8 @@ def _add_up(walk, value: Value, one_grid: bool = False) -> Value:
     grid = np.array(grids, object)
     multipliers = whole_numbers(_on(rows, grid))
     name, order = f"join{walk.counts['Join']}", value.leaf.order
-    leaf = walk.emit(
-        "Join", leaves, value.shape, *_reach(multipliers, leaves), name, order=order, multipliers=multipliers
-    )
+    at = {"order": order, "multipliers": multipliers}
+    leaf = walk.emit("Join", leaves, value.shape, *_reach(multipliers, leaves), name, **at)
     return walk.value_of(leaf, grid, value.offset, reach_of(value))
 
 
@@ -131,9 +130,8 @@ def _narrowed(graph) -> None:
             continue
         # Where -n is compared: -n >= t is not n >= 1 - t.
         rising = [n.at["direction"][:, None] > 0 for n in comparisons]
-        steps = [
-            np.where(up, n.at["thresholds"], 1 - n.at["thresholds"]) for up, n in zip(rising, comparisons)
-        ]
+        levels = [n.at["thresholds"] for n in comparisons]
+        steps = [np.where(up, level, 1 - level) for up, level in zip(rising, levels)]
         inputs = [graph.leaves[name] for name in node.inputs]
         ranges = np.array([[one.lo, one.hi] for one in inputs], object).transpose(1, 0, 2)
         found = narrowed(node.at["multipliers"], *ranges, np.concatenate(steps, 1))

@@ -43,10 +43,8 @@ class Join(LoadedBeat, CombiningBeat):
     def with_pages(cls, attributes: Record, pages: list[Record]) -> tuple[Record, list[Record]] | None:
         """A multiplier is as wide as the widest of all pages, and a constant only if it is that of all."""
         tables = np.stack([whole_numbers(one["multipliers"]) for one in pages])
-        bits = [
-            0 if (row == row.flat[0]).all() else signed_bits(row.min(), row.max())
-            for row in tables.swapaxes(0, 1)
-        ]
+        rows = tables.swapaxes(0, 1)
+        bits = [0 if (row == row.flat[0]).all() else signed_bits(row.min(), row.max()) for row in rows]
         found = super().with_pages(attributes, pages)
         return found if not found or not any(bits) else (found[0] | {"word_bits": bits}, pages)
 

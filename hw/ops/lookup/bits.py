@@ -10,10 +10,7 @@ def step(op):
     def run(x):
         x = as_integers(x, op.in_stream())
         frames = x.reshape(len(x), -1).T.astype("uint8", order="C")
-        found = [
-            table[sum(frames[place] << j for j, place in enumerate(read))]
-            for read, table in zip(places, tables)
-        ]
+        found = [table[sum(frames[k] << j for j, k in enumerate(at))] for at, table in zip(places, tables)]
         return pack(list(zip(*found)))
 
     return run

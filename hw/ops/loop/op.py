@@ -271,9 +271,8 @@ class Loop(HwOp):
 
 def _alike(one: HwOp, other: HwOp) -> bool:
     """Whether two operators are one module with different pages of its memories."""
-    mine, its = (
-        {key: (width, len(words)) for key, (width, words) in op.memories().items()} for op in (one, other)
-    )
+    files = (op.memories().items() for op in (one, other))
+    mine, its = ({key: (width, len(words)) for key, (width, words) in each} for each in files)
     fixed = [key for key in mine if not (one.first_load and key in one.loads)]
     return (
         mine == its

@@ -35,9 +35,8 @@ class OrPool(Pool):
 
     def rtl(self) -> Rtl:
         module, parameters = super().rtl()
-        return module, parameters | {
-            "Minimum": packed([self.get_nodeattr("all")] * self.get_nodeattr("ifm")[2], 1)
-        }
+        least = packed([self.get_nodeattr("all")] * self.get_nodeattr("ifm")[2], 1)
+        return module, parameters | {"Minimum": least}
 
     def join(self, parts: Parts, _where: str, /) -> None:
         parts.gates(joined_bits=self.get_nodeattr("pe"))

@@ -74,9 +74,8 @@ class Requantise(LoadedBeat):
         else:
             q = (u >> shift).named("q")
             odd = q.low(1)
-            tie = choose(
-                odd, *(self.constant(name, ties == k, (0, 1)) for k, name in ((1, "odd"), (2, "even")))
-            )
+            marks = (self.constant(name, ties == k, (0, 1)) for k, name in ((1, "odd"), (2, "even")))
+            tie = choose(odd, *marks)
             q = q - (u.low(shift).equals(0) & tie)
         return clamp(q, -zero, self.get_nodeattr("levels") - zero) + zero
 

@@ -20,6 +20,4 @@ def spatial_mvu(network: Network, node: NodeProto) -> Taken:
     run = len(unit.weights) // len(sizes)
     attributes = unit.attributes | {"run": run, "scale_bits": int(sizes.max()).bit_length()}
     arrays = unit.arrays(unit.weights)
-    return unit.nodes, [
-        Bound("SpatialMvu", node.name, attributes, arrays, [node.name for node in unit.nodes])
-    ]
+    return unit.nodes, [Bound("SpatialMvu", node.name, attributes, arrays, [n.name for n in unit.nodes])]

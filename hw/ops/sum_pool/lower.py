@@ -67,9 +67,8 @@ def _average_pool(walk, node, at):
     if not all(a):
         raise refuse(node, "a channel of its input has scale 0", "remove the channel")
     if not at.get("count_include_pad", 0):
-        sums = _sums(
-            walk, MAKERS["border"](walk, leaf, np.zeros_like(leaf.lo), pads, leaf.layer), kernel, stride
-        )
+        padded = MAKERS["border"](walk, leaf, np.zeros_like(leaf.lo), pads, leaf.layer)
+        sums = _sums(walk, padded, kernel, stride)
         sums, common = _same_divisor(walk, node, sums, leaf.shape[:2], kernel, stride, pads)
         return _average(walk, value, sums, kernel, a / common)
     if pads != spatial(at, leaf.shape[:2], kernel)[2]:

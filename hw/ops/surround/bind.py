@@ -17,9 +17,8 @@ def surround(network: Network, node: NodeProto) -> Taken:
 @takes("Surround")
 def surround_by_channel(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
-    return _bound(
-        network, node, ints(node, "pads"), np.rint(network.constant(node.input[1])).astype(np.int64)
-    )
+    values = np.rint(network.constant(node.input[1])).astype(np.int64)
+    return _bound(network, node, ints(node, "pads"), values)
 
 
 def _bound(network: Network, node, pads, values):

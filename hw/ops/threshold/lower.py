@@ -101,11 +101,8 @@ def quantised(
 ) -> Value:
     """Emit the Threshold of a quantiser node whose output is scale * (level + low)."""
     if steps >= 2**16:
-        raise refuse(
-            node,
-            f"{steps.bit_length()} bits need {steps} thresholds per channel",
-            "quantise to 16 bits or fewer",
-        )
+        why = f"{steps.bit_length()} bits need {steps} thresholds per channel"
+        raise refuse(node, why, "quantise to 16 bits or fewer")
     value = single(walk, walk.value(node, arrange=False), node)
     walk.activations[node.output[0]] = found = _levels_of(walk, node, value, level, steps, scale, low)
     return found

@@ -158,9 +158,8 @@ class Threshold(LoadedBeat):
         if found := self.get_nodeattr("tables") == LINE and self.line:
             shift, factors, added = found
             product = (x.cut() * table("factor", factors * direction).cut()).named("product").cut()
-            return clamp(
-                (product + table("added", added)).named("sum").cut() >> shift, 0, thresholds.shape[1]
-            )
+            sums = (product + table("added", added)).named("sum").cut()
+            return clamp(sums >> shift, 0, thresholds.shape[1])
         falls, bits, apart = direction < 0, self.bits, self.kinds
         back = ~x if x.lo < 0 else (~x).low(self.in_stream().bits)  # lo + hi - x
         u = choose(self.constant("down", falls, (0, 1)), back, x).named("u")

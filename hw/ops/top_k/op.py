@@ -115,11 +115,8 @@ class TopK(HwOp):
         if self.tree:
             levels, index = len(self._held()), address_bits(n)
             winners = sum(-(-n // 2**level) for level in self._held()[:-1])
-            found = (
-                Parts(scores=n * bits, rivals=(n - 1) * index)
-                .spare(n * bits + index)
-                .comparators(bits, n - 1)
-            )
+            found = Parts(scores=n * bits, rivals=(n - 1) * index)
+            found.spare(n * bits + index).comparators(bits, n - 1)
             return found.delay(n * bits, levels).registers(levels + winners * (bits + index) + index)
         entry, width = bits + address_bits(n) + 1, self.out_stream().width
         found = Parts(moved_bits=(k - 1) * entry, entries=k - 1, out_bits=width).counters(n + k)

@@ -9,8 +9,5 @@ def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     (height, width, channels), (fy, fx) = op.get_nodeattr("ifm"), op.get_nodeattr("factor")
     sizes = {"height": height, "width": width, "n_chan": channels, "factor_height": fy, "factor_width": fx}
     sink = op.out_stream()
-    return [
-        net.xf(
-            "", "xf_upsample", [without_window(op, sources[0])], sink.shape, sink.bits, sink.signed, **sizes
-        )
-    ]
+    source = without_window(op, sources[0])
+    return [net.xf("", "xf_upsample", [source], sink.shape, sink.bits, sink.signed, **sizes)]

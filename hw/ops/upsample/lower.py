@@ -87,9 +87,8 @@ def _repeat(walk, value: Value, factors) -> Value:
     leaf = walk.leaves[value.start[0]]
     shape = (*(size * factor for size, factor in zip(leaf.shape, factors)), leaf.channels)
     name = f"{leaf.layer}_up"
-    return replay(
-        value, walk.emit("Upsample", [leaf], shape, leaf.lo, leaf.hi, name, leaf.layer, factors=factors)
-    )
+    repeated = walk.emit("Upsample", [leaf], shape, leaf.lo, leaf.hi, name, leaf.layer, factors=factors)
+    return replay(value, repeated)
 
 
 @example("Upsample")

@@ -51,9 +51,8 @@ class Upsample(HwOp):
                 "columns."
             )
         check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
-        return Stream(
-            ifm, self.get_nodeattr("pe"), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
-        )
+        bits, signed = self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
+        return Stream(ifm, self.get_nodeattr("pe"), bits, signed)
 
     def out_stream(self) -> Stream:
         source, (fy, fx) = self.in_stream(), self.get_nodeattr("factor")

@@ -35,10 +35,8 @@ class Width(HwOp):
         }
 
     def _stream(self, name: str) -> Stream:
-        shape, lanes = (
-            tuple(self.get_nodeattr("shape")),
-            [self.get_nodeattr(key) for key in ("in_lanes", "out_lanes")],
-        )
+        shape = tuple(self.get_nodeattr("shape"))
+        lanes = [self.get_nodeattr(key) for key in ("in_lanes", "out_lanes")]
         if min(lanes) < 1 or max(lanes) % min(lanes):
             raise UserError(
                 f"{self.name}: neither in_lanes={lanes[0]} nor out_lanes={lanes[1]} divides the other; "
@@ -51,9 +49,8 @@ class Width(HwOp):
                 f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use a "
                 "divisor."
             )
-        return Stream(
-            shape, self.get_nodeattr(name), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
-        )
+        bits, signed = self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))
+        return Stream(shape, self.get_nodeattr(name), bits, signed)
 
     def in_stream(self) -> Stream:
         return self._stream("in_lanes")
@@ -74,9 +71,8 @@ class Width(HwOp):
             return SKID
         if self.get_nodeattr("gap"):
             if out > into:
-                return Timing(
-                    [Work(steps=out // into - 1, gives=False, takes=(0,)), Work(takes=(0,))], 1, Stop.GIVEN
-                )
+                works = [Work(steps=out // into - 1, gives=False, takes=(0,)), Work(takes=(0,))]
+                return Timing(works, 1, Stop.GIVEN)
             return Timing([Work(steps=into // out, needs=1, frees=1)], 1, Stop.READER, Buffer(1, 1))
         if out > into:
             rest = Work(steps=out // into - 2, gives=False, takes=(0,))

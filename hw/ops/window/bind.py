@@ -168,11 +168,8 @@ def pool_at(network: Network, node: NodeProto) -> PoolNodes | None:
         after = network.reader(node)
         nodes, function, direction = [node, after], get(after, "Function"), None
     bits, signed = network.kind(node.input[0])
-    attributes: dict = {
-        "ifm": network.shape(node.input[0]),
-        "kernel": sizes["kernel"],
-        "stride": sizes["kernel"],
-    }
+    kernel = sizes["kernel"]
+    attributes: dict = {"ifm": network.shape(node.input[0]), "kernel": kernel, "stride": kernel}
     if pools_itself(sizes):
         return PoolNodes(nodes, function, [], attributes, bits, signed, direction)
     pad = border_in_front(network, node, sizes)

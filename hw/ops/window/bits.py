@@ -28,9 +28,8 @@ def step(op: Window) -> Step:
         """image (N, H, W, any) and value (any,) or one."""
         if not (top or left or bottom or right):
             return image
-        grown = np.empty(
-            (len(image), height + top + bottom, width + left + right, image.shape[3]), image.dtype
-        )
+        shape = (len(image), height + top + bottom, width + left + right, image.shape[3])
+        grown = np.empty(shape, image.dtype)
         grown[:, :top], grown[:, top + height :] = value, value
         grown[:, top : top + height, :left], grown[:, top : top + height, left + width :] = value, value
         grown[:, top : top + height, left : left + width] = image
@@ -42,9 +41,8 @@ def step(op: Window) -> Step:
             return Patches(padded(x.astype(kind, copy=False), fill), 0, taps, stride, size)
         image = x.words.reshape(len(x.words), height, width, -1)
         if merged and x.bits == channels:
-            return Patches(
-                side_by_side(image), columns.kernel * channels, taps[:: columns.kernel], stride, size
-            )
+            length = columns.kernel * channels
+            return Patches(side_by_side(image), length, taps[:: columns.kernel], stride, size)
         one = fill
         if fill:  # its segment, as often as there are segments in a pixel: several in a window of windows
             one = pack(np.ones((1, x.bits), np.uint8)).words[0, 0]

@@ -130,11 +130,8 @@ def _pad(walk, node, at):
     if not any(pads):
         return _more_channels(walk, node, value, before, after, border)
     if any(border != b for x, b in zip(a, value.offset) if not x):
-        raise refuse(
-            node,
-            f"a channel of scale 0 differs from the padding value {float(border):g}",
-            "remove the channel",
-        )
+        why = f"a channel of scale 0 differs from the padding value {float(border):g}"
+        raise refuse(node, why, "remove the channel")
     wanted = np.array([(border - b) / x if x else Fraction(0) for x, b in zip(a, value.offset)], object)
     times = lcm(*{share.denominator for share in wanted})
     if times > 1 and not before + after and _left_to_convolutions(walk, node, border):
@@ -196,9 +193,8 @@ def bordered(walk: Walk, leaf: Leaf, values: np.ndarray, pads: Ints, layer: str)
     low, high = np.minimum(leaf.lo, values), np.maximum(leaf.hi, values)
     shape, name, same = (h + top + bottom, w + left + right, c), f"{layer}_pad", len(set(values)) == 1
     if same:
-        return walk.emit(
-            "Pad", [leaf], shape, low, high, name, leaf.layer, pads=list(pads), value=int(values[0])
-        )
+        at = {"pads": list(pads), "value": int(values[0])}
+        return walk.emit("Pad", [leaf], shape, low, high, name, leaf.layer, **at)
     return walk.emit("Surround", [leaf], shape, low, high, name, leaf.layer, pads=list(pads), values=values)
 
 
@@ -260,12 +256,9 @@ def _divide(threshold: Node, factor: np.ndarray, most: np.ndarray) -> None:
     """Compare p, 0 .. most, instead of factor * p."""
     steps, none = threshold.at["thresholds"], (factor == 0)[:, None]
     always_or_never = np.where(steps <= 0, 0, most[:, None] + 1)
-    threshold.at["thresholds"] = np.where(
-        none, always_or_never, -(-steps // np.maximum(abs(factor), 1)[:, None])
-    )
-    threshold.at["direction"] = np.where(
-        none[:, 0], 1, threshold.at["direction"] * np.where(factor < 0, -1, 1)
-    )
+    at, steps = threshold.at, -(-steps // np.maximum(abs(factor), 1)[:, None])
+    at["thresholds"] = np.where(none, always_or_never, steps)
+    at["direction"] = np.where(none[:, 0], 1, at["direction"] * np.where(factor < 0, -1, 1))
 
 
 def _concentric(by_rate: dict[int, tuple[Node, Node]]) -> bool:

@@ -252,12 +252,8 @@ class Window(HwOp):
         images = self.taken(context)
         pads = ((0, 0), (y.before, y.behind), (x.before, x.behind), (0, 0))
         images = np.pad(images, pads, constant_values=self.get_nodeattr("pad_value"))
-        places = [
-            (row, column)
-            for h, w in self.dilations()
-            for row in y.under_kernel(h)
-            for column in x.under_kernel(w)
-        ]
+        under = [(y.under_kernel(h), x.under_kernel(w)) for h, w in self.dilations()]
+        places = [(row, column) for rows, columns in under for row in rows for column in columns]
         windows = np.concatenate([images[:, row, column] for row, column in places], axis=-1)
         context[self.onnx_node.output[0]] = windows
 

@@ -19,10 +19,8 @@ def whole_elements(attributes: Mapping[str, Any]) -> int | None:
     if prod(kernel) == 1 or list(attributes.get("rates") or [1]) != [1]:
         return None
     dilation = attributes.get("dilation") or (1, 1)
-    fit = all(
-        before + behind <= (k - 1) * step
-        for before, behind, k, step in zip(pads[:2], pads[2:], kernel, dilation)
-    )
+    ends = zip(pads[:2], pads[2:], kernel, dilation)
+    fit = all(before + behind <= (k - 1) * step for before, behind, k, step in ends)
     return prod(kernel) * attributes["ifm"][2] if fit else None
 
 

@@ -28,6 +28,4 @@ def xnor_mvu(network: Network, node: NodeProto) -> Taken:
     if not unit.xnor:
         return None
     arrays = unit.arrays(unit.weights > 0, 0, len(unit.weights) + 1)
-    return unit.nodes, [
-        Bound("XnorMvu", node.name, unit.attributes, arrays, [one.name for one in unit.nodes])
-    ]
+    return unit.nodes, [Bound("XnorMvu", node.name, unit.attributes, arrays, [n.name for n in unit.nodes])]

@@ -150,9 +150,7 @@ class Constant:
                 continue
             own, count = len(elements).bit_length(), self._count(elements)
             late = int(self.kept[0]) if count.wired else self.counting - count.latency
-            picked = ", ".join(
-                f"{'x' if self.weights[k, row] else 'xn'}[{k}]" for k in map(int, elements[::-1])
-            )
+            picked = ", ".join(f"{'x' if self.weights[k, row] else 'xn'}[{k}]" for k in elements[::-1])
             lines += [
                 f"wire [{own - 1}:0] {name}_0;",
                 f"{count.module} u_{name} (",

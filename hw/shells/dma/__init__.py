@@ -91,9 +91,7 @@ def system(
     loads = LOAD_PORT.format(high=load_bits - 1) if load_bits else ""
     readers, read_ports, of_shell = weight_readers(address_bits, weights)
     ports = (files("xnorforge.hw") / "shells/dma/xf_shell.sv").read_text().split(") (\n", 1)[1]
-    lines = [
-        line.partition("//")[0].rstrip() for line in ports.split("  // The accelerator\n")[0].splitlines()
-    ]
+    lines = [one.partition("//")[0].rstrip() for one in ports.split("  // The accelerator\n")[0].splitlines()]
     head = "\n".join(lines).removesuffix(",")
     head = head.replace("[AddrW-1:0]", f"[{address_bits - 1}:0]").replace("[CtrlW-1:0]", f"[{size}:0]")
     names = [line.split()[-1].rstrip(",") for line in lines]
