@@ -168,8 +168,11 @@ def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
 
 def _ports(lane: str, side: str, streams: list[Stream]) -> list[Port]:
     """The bench's ports of one side of an operator."""
-    wires = [[f"{lane}_{side}{k}_{role}" for role in ("data", "valid", "ready")] for k in range(len(streams))]
-    return [Port(stream, *own, stream.width) for own, stream in zip(wires, streams)]
+    names = [f"{lane}_{side}{k}" for k in range(len(streams))]
+    return [
+        Port(stream, f"{name}_data", f"{name}_valid", f"{name}_ready", stream.width)
+        for name, stream in zip(names, streams)
+    ]
 
 
 def _together(ports: list[Port], role: str) -> str:
