@@ -48,10 +48,8 @@ GIVEN = ("simd", "pe", "pixels", "depth", "interval")
 STYLES: dict[str, tuple[str | int, ...]] = {"structure": ("adders",)}
 STYLES |= {name: values for op in OPS.values() for name, values in op.styles.items()}
 STYLES["rom"] += ("outside",)
-TAKEN = "; ".join(
-    [f"integers for {', '.join(GIVEN)}"]
-    + [f"{name}: {' or '.join(map(str, values))}" for name, values in STYLES.items()]
-)
+_STYLED = [f"{name}: {' or '.join(map(str, values))}" for name, values in STYLES.items()]
+TAKEN = "; ".join([f"integers for {', '.join(GIVEN)}", *_STYLED])
 
 
 def fold(
@@ -146,10 +144,8 @@ def fold(
         options: dict[tuple, Options] = {}  # that attempts share
 
         def search_of(bounds: list[Bound], given: dict) -> Search:
-            fixed = {
-                name: {key: value for key, value in one.items() if key not in ("depth", "structure")}
-                for name, one in given.items()
-            }
+            free = ("depth", "structure")
+            fixed = {name: {k: v for k, v in one.items() if k not in free} for name, one in given.items()}
             fixed = {name: one for name, one in fixed.items() if one}
             depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
 
@@ -327,9 +323,8 @@ def read_folding(path: Path) -> dict[str, dict[str, int]]:
         return given
     for name, one in given.items():
         for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
-            fits = type(value) in (int, str) and (
-                value in STYLES.get(key, ()) or (type(value) is int and key in GIVEN)
-            )
+            number = type(value) is int and key in GIVEN
+            fits = number or (type(value) in (int, str) and value in STYLES.get(key, ()))
             if not fits:
                 raise UserError(f"{path}: {name} has the invalid setting {key!r}: {value!r}; use {TAKEN}.")
     return given
@@ -384,9 +379,8 @@ def _equal(ops: list[HwOp], images: np.ndarray, lowered, execute: Execute) -> Re
                 f"{place}: {got[image, place]} instead of {want[image, place]} ({len(wrong):,} of "
                 f"{got.size:,} integers differ)."
             )
-    return artifacts.check(
-        "folded = lowered", len(images), 0, int(want.size), "scores of the folded graph against lowered.npz"
-    )
+    what = "scores of the folded graph against lowered.npz"
+    return artifacts.check("folded = lowered", len(images), 0, int(want.size), what)
 
 
 def _row(op: HwOp, nodes: list[str], cost: dict[str, float]) -> Record:

@@ -246,9 +246,8 @@ class Search:
             over = excess(taken, limits)
             if not over and not late:
                 return ops
-            most = {name: most[name] - over.get(name, 0) for name in RESOURCES} | {
-                "latency": most["latency"] - late
-            }
+            late = most["latency"] - late
+            most = {name: most[name] - over.get(name, 0) for name in RESOURCES} | {"latency": late}
         return None
 
     def _quicker(self, choice: Choice, limits: dict[str, float], spare: str) -> tuple[Choice, float]:

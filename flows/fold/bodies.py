@@ -69,10 +69,8 @@ def with_layers(
 
 def _frames(op: HwOp) -> list[HwOp]:
     """What holds a frame in front of an operator and one behind it."""
-    return [
-        OPS["Fifo"].make(shape=list(s.shape), lanes=s.lanes, bits=s.bits, depth=s.beats)
-        for s in (op.in_stream(), op.out_stream())
-    ]
+    fifo, ends = OPS["Fifo"].make, (op.in_stream(), op.out_stream())
+    return [fifo(shape=list(s.shape), lanes=s.lanes, bits=s.bits, depth=s.beats) for s in ends]
 
 
 def _clearly_less(cost: float, bounds: list[Bound], interval: int, part: Part, finish) -> bool:

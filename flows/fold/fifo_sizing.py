@@ -309,6 +309,5 @@ def _fifo(op: HwOp, port: int, depth: int) -> HwOp:
     """A FIFO for an input of an operator, not connected."""
     stream = op.in_streams()[port]
     shape, signed = list(stream.shape), int(stream.signed)
-    return OPS["Fifo"].make(
-        _name(op, port), shape=shape, lanes=stream.lanes, bits=stream.bits, signed=signed, depth=depth
-    )
+    form = {"shape": shape, "lanes": stream.lanes, "bits": stream.bits, "signed": signed}
+    return OPS["Fifo"].make(_name(op, port), **form, depth=depth)

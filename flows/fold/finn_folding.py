@@ -124,9 +124,9 @@ def _numbered(rows: Mapping, model: ModelWrapper, path: Path, part: str) -> dict
         for name, found in ((name, NAME.fullmatch(name)) for name in rows)
         if found
     }
-    styles = {
-        kind: {style for each, style, _ in parts.values() if each == kind} for kind, _, _ in parts.values()
-    }
+    styles: dict[str, set[str]] = {}
+    for kind, style, _ in parts.values():
+        styles.setdefault(kind, set()).add(style)
     mixed = {kind for kind, found in styles.items() if len(found) > 1}
     if mixed:
         extras.require("finn", f"a FINN folding with {min(mixed)} in HLS and in RTL")

@@ -366,9 +366,8 @@ def _skid_buffer(lanes: int, bits: int, _family: str) -> Amounts:
 
 @cache
 def _converter(lanes: int, after: int, bits: int, _family: str) -> Amounts:
-    return Option.of(
-        OPS["Width"].make(shape=[lcm(lanes, after)], in_lanes=lanes, out_lanes=after, bits=bits)
-    ).amounts
+    shape = [lcm(lanes, after)]
+    return Option.of(OPS["Width"].make(shape=shape, in_lanes=lanes, out_lanes=after, bits=bits)).amounts
 
 
 def extents(bound: Bound) -> dict[str, int]:
@@ -394,19 +393,16 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
             continue
         if name in styles:
             if value not in styles[name]:
-                raise UserError(
-                    f"{bound.name}: {name}={value} is not a choice; use one of "
-                    f"[{', '.join(map(str, styles[name]))}]."
-                )
+                known = ", ".join(map(str, styles[name]))
+                raise UserError(f"{bound.name}: {name}={value} is not a choice; use one of [{known}].")
             continue
         if name not in sizes:
             has = "use " + " and ".join([*sizes, *styles]) if sizes or styles else "it cannot be folded"
             raise UserError(f"{bound.name}: {bound.op} has no setting {name}; {has}.")
         if value not in possible[name]:
             divides = value > 0 and sizes[name] % value == 0
-            why = (
-                "makes beats too wide" if divides else f"does not divide {_called(bound, name)}={sizes[name]}"
-            )
+            whole = f"{_called(bound, name)}={sizes[name]}"
+            why = "makes beats too wide" if divides else f"does not divide {whole}"
             raise UserError(f"{bound.name}: {name}={value} {why}; {_use(possible[name])}")
     return given
 

@@ -86,9 +86,8 @@ def fewest_outside(
         attempt: with them; its result has `ops`, None if no folding meets the request, and `fifos`, amounts
             that they took, empty if none were sized.
     """
-    steps = [
-        step for bound in bounds if bound.name not in given for step in _steps(bound, interval, room, part)
-    ]
+    free = [bound for bound in bounds if bound.name not in given]
+    steps = [step for bound in free for step in _steps(bound, interval, room, part)]
     graphs, forms, taken = [], dict[str, Form](), 0
     for _, name, form in sorted(steps, key=lambda step: step[0], reverse=True):
         more = form.size - (forms[name].size if name in forms else 0)

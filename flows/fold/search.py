@@ -206,10 +206,8 @@ def cheapest(
     while True:
         some = [one.within(interval) for one in options]
         of_lut = price.weights[:, RESOURCES.index("lut")].max()
-        more = [
-            [of_lut * one.wasted + (extra(place, one) if extra else 0.0) for one in ones]
-            for place, ones in enumerate(some)
-        ]
+        own = extra or (lambda _place, _one: 0.0)
+        more = [[of_lut * one.wasted + own(k, one) for one in ones] for k, ones in enumerate(some)]
         some = [[one for one, its in zip(*rows) if its < np.inf] for rows in zip(some, more)]
         if not all(some):
             return None
@@ -343,9 +341,8 @@ class _Graph:
     def _operator(self, ops: list[Option], extra: list[float]) -> _Table:
         sides = [(name, "takes") for name in ops[0].takes] + [(name, "gives") for name in ops[0].gives]
         unknowns = tuple(key for key in sides if key in self.values)
-        rows = [
-            [self.values[key].index(getattr(one, key[1])[key[0]].lanes) for key in unknowns] for one in ops
-        ]
+        widths = ([getattr(one, side)[name].lanes for name, side in unknowns] for one in ops)
+        rows = [[self.values[key].index(n) for key, n in zip(unknowns, row)] for row in widths]
         lanes = np.array(rows, np.int64).reshape(len(ops), len(unknowns))
         return _Table(unknowns, lanes, np.array([(*one.amounts, more) for one, more in zip(ops, extra)]))
 

@@ -45,10 +45,8 @@ def too_large(net_dir: Path, board: Board, record: Mapping[str, Any], total: Map
     has = " and ".join(_in_units(board.capacity[name], "", units[name][1]).rstrip() for name in over)
     text = f"{board.name}: the design needs {takes}, but the part has {has}"
     if set(over) <= LIMITED.keys():
-        limits = {
-            LIMITED[name]: str(floor(_scaled(record["estimate"], total, board, name) * units[name][1]))
-            for name in over
-        }
+        most = {name: _scaled(record["estimate"], total, board, name) * units[name][1] for name in over}
+        limits = {LIMITED[name]: str(floor(amount)) for name, amount in most.items()}
         words = " ".join(f"{word.upper()}={limit}" for word, limit in limits.items())
         for retry in ({"interval": record["interval"]}, {"fps": "max"}):
             found = _folded(net_dir, board, record, limits=limits, **retry)

@@ -59,11 +59,8 @@ def judged(
     if rows:
         return labels, rows, None
     known = bool((labels >= 0).any())
-    return (
-        labels,
-        [],
-        unsaid + ("its scores do not select a class per image" if known else "the images have no labels"),
-    )
+    unsaid += "its scores do not select a class per image" if known else "the images have no labels"
+    return labels, [], unsaid
 
 
 def scale_doubts(

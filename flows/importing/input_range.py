@@ -90,9 +90,8 @@ def start_of(network: ModelWrapper) -> Start:
                 times, plus = times * factor, plus * factor
             else:
                 sign = -1 if node.op_type == "Sub" else 1
-                times, plus = (
-                    (times, plus + sign * constant) if not at else (sign * times, sign * plus + constant)
-                )
+                first = (times, plus + sign * constant)
+                times, plus = (sign * times, sign * plus + constant) if at else first
             nodes.append(node)
         name = node.output[0]
 
@@ -234,11 +233,8 @@ def _by_statistics(
     shape = network.get_tensor_shape(input_of(network))[1:]
     few = unit.of_pixels(probe[:FEW]).reshape(-1, *shape)
     arrives = qonnx_tensors(network, unit.values(few))[node.input[0]].astype(np.float64)
-    spread = (
-        arrives.std(axis=tuple(a for a in range(arrives.ndim) if a != 1))
-        if arrives.ndim > 1
-        else arrives.std()
-    )
+    axes = tuple(axis for axis in range(arrives.ndim) if axis != 1)
+    spread = arrives.std(axis=axes) if arrives.ndim > 1 else arrives.std()
     if node.op_type == "BatchNormalization":
         first = start.reader is not None and start.reader.name == node.name
         if first and (network.get_initializer(node.input[3]) < 0).mean() > 0.25:

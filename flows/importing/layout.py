@@ -27,9 +27,8 @@ PER_ELEMENT = """Add BipolarQuant Cast Clip DequantizeLinear Div Mul Quant Quant
 
 def standard_nodes(model: ModelProto) -> None:
     """Make the nodes of qonnx that run channels last those of ONNX, a Transpose before and after each."""
-    ranks = {
-        one.name: len(one.type.tensor_type.shape.dim) for one in (*model.graph.input, *model.graph.value_info)
-    }
+    infos = (*model.graph.input, *model.graph.value_info)
+    ranks = {one.name: len(one.type.tensor_type.shape.dim) for one in infos}
     nodes = []
     for node in model.graph.node:
         if node.domain != LAST:

@@ -31,9 +31,8 @@ def load_weights(module: nn.Module, path: Path) -> None:
             f"'{path.name}')."
         ) from error
     if isinstance(given, dict):
-        given = next(
-            (given[key] for key in ("state_dict", "model") if isinstance(given.get(key), dict)), given
-        )
+        inside = (given.get(key) for key in ("state_dict", "model"))
+        given = next((one for one in inside if isinstance(one, dict)), given)
     if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
         raise UserError(
             f"{path}: contains no state dict; write it with torch.save(net.state_dict(), '{path.name}')."

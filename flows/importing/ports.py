@@ -117,10 +117,9 @@ def one_frame(network: ModelWrapper, wanted: Wanted, where: str | Path) -> tuple
     sources, tails = zip(*(tails_at(network, one.name) for one in ends))
     scores = {name: tuple(network.get_tensor_shape(name)[1:]) for name in sources}
     firsts = dict(zip(scores, accumulate(map(prod, scores.values()), initial=0)))
-    outputs = [
-        Port(one.name, scores[name], firsts[name], function=host_function(own))
-        for one, name, own in zip(ends, sources, tails)
-    ]
+    functions = map(host_function, tails)
+    given = zip(ends, sources, functions)
+    outputs = [Port(one.name, scores[name], firsts[name], function=own) for one, name, own in given]
     if len(outputs) > 1:
         _join_outputs(proto, scores)
     name_nodes(proto)
@@ -151,9 +150,8 @@ def _alone(network: ModelWrapper, names: list[str]) -> Iterator[ModelWrapper]:
         shape = network.get_tensor_shape(last) or network.get_tensor_shape(name)
         end = helper.make_tensor_value_info(last, TensorProto.FLOAT, shape)
         read = dict.fromkeys(one for node in nodes for one in (*node.input, *node.output))
-        part = helper.make_graph(
-            nodes, name, [inputs[name]], [end], [constants[one] for one in read if one in constants]
-        )
+        own = [constants[one] for one in read if one in constants]
+        part = helper.make_graph(nodes, name, [inputs[name]], [end], own)
         part.quantization_annotation.extend(kinds[one] for one in read if one in kinds)
         yield _wrapped(helper.make_model(part, opset_imports=network.model.opset_import))
 
@@ -204,10 +202,8 @@ def _join_inputs(proto: ModelProto, inputs: list[Port], form: InputFormat) -> No
 def _chain(source: str, target: str, steps) -> list[NodeProto]:
     """Nodes one behind the other, from a tensor to a tensor."""
     names = [source, *(f"{target}_{op.lower()}" for op, *_ in steps[:-1]), target]
-    return [
-        helper.make_node(op, [x, *more], [y], **given)
-        for (op, more, given), x, y in zip(steps, names, names[1:])
-    ]
+    made, ends = helper.make_node, zip(steps, names, names[1:])
+    return [made(op, [x, *more], [y], **given) for (op, more, given), x, y in ends]
 
 
 def _constant(proto: ModelProto, name: str, values, kind: type[np.generic] = np.int64) -> str:

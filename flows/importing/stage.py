@@ -139,11 +139,8 @@ def _lost_by_rounding(network, samples: Samples, form: InputFormat, integers, sc
     shape = network.get_tensor_shape(input_of(network))[1:]
     exact = qonnx_scores(network, samples.values.astype(np.float32).reshape(-1, *shape))
     given, kept = classes_of(exact), classes_of(scores)
-    return {
-        **rounding_error(form, samples.values, integers),
-        "classes": int(given.size),
-        "classes_differ": int((given != kept).sum()),
-    }
+    classes = {"classes": int(given.size), "classes_differ": int((given != kept).sum())}
+    return {**rounding_error(form, samples.values, integers), **classes}
 
 
 @contextmanager

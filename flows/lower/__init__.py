@@ -106,10 +106,8 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
             return reference.explains(frames, inputs, image, scores[image])
 
         now_at(f"comparing scores with the network's, {len(images):,} images")
-        rows = [
-            checks.scores_are_equal(graph, integers, scores, (reference.bound, judged, explains), tails),
-            exact,
-        ]
+        known = (reference.bound, judged, explains)
+        rows = [checks.scores_are_equal(graph, integers, scores, known, tails), exact]
         tied = checks.class_ties(graph, integers, scores)
         finn_images = min(FINN_IMAGES, max(1, FINN_RUNS // len(lowered.graph.node)))
         finn_not_run = [node.name for node in lowered.graph.node]

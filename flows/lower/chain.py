@@ -16,9 +16,8 @@ def _batch_norm(walk, node, at):
     gamma, beta, mean, var = (walk.constant(node, k) for k in range(1, 5))
     scale, plus = batch_norm(gamma, beta, mean, var, at.get("epsilon", 1e-5))
     if not (np.isfinite(scale).all() and np.isfinite(plus).all()):
-        raise refuse(
-            node, "its variance is negative or its constants overflow", "train and export the network again"
-        )
+        why = "its variance is negative or its constants overflow"
+        raise refuse(node, why, "train and export the network again")
     shape = [1, -1, *[1] * (len(view_of(value).shape) - 1)]
     scale, plus = (walk.per_channel(node, one.reshape(shape), value) for one in (scale, plus))
     return append(value, "bn", scale, plus)

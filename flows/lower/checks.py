@@ -163,10 +163,8 @@ def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> 
     expected = graph.run(frames)
     first, name = next(iter(graph.leaves)), lowered.graph.input[0].name
     for image in range(len(frames)):
-        given = {
-            one.name: expected[first if one.name == name else producers[one.name]][image]
-            for one in part.graph.input
-        }
+        sources = producers | {name: first}
+        given = {one.name: expected[sources[one.name]][image] for one in part.graph.input}
         context = finn_execution.execute_with_finn(part, given)
         made = {tensor for node in part.graph.node for tensor in node.output}
         for tensor, leaf in producers.items():

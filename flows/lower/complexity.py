@@ -60,9 +60,8 @@ def complexity(lowered: ModelWrapper, bound: list[Bound]) -> Record:
 def _row_of(operator: str, layers: dict[str, Record]) -> Record:
     """The row of an operator's layer, conv1 of conv1_threshold."""
     layer = operator.partition("_")[0]
-    return layers.setdefault(
-        layer, {"layer": layer, "a_bits": None, "w_bits": None, **dict.fromkeys(SUMS, 0)}
-    )
+    empty = {"layer": layer, "a_bits": None, "w_bits": None, **dict.fromkeys(SUMS, 0)}
+    return layers.setdefault(layer, empty)
 
 
 def _by_output(kind: str, weights: np.ndarray) -> np.ndarray:

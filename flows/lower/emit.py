@@ -94,10 +94,8 @@ class Emission:
         return node.op == "Reshape" and all(n.op in ("Dense", "") for n in readers)
 
     def _wrap(self, firsts: list[str], lasts: list[str]) -> ModelWrapper:
-        info = {
-            name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in self.shapes.items()
-        }
+        made, kind = helper.make_tensor_value_info, TensorProto.FLOAT
+        info = {name: made(name, kind, shape) for name, shape in self.shapes.items()}
         inner = [value for name, value in info.items() if name not in (*firsts, *lasts)]
         tensors = [numpy_helper.from_array(values, name) for name, values in self.constants.items()]
         inner += [helper.make_tensor_value_info(one.name, one.data_type, list(one.dims)) for one in tensors]
@@ -107,9 +105,8 @@ class Emission:
         )  # fmt: skip
         for name, kind in self.types.items():
             entry = StringStringEntryProto(key="finn_datatype", value=DataType[kind].name)
-            onnx.quantization_annotation.append(
-                TensorAnnotation(tensor_name=name, quant_parameter_tensor_names=[entry])
-            )
+            note = TensorAnnotation(tensor_name=name, quant_parameter_tensor_names=[entry])
+            onnx.quantization_annotation.append(note)
         model = qonnx_make_model(onnx, producer_name="xnorforge")
         return ModelWrapper(model, fix_missing_initializer_valueinfo=False)
 

@@ -441,10 +441,8 @@ def _conv_transpose(net, node, at):
     """The convolution of the pixels, zeros between them, with mirrored kernels."""
     x, weights, groups = net.read(node, 0), net.constant(node, 1), at.get("group", 1)
     pixels, kernels = _image(x.numbers), _image(weights.numbers)
-    stride, dilation, pads = (
-        list(at.get(key, given))
-        for key, given in (("strides", [1, 1]), ("dilations", [1, 1]), ("pads", [0] * 4))
-    )
+    usual = {"strides": [1, 1], "dilations": [1, 1], "pads": [0] * 4}
+    stride, dilation, pads = (list(at.get(key, given)) for key, given in usual.items())
     more = list(at.get("output_padding", [0, 0]))
     more = [0, *more] if len(more) == 1 else more
     size = [(n - 1) * s + 1 for n, s in zip(pixels.shape[2:], stride)]

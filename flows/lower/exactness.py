@@ -216,9 +216,8 @@ class Links:
         Only multiples are allowed: a sum may have been negated, or multiplied or divided by an integer. One
         that several operators became (`op` is another) may also have had the factor 0.
         """
-        wanted, found = (
-            np.concatenate([x.reshape(-1, x.shape[-1]) for x in side]) for side in zip(*self.pairs[leaf])
-        )
+        sides = zip(*self.pairs[leaf])
+        wanted, found = (np.concatenate([x.reshape(-1, x.shape[-1]) for x in side]) for side in sides)
         columns = np.arange(wanted.shape[1])
         first, last = wanted.argmin(0), wanted.argmax(0)
         low, below = (x[first, columns].astype(object) for x in (wanted, found))

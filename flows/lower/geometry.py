@@ -53,17 +53,13 @@ def pool_windows(
     for axis, (side, k, s, d) in enumerate(zip(shape, kernel, stride, dilation)):
         over = side + pads[axis] + pads[axis + 2] - d * (k - 1) - 1
         if over < 0:
-            raise refuse(
-                node,
-                f"its kernel {kernel} is larger than the image {shape[0]}x{shape[1]}",
-                "use a smaller kernel or pad",
-            )
+            why = f"its kernel {kernel} is larger than the image {shape[0]}x{shape[1]}"
+            raise refuse(node, why, "use a smaller kernel or pad")
         count = -(-over // s) + 1 if at.get("ceil_mode", 0) else over // s + 1
         pads[axis + 2] = max(pads[axis + 2], pads[axis + 2] + (count - 1) * s - over)
         places = np.arange(count)[:, None] * s - pads[axis] + np.arange(k) * d
         if not ((places >= 0) & (places < side)).any(1).all():
-            raise refuse(
-                node, "one of its windows contains only border", "use smaller pads, or ceil_mode=False"
-            )
+            why = "one of its windows contains only border"
+            raise refuse(node, why, "use smaller pads, or ceil_mode=False")
         size.append(count)
     return (stride, dilation, pads), tuple(size)

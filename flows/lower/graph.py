@@ -86,9 +86,8 @@ def integer_graph(
     readers = Counter(name for node in graph.node for name in node.input)
     for node in sorted(graph.node, key=lambda node: node.op_type not in LAYERS):
         if node.op_type not in RULES:
-            near = CURES.get(
-                node.op_type, "remove it after the last layer, or express it with " + ", ".join(sorted(RULES))
-            )
+            usual = "remove it after the last layer, or express it with " + ", ".join(sorted(RULES))
+            near = CURES.get(node.op_type, usual)
             raise refuse(node, "this float operator has no exact integer form", near)
         at = in_two_dimensions(attributes(node))
         value = RULES[node.op_type](walk, node, at)
@@ -102,12 +101,10 @@ def integer_graph(
     output = _in_order(walk, last, one_leaf(walk, _at_the_end(walk, last, walk.values[name]), last))
     for node in graph.node:
         if node.name in writable and walk.values[node.output[0]].single[0] != output.single[0]:
-            raise refuse(
-                node, "its template is replaced at run time, so it must be last", "end the network here"
-            )
-    return Lowered(
-        walk.nodes, walk.leaves, output, walk.activations, list(walk.rounded), walk.own, walk.values
-    )
+            why = "its template is replaced at run time, so it must be last"
+            raise refuse(node, why, "end the network here")
+    found = (walk.activations, list(walk.rounded), walk.own, walk.values)
+    return Lowered(walk.nodes, walk.leaves, output, *found)
 
 
 def _at_the_end(walk: Walk, node, value: Value) -> Value:

@@ -139,7 +139,7 @@ def _whole_levels(walk, value: Value, leaf: Leaf, last: int, operations) -> Step
 
 
 def _step_taken(walk, value: Value, leaf: Leaf, least: int, steps: int) -> int:
-    """The largest step between the values from least to least + steps: 2 where a sign is never 0."""
+    """The largest step between whole numbers least .. least + steps that occur: 2 of signs never 0."""
     if steps > FEW_LEVELS:
         return 1
     found, direction = thresholds(value, leaf, lambda x: np.rint(x).astype(np.int64) - least, steps)
@@ -171,11 +171,8 @@ def steps_of(walk: Walk, value: Value, node: NodeProto) -> Steps:
     functions = functions_of(value)
     name = functions[-1].name
     if functions[-1].spread:
-        raise refuse(
-            node,
-            f"{name} produces real numbers, and no quantiser follows it",
-            "put a quantiser after it, or remove it",
-        )
+        why = f"{name} produces real numbers, and no quantiser follows it"
+        raise refuse(node, why, "put a quantiser after it, or remove it")
     leaf = walk.leaves[value.start[0]]
     operations = [op for op, *_ in value.chain]
     last = operations.index(functions[-1])
@@ -193,8 +190,5 @@ def steps_of(walk: Walk, value: Value, node: NodeProto) -> Steps:
             steps = int((points[-1] - points[0]) / grid) if grid else 1
             if steps < MOST_LEVELS:
                 return part, points[0], grid or Fraction(1), steps
-    raise refuse(
-        node,
-        f"{name} produces numbers that do not lie on a common grid",
-        "put a Clip or a Quant node after it",
-    )
+    why = f"{name} produces numbers that do not lie on a common grid"
+    raise refuse(node, why, "put a Clip or a Quant node after it")

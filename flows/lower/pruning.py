@@ -98,8 +98,7 @@ def _prune(graph: Lowered, path: list[Node], last: Node) -> None:
 
 
 def _equal(path: list[Node], taps: np.ndarray, channels: np.ndarray) -> dict[int, int]:
-    """{channel: an earlier one that always equals it}, where the sum of their weights is no wider
-    than others."""
+    """{channel: an earlier one that always equals it}, where their summed weights are as narrow as all."""
     rows = [path[0].at["weights"].reshape(-1, taps.shape[1]).T]
     rows += [node.at[key].reshape(taps.shape[1], -1) for node in path for key in PER_CHANNEL.get(node.op, ())]
     first: dict[tuple, int] = {}

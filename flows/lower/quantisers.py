@@ -40,9 +40,8 @@ def rounding(node: NodeProto, at: Record, default: str) -> Callable[[np.ndarray]
     try:
         return resolve_rounding_mode(mode)
     except ValueError:
-        raise refuse(
-            node, f"rounding mode {mode} is not supported", f"use one of {', '.join(MODES)}"
-        ) from None
+        why, cure = f"rounding mode {mode} is not supported", f"use one of {', '.join(MODES)}"
+        raise refuse(node, why, cure) from None
 
 
 def scalar(walk: Walk, node: NodeProto, index: int) -> float:

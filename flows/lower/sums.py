@@ -49,9 +49,8 @@ def same_order(node: NodeProto, values) -> None:
     first = values[0].leaf
     for other in (v.leaf for v in values[1:]):
         if other.shape != first.shape:
-            raise refuse(
-                node, f"it joins the shapes {first.shape} and {other.shape}", "join tensors of equal shape"
-            )
+            why = f"it joins the shapes {first.shape} and {other.shape}"
+            raise refuse(node, why, "join tensors of equal shape")
         if not np.array_equal(other.order, first.order):
             raise refuse(node, "it joins a flattened image and a plain vector", "join before flattening")
 

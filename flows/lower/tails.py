@@ -111,9 +111,8 @@ def _check(network: ModelWrapper, node) -> None:
     moved = before is not None and before.op_type == "Transpose"
     classes = len(shape) - 1 if moved else 1
     if axis != classes and np.prod(shape) != shape[axis]:
-        raise refuse(
-            node, f"it works along axis {axis} of {list(shape)}, not along the classes", f"use axis {classes}"
-        )
+        why = f"it works along axis {axis} of {list(shape)}, not along the classes"
+        raise refuse(node, why, f"use axis {classes}")
     if not at.get("largest", 1) or at.get("select_last_index", 0):
         raise refuse(
             node,

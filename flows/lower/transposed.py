@@ -28,11 +28,8 @@ def _conv_transpose(walk, node, at):
     weights, scale = _weights(walk, node, groups)
     outputs, inside, *kernel = weights.shape
     if inside * groups != value.channels or len(value.shape) != 3:
-        raise refuse(
-            node,
-            f"its weights have {inside * groups} input channels, but its input has {value.channels}",
-            "make them equal",
-        )
+        why = f"its weights have {inside * groups} input channels, but its input has {value.channels}"
+        raise refuse(node, why, "make them equal")
     rows, columns = (_Axis(*axis) for axis in zip(value.shape, kernel, *_geometry(node, at)))
     if min(rows.size, columns.size) < 1:
         raise refuse(node, f"its result has {rows.size}x{columns.size} pixels", "use smaller pads")
@@ -45,9 +42,8 @@ def _conv_transpose(walk, node, at):
                 whole[r, c, group, :, group, :, down, across] = parts[group, :, :, row, column]
     whole = whole.reshape(-1, value.channels, *taps)
     pads = [rows.first, columns.first, rows.last, columns.last]
-    found = linear_layer(
-        walk, node, value, whole, np.tile(scale, block[0] * block[1]), pads=pads, border=Fraction(0)
-    )
+    scales = np.tile(scale, block[0] * block[1])
+    found = linear_layer(walk, node, value, whole, scales, pads=pads, border=Fraction(0))
     y, x = np.arange(rows.size)[:, None], np.arange(columns.size)
     pixel = y // block[0] * found.shape[1] + x // block[1]
     place = y % block[0] * block[1] + x % block[1]
@@ -102,9 +98,8 @@ def _weights(walk, node, groups: int):
         raise refuse(node, "its weights are not constant", "export them as constants")
     if walk.constants[name].ndim not in (3, 4):
         rank = walk.constants[name].ndim - 2
-        raise refuse(
-            node, f"its kernel has {rank} dimensions", "use a transposed convolution with 1 or 2 dimensions"
-        )
+        cure = "use a transposed convolution with 1 or 2 dimensions"
+        raise refuse(node, f"its kernel has {rank} dimensions", cure)
 
     def outputs_first(given):
         inputs, outputs, *kernel = given.shape

@@ -182,10 +182,8 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
             "choose channels, rows and columns at a regular distance, as Slice and Split do, or turn "
             "channels into blocks of pixels, as DepthToSpace does",
         )
-    kernel = [
-        int(max(start.max() + 1, whole - step * many + 1))
-        for start, whole, step, many in zip(first, leaf.shape, stride, size)
-    ]
+    sides = zip(first, leaf.shape, stride, size)
+    kernel = [int(max(start.max() + 1, whole - step * n + 1)) for start, whole, step, n in sides]
     if leaf.bits > MOST_BITS:
         why = f"its input has integers of {leaf.bits} bits, but a selection of elements takes at most 16"
         raise refuse(node, why, "put a quantiser before it")

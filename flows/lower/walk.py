@@ -119,15 +119,11 @@ class Walk:
         """The value of an input of the node; its elements in the usual place unless `arrange` is False."""
         name = node.input[index]
         if name not in self.values and name not in self.constants:
-            raise refuse(
-                node,
-                "it reads the same tensor twice, and qonnx's clean-up drops one of the two",
-                "use a constant factor",
-            )
+            why = "it reads the same tensor twice, and qonnx's clean-up drops one of the two"
+            raise refuse(node, why, "use a constant factor")
         if name not in self.values:
-            raise refuse(
-                node, f"input {index} is a constant", "put the activation first and the constant second"
-            )
+            cure = "put the activation first and the constant second"
+            raise refuse(node, f"input {index} is a constant", cure)
         value = self.values[name]
         if not arrange or value.view is None:
             return value
@@ -190,11 +186,8 @@ class Walk:
         try:
             full = np.broadcast_to(constant, shape)
         except ValueError:
-            raise refuse(
-                node,
-                f"a constant of shape {constant.shape} changes the shape {shape}",
-                "use one number per channel",
-            ) from None
+            why = f"a constant of shape {constant.shape} changes the shape {shape}"
+            raise refuse(node, why, "use one number per channel") from None
         flat = full.reshape(value.channels, -1)
         if (flat != flat[:, :1]).any():
             raise refuse(node, "its constant varies over the image", "use one number per channel")

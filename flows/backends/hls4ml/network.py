@@ -101,8 +101,5 @@ def _check_readers(net: Net) -> None:
     for name, (op, _) in net.results.items():
         readers = sum(layer["inputs"].count(name) for layer in net.layers)
         if net.io == "io_stream" and readers > MOST_READERS:
-            raise refused(
-                op,
-                f"has {readers} readers, but hls4ml copies a stream for at most {MOST_READERS}",
-                "use io_parallel",
-            )
+            why = f"has {readers} readers, but hls4ml copies a stream for at most {MOST_READERS}"
+            raise refused(op, why, "use io_parallel")
