@@ -23,12 +23,8 @@ class IndexedModel(ModelWrapper):
         entries = [*graph.input, *graph.output, *graph.value_info]
         self._infos: dict[str, ValueInfoProto] = {one.name: one for one in reversed(entries)}
         self._initializers: dict[str, TensorProto] = {one.name: one for one in graph.initializer}
-        self._types = {
-            one.tensor_name: entry.value
-            for one in graph.quantization_annotation
-            for entry in one.quant_parameter_tensor_names
-            if entry.key == "finn_datatype"
-        }
+        notes = [(a.tensor_name, a.quant_parameter_tensor_names) for a in graph.quantization_annotation]
+        self._types = {name: one.value for name, own in notes for one in own if one.key == "finn_datatype"}
         self._nodes: list[NodeProto] = list(graph.node)
         self.execution: Any = None  # how it is run (`qonnx_execution.py`), kept for the next images
         self._places: dict[str, int] = {}

@@ -46,11 +46,9 @@ class Runner:
             self._sessions.move_to_end(key)
             return self._sessions[key]
         alone = _without_names(node)
-        inputs = [
-            helper.make_tensor_value_info(f"i{place}", helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
-            for place, x in enumerate(given)
-            if x is not None
-        ]
+        info, kind = helper.make_tensor_value_info, helper.np_dtype_to_tensor_dtype
+        there = [(place, x) for place, x in enumerate(given) if x is not None]
+        inputs = [info(f"i{place}", kind(x.dtype), x.shape) for place, x in there]
         outputs = [ValueInfoProto(name=name) for name in alone.output if name]
         sets = [helper.make_opsetid("", self._versions.get("", self._versions.get("ai.onnx", 1)))]
         model = helper.make_model(helper.make_graph([alone], "one", inputs, outputs), opset_imports=sets)

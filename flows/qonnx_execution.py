@@ -95,9 +95,7 @@ def qonnx_tensors(network: ModelWrapper, inputs: np.ndarray) -> dict[str, np.nda
 def images_at_once(network: ModelWrapper) -> int:
     """Number of images per batch: 100, or fewer if their tensors would not fit."""
     constants = {tensor.name for tensor in network.graph.initializer}
-    frame = sum(
-        prod(axis.dim_value for axis in entry.type.tensor_type.shape.dim)
-        for entry in (*network.graph.input, *network.graph.value_info, *network.graph.output)
-        if entry.name not in constants
-    )
+    entries = (*network.graph.input, *network.graph.value_info, *network.graph.output)
+    shapes = (one.type.tensor_type.shape.dim for one in entries if one.name not in constants)
+    frame = sum(prod(axis.dim_value for axis in shape) for shape in shapes)
     return max(1, min(BATCH, AT_ONCE // max(1, frame)))

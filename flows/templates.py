@@ -14,9 +14,6 @@ def render(folder: str, name: str, given: Mapping[str, Any]) -> str:
         folder: the package that holds it.
         name: its path there without `.j2`.
     """
-    env = Environment(
-        loader=FunctionLoader(lambda name: (files(folder) / f"{name}.j2").read_text()),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    loader = FunctionLoader(lambda name: (files(folder) / f"{name}.j2").read_text())
+    env = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)
     return env.get_template(name).render(given)

@@ -272,10 +272,8 @@ def accuracy_rows(
     stages = [("bit simulator", bits), ("RTL", rtl)]
     if task and len(rtl) < len(bits):
         stages.insert(1, ("bit simulator", bits[: len(rtl)]))  # figures of a part are no part of the whole's
-    return [
-        row
-        for stage, answers in stages
-        for row in of_stage(
-            stage, scored(answers, lowered["scale"], lowered["bias"]), golden["labels"], "golden images", task
-        )
-    ]
+    rows = []
+    for stage, answers in stages:
+        scores = scored(answers, lowered["scale"], lowered["bias"])
+        rows += of_stage(stage, scores, golden["labels"], "golden images", task)
+    return rows

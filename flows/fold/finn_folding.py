@@ -119,11 +119,11 @@ def _numbered(rows: Mapping, model: ModelWrapper, path: Path, part: str) -> dict
     Raises:
         UserError: a file numbers more matrices than the network has.
     """
-    parts = {
-        name: (OLD_TYPES.get(found["type"], found["type"]), found["style"], int(found["number"]))
-        for name, found in ((name, NAME.fullmatch(name)) for name in rows)
-        if found
-    }
+    parts = {}
+    for name in rows:
+        if found := NAME.fullmatch(name):
+            kind = OLD_TYPES.get(found["type"], found["type"])
+            parts[name] = (kind, found["style"], int(found["number"]))
     styles: dict[str, set[str]] = {}
     for kind, style, _ in parts.values():
         styles.setdefault(kind, set()).add(style)

@@ -65,12 +65,8 @@ def _alike(one: Bound, other: Bound) -> bool:
     """Whether they differ in constants and widths alone."""
 
     def rest(bound: Bound):
-        return (
-            bound.op,
-            bound.name,
-            {key: value for key, value in bound.attributes.items() if not is_width(key)},
-            {key: values.shape for key, values in bound.arrays.items()},
-        )
+        attributes = {key: value for key, value in bound.attributes.items() if not is_width(key)}
+        return bound.op, bound.name, attributes, {key: x.shape for key, x in bound.arrays.items()}
 
     return rest(one) == rest(other)
 

@@ -38,11 +38,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
             f"{path}: contains no state dict; write it with torch.save(net.state_dict(), '{path.name}')."
         )
     own = module.state_dict()
-    wrong = {
-        key: f"{key} is {_times(given[key].shape)}, but {_times(own[key].shape)} in the network"
-        for key in own
-        if key in given and hasattr(given[key], "shape") and given[key].shape != own[key].shape
-    }
+    both = {key: given[key].shape for key in own if key in given and hasattr(given[key], "shape")}
+    wrong = {key: shape for key, shape in both.items() if shape != own[key].shape}
+    wrong = {k: f"{k} is {_times(a)}, but {_times(own[k].shape)} in the network" for k, a in wrong.items()}
     lost = [key for key in own if key not in given]
     with as_one_sentence(f"{path}: loading it raised"):
         # load_state_dict reports unknown names: state_dict() leaves out what Brevitas has not measured yet.

@@ -109,11 +109,8 @@ def check_order(
 def _check_count(node, leaf: Leaf) -> None:
     count = int((leaf.hi - leaf.lo).max() + 1) * leaf.channels
     if count > MOST_TRIED:
-        raise refuse(
-            node,
-            f"a function before it would have to be tried on {count:,} integers, more than {MOST_TRIED:,}",
-            "put a quantiser before the function, or use Clip instead of it",
-        )
+        why = f"a function before it would have to be tried on {count:,} integers, more than {MOST_TRIED:,}"
+        raise refuse(node, why, "put a quantiser before the function, or use Clip instead of it")
 
 
 Steps = tuple[Value, Fraction, Fraction, int]

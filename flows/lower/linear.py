@@ -123,12 +123,8 @@ def integer_weights(
         allowed = (-1, 1) if declared == "BIPOLAR" else (0, 1)
         bad = raw[~np.isin(raw, allowed)]
         if bad.size:
-            raise refuse(
-                node,
-                f"{bad.size} of {raw.size} binary weights of {name} are not {allowed[0]} or {allowed[1]}, "
-                f"the first is {bad[0]:g}",
-                "binarise the weights before export",
-            )
+            why = f"{bad.size} of {raw.size} binary weights of {name} are not {allowed[0]} or {allowed[1]}, "
+            raise refuse(node, why + f"the first is {bad[0]:g}", "binarise the weights before export")
     found, scales = [], []
     for row in rows.reshape(len(rows), -1):
         values, places = np.unique(row, return_inverse=True)  # two, where weights are binary

@@ -114,11 +114,8 @@ def _check(network: ModelWrapper, node) -> None:
         why = f"it works along axis {axis} of {list(shape)}, not along the classes"
         raise refuse(node, why, f"use axis {classes}")
     if not at.get("largest", 1) or at.get("select_last_index", 0):
-        raise refuse(
-            node,
-            "it takes the smallest score, or the last of several equal scores",
-            "take the largest, and the first of several, as the build does",
-        )
+        why = "it takes the smallest score, or the last of several equal scores"
+        raise refuse(node, why, "take the largest, and the first of several, as the build does")
 
 
 def _ending_at(network: ModelWrapper, name: str) -> ModelWrapper:

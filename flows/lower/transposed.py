@@ -64,12 +64,9 @@ class _Axis:
         self.size = stride * (side - 1) + more + dilation * (kernel - 1) + 1 - sum(pads)
         self.places = min(stride, max(self.size, 1))
         count = -(-self.size // stride)
-        reads = [
-            (tap, (tap * dilation - place - pads[0]) // stride, place)
-            for tap in range(kernel)
-            for place in range(self.places)
-            if (tap * dilation - place - pads[0]) % stride == 0
-        ]
+        pairs = [(tap, place) for tap in range(kernel) for place in range(self.places)]
+        steps = ((tap, *divmod(tap * dilation - place - pads[0], stride), place) for tap, place in pairs)
+        reads = [(tap, step, place) for tap, step, rest, place in steps if rest == 0]
         # Taps of weight 0 if the result begins after the first pixel or ends before the last one.
         most = max([0, *(back for _, back, _ in reads)])
         least = min([count - side, *(back for _, back, _ in reads)])

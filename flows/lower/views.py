@@ -86,11 +86,9 @@ def arranged(walk: Walk, node: NodeProto, value: Value) -> Value:
         return _picked(walk, node, value, view)
     if prod(view.shape) == max(view.shape) and np.array_equal(view.reshape(-1), usual_view(value.leaf)):
         return replace(value, view=None)  # a vector with axes of length 1
-    raise refuse(
-        node,
-        f"its input {list(view.shape)} has its elements in an order that no operator can read",
-        "reshape and transpose images only so that channels, rows and columns stay together",
-    )
+    why = f"its input {list(view.shape)} has its elements in an order that no operator can read"
+    cure = "reshape and transpose images only so that channels, rows and columns stay together"
+    raise refuse(node, why, cure)
 
 
 def flattened(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Value:

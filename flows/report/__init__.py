@@ -37,11 +37,8 @@ def write(acc: Path, routed: bool | None = None) -> Record:
         with whole(acc / f"report.{kind}") as aside:
             aside.write_text(pages.page(record, acc, form, kind))
     wrong = [row["name"] for row in record["stages"] if row["mismatches"] or not row["ran"]]
-    wrong += [
-        f"{row['name']} ({row['what']})" if row["what"] else row["name"]
-        for row in record["audits"]
-        if row["mismatches"] or not row["ran"]
-    ]
+    bad = [row for row in record["audits"] if row["mismatches"] or not row["ran"]]
+    wrong += [f"{row['name']} ({row['what']})" if row["what"] else row["name"] for row in bad]
     if wrong:
         raise MismatchError(f"report: {', '.join(wrong)} failed or did not run; see {acc / 'report.html'}.")
     write_json(acc / "report.json", record)

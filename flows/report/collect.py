@@ -302,18 +302,13 @@ def compared(found: Record) -> tuple[list[Record], list[Record]]:
 
 def accuracy(found: Record, golden: str) -> list[Record]:
     """Rows of every record that states an accuracy; `golden` says which the golden images are."""
-    rows = [row for record in found.values() for row in record.get("accuracy", [])]
+    rows = [dict(row) for record in found.values() for row in record.get("accuracy", [])]
     whole = max((row["images"] for row in rows if row["set"] == "golden images"), default=0)
     named = {"golden images": golden}
-    return [
-        {
-            **row,
-            "set": f"first {row['images']:,} of {golden}"
-            if row["images"] < whole and row["set"] in named
-            else named.get(row["set"], row["set"]),
-        }
-        for row in rows
-    ]
+    for row in rows:
+        part = row["images"] < whole and row["set"] in named
+        row["set"] = f"first {row['images']:,} of {golden}" if part else named.get(row["set"], row["set"])
+    return rows
 
 
 def with_interval(row: Record) -> Record:

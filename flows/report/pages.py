@@ -165,12 +165,9 @@ def page(record: Record, acc: Path, form: str, kind: str) -> str:
         kind: "html" or "md".
     """
     env = _environment(kind)
-    given = {
-        "r": record,
-        "mismatches": sum(row["mismatches"] for row in record["stages"]),
-        "integers": sum(row["integers"] for row in record["stages"]),
-        "notes": reference.notes(record["reference"]),
-    }
+    given: Record = {"r": record, "notes": reference.notes(record["reference"])}
+    for name in ("mismatches", "integers"):
+        given[name] = sum(row[name] for row in record["stages"])
     if "resources" in record:
         block, per = device.block_ram(record["resources"]["family"])
         sides = loading(record["loads"]), read_outside(record.get("outside"))

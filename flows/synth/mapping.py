@@ -180,13 +180,9 @@ def run_yosys(folder: Path, job: Record, called: str) -> tuple[dict[str, dict[st
             what = re.sub(rf"\b{content.NAME}\b", called, said[0].strip())
             raise UserError(f"synth: Yosys cannot map {called} for the family {job['family']}: {what}")
         counted = artifacts.read_json(Path(results) / "cells.json")["modules"]
-        return (
-            {
-                name: dict(sorted(counted[f"\\{name}"]["num_cells_by_type"].items()))
-                for name in job["modules"]
-            },
-            {name: (Path(results) / f"{name}.v").read_text() for name in job["modules"]},
-        )
+        kinds = {name: counted[f"\\{name}"]["num_cells_by_type"] for name in job["modules"]}
+        texts = {name: (Path(results) / f"{name}.v").read_text() for name in job["modules"]}
+        return {name: dict(sorted(own.items())) for name, own in kinds.items()}, texts
 
 
 def _write(aside: Path, cells: dict[str, int], text: str) -> None:

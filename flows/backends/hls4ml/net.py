@@ -161,11 +161,8 @@ def without_window(op: HwOp, source: Wire) -> Wire:
         UserError: it has a window.
     """
     if source.window is not None:
-        raise refused(
-            op,
-            f"reads the window {source.window.name}",
-            "in hls4ml only matrices and pools can read windows; build it with BACKEND=rtl",
-        )
+        cure = "in hls4ml only matrices and pools can read windows; build it with BACKEND=rtl"
+        raise refused(op, f"reads the window {source.window.name}", cure)
     return source
 
 
