@@ -1,5 +1,4 @@
-"""Execution of one ONNX node at a time, as in qonnx: qonnx operators in Python, ONNX operators in
-onnxruntime.
+"""Execution of one ONNX node at a time, as in qonnx: its operators in Python, ONNX's in onnxruntime.
 
 qonnx creates an onnxruntime session for every node and every run. Here nodes that differ only in names share
 one session, for all images, and each session computes in one thread.

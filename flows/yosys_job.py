@@ -1,14 +1,11 @@
-"""One Yosys synthesis as a process of its own: `python -m xnorforge.flows.yosys_job JOB.json`, run in the
-folder `rtl/`.
+"""One Yosys synthesis as a process of its own: `python -m xnorforge.flows.yosys_job JOB.json`, in `rtl/`.
 
-Yosys ends the interpreter on an error and frees its memory only at the end, so every layer gets a new
-process.
+Yosys ends the interpreter on an error and frees memory only at the end: every layer gets a new process.
 
 The job: {"family", "top", "modules": [modules to write and count], "sources": [files],
           "stubs": [files whose modules stay black boxes], "defines": [names],
           "folder": where `<module>.v` of each module and `cells.json` go,
-          "own": whether the top has modules of its own that are not in the list and become part of it;
-              default no,
+          "own": if given, whether the top has modules of its own, not in the list, that become part of it,
           "block_rams": the file of `block_ram_map`, which `main` writes}.
 """
 

@@ -1,5 +1,4 @@
-"""RTL simulation: streams into and out of a verilated top, with seeded pauses; records every output beat's
-cycle.
+"""RTL simulation: streams into and out of a verilated top, with seeded pauses; the cycle of every beat.
 
 `device.py` makes devices; one operator, or a list of them, is put on a bench automatically.
 """

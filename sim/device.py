@@ -1,8 +1,7 @@
 """Devices to simulate: built models with their lanes.
 
-A *lane* is what belongs together of a device's streams: one in and one out of a network's `xf_top`; all
-streams of one operator on the operator bench, which holds any number of operators side by side, so that one
-build tests them all.
+A *lane* is what belongs together of a device's streams: one in and one out of a network's `xf_top`; all of
+one operator on the bench, which holds any number of operators side by side, so that one build tests all.
 """
 
 import tempfile

@@ -1,6 +1,4 @@
-"""Weights that a host replaces while frames flow: the traffic of a load, and what frames before and behind it
-return.
-"""
+"""Weights that a host replaces while frames flow: a load's traffic, and what frames around it return."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path

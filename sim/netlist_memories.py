@@ -2,8 +2,7 @@
 
 `flows/yosys_job.py` keeps the ports of every `xf_rom…` in the flat netlist. What is between address and data
 is evaluated for all addresses at once, each at rest and with the enable on, so that registers pass their
-input. Cells of the 7 series and UltraScale+ are known; a memory that depends on other cells or nets is not
-read.
+input. Cells of the 7 series and UltraScale+ are known; a memory of other cells or nets is not read.
 """
 
 import re

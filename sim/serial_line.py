@@ -1,6 +1,4 @@
-"""A host at the serial line of an accelerator: sequences of requests and their answers
-(hw/shells/uart/xf_uart_requests.sv).
-"""
+"""A host at an accelerator's serial line: requests and answers (hw/shells/uart/xf_uart_requests.sv)."""
 
 import numpy as np
 

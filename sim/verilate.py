@@ -125,7 +125,8 @@ def compile_model(
             if level == "-O0":
                 units = [("all", cycle + once, level)]  # one start of the compiler
             objects = [_object(folder, name, parts, flag, waves, form) for name, parts, flag in units]
-            _compile("-o", aside / MODEL, *objects, *_runtime(waves, form), *_libraries(waves), *form.link)
+            libraries = ["-lpthread", *(["-lz", "-llz4"] if waves == "fst" else [])]
+            _compile("-o", aside / MODEL, *objects, *_runtime(waves, form), *libraries, *form.link)
 
     return results.kept(place, make) / MODEL
 
@@ -187,10 +188,6 @@ def _header(level: str, kind: str | None, form: Form) -> Path:
         _compile("-x", "c++-header", *flags, "-o", header.with_suffix(".h.gch"), header)
 
     return results.kept(place, make) / "model.h"
-
-
-def _libraries(kind: str | None) -> list[str]:
-    return ["-lpthread", *(["-lz", "-llz4"] if kind == "fst" else [])]
 
 
 def _common(top: str, sources, includes, defines) -> list[str]:

@@ -1,6 +1,5 @@
-"""Waveforms of an accelerator's first frames, and the view in which GTKWave opens them: the handshakes of
-every operator as a group, time in nanoseconds of the board's clock.
-"""
+"""Waveforms of an accelerator's first frames, in nanoseconds of the board's clock, and GTKWave's view of
+them: the handshakes of every operator as a group."""
 
 import math
 from pathlib import Path

@@ -72,12 +72,8 @@ def widest(*given: Any) -> Any:
     return np.max(given, 0).tolist()
 
 
-def _operators() -> dict[str, type[HwOp]]:
-    classes = (load("hw.ops", name).Op for name in names("hw.ops"))
-    return {op.__name__: op for op in classes}
-
-
-OPS = _operators()
+_CLASSES = [load("hw.ops", name).Op for name in names("hw.ops")]
+OPS: dict[str, type[HwOp]] = {op.__name__: op for op in _CLASSES}
 
 
 class Network:

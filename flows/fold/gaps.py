@@ -3,9 +3,8 @@ vector as the converter that pauses one cycle per wide beat (`gap` of hw/ops/wid
 no cycle.
 
 After the unit, results come so far apart that each wide beat leaves in between. Before the unit, or before
-several units after a fork, only directly after a window, whose ring of rows holds what waits; an operator
-that produces beats in bursts, as pools do, could be held up by the pauses even if the total of cycles is
-enough.
+several units after a fork, only directly after a window, whose ring of rows holds what waits; pauses could
+hold up an operator that gives beats in bursts, as pools do, even if the total of cycles is enough.
 """
 
 from xnorforge.flows.bind import OPS

@@ -46,7 +46,7 @@ def widened(bounds: list[Bound], like: Sequence[str], output: str) -> list[Bound
                 f"fold: LIKE={folder} has no lowered.onnx; give the folder of a network, or build that first."
             )
         other = [_with_widths(one) for one in bind_folder(Path(folder), output)]
-        differ = next((a.name for a, b in zip(found, other) if not _alike(a, b)), None)
+        differ = next((a.name for a, b in zip(found, other) if _form(a) != _form(b)), None)
         if differ or len(found) != len(other):
             raise UserError(
                 f"fold: LIKE={folder} must be a training of this network, but in its graph "
@@ -61,14 +61,10 @@ def _with_widths(one: Bound) -> Bound:
     return replace(one, attributes=one.attributes | one.make_alone().constant_widths())
 
 
-def _alike(one: Bound, other: Bound) -> bool:
-    """Whether they differ in constants and widths alone."""
-
-    def rest(bound: Bound):
-        attributes = {key: value for key, value in bound.attributes.items() if not is_width(key)}
-        return bound.op, bound.name, attributes, {key: x.shape for key, x in bound.arrays.items()}
-
-    return rest(one) == rest(other)
+def _form(bound: Bound) -> tuple:
+    """All but constants and widths."""
+    attributes = {key: value for key, value in bound.attributes.items() if not is_width(key)}
+    return bound.op, bound.name, attributes, {key: x.shape for key, x in bound.arrays.items()}
 
 
 def _both(some: dict, others: dict) -> dict:

@@ -1,6 +1,5 @@
-"""A folding with a shorter latency at the same interval: consecutive operators that could use the whole
-interval are made faster, or registers between their levels of logic are left out, where that is cheap.
-"""
+"""A folding with a shorter latency at the same interval: consecutive operators that could use it all are
+made faster, or registers between their levels of logic left out, where that is cheap."""
 
 from collections.abc import Callable
 from math import inf

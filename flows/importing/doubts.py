@@ -1,6 +1,4 @@
-"""Plausibility of an imported network: its accuracy where labels are available, and a warning about the scale
-of its input where accuracy is at chance level.
-"""
+"""Plausibility of an imported network: its accuracy, and doubts about its input's scale where that is low."""
 
 from dataclasses import replace
 from math import sqrt

@@ -1,6 +1,4 @@
-"""Straight-through estimators that an export left in the graph: a - c + c, which training needs to pass the
-gradient of c, is a.
-"""
+"""Straight-through estimators that an export left: a - c + c, by which training passes c's gradient, is a."""
 
 from google.protobuf.message import Message
 from onnx import ModelProto, NodeProto

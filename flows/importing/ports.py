@@ -1,9 +1,8 @@
 """Networks of several inputs or outputs: one frame in, one vector out.
 
 The accelerator has one stream in and one out, so that shell, drivers and package know one kind of network.
-Its frame holds the elements of all inputs, one input behind the other, images with their channels last; its
-result holds those of all outputs, flattened as the network has them; of one that is a function of scores, as
-Softmax is, it holds the scores, once. `Ports` says where each begins.
+Its frame holds the elements of all inputs in turn, channels last; its result those of all outputs, flattened
+as in the network; of a function of scores, as Softmax, the scores, once. `Ports` says where each begins.
 """
 
 import copy

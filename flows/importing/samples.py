@@ -61,7 +61,8 @@ def sample_integers(
     """
     if samples.values is None:
         count = max(2, min(NOISE, most("ELEMENTS") // int(np.prod(shape))))
-        return np.random.default_rng(SEED).integers(form.lo, form.hi + 1, (count, *shape), _drawn(form))
+        kind = np.uint8 if (form.lo, form.hi) == (0, 255) else np.int64
+        return np.random.default_rng(SEED).integers(form.lo, form.hi + 1, (count, *shape), kind)
     values = samples.values
     given = values.shape[1:]
     if np.prod(shape) != np.prod(given) or (len(shape) == 3 and tuple(shape) != given):
@@ -93,10 +94,6 @@ def sample_integers(
             "fixed-point input for them."
         )
     return form.nearest(values)
-
-
-def _drawn(form: InputFormat):
-    return np.uint8 if (form.lo, form.hi) == (0, 255) else np.int64
 
 
 def _times(shape) -> str:

@@ -206,8 +206,9 @@ def _cleaned(path: Path) -> IndexedModel:
     for entry in raw.graph.input:
         shape = [d.dim_value for d in entry.type.tensor_type.shape.dim]
         if entry.name not in constants and (not shape or 0 in shape[1:]):
+            given = ", ".join(d.dim_param or str(d.dim_value) for d in entry.type.tensor_type.shape.dim)
             raise UserError(
-                f"{path}: input {entry.name} has a dynamic shape {_written(entry)}; export it with a fixed "
+                f"{path}: input {entry.name} has a dynamic shape [{given}]; export it with a fixed "
                 "shape; only the first dimension (batch) may vary."
             )
         if entry.name not in constants and shape[0] != 1:
@@ -223,7 +224,3 @@ def _with_results_alone(network: IndexedModel) -> IndexedModel:
         if one.name not in given and network.find_producer(one.name) is None:
             network.graph.output.remove(one)
     return IndexedModel(network)
-
-
-def _written(entry) -> str:
-    return "[" + ", ".join(d.dim_param or str(d.dim_value) for d in entry.type.tensor_type.shape.dim) + "]"

@@ -82,7 +82,8 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         given, data = stated["input"], np.load(golden)
         images, scores = data["images"], data["scores"]
         now_at("converting the network to an integer graph")
-        network, tails = without_tails(_cleaned(Path(model)))
+        exported = ModelWrapper(onnx.load(str(model)), fix_missing_initializer_valueinfo=False)
+        network, tails = without_tails(cleaned_up(exported))
         writable = stated.get("writable", [])
         graph, lowered = integers_of(network, given, writable)
         scores = _as_the_output(scores, graph)
@@ -168,11 +169,6 @@ def _loop(graph: Lowered) -> tuple[Lowered, ModelWrapper] | None:
         say(f"lower       steps are built side by side, not as a loop: {error}")
         return None
     return rolled, model
-
-
-def _cleaned(path: Path) -> IndexedModel:
-    """The network of a file, as export left it, cleaned up."""
-    return cleaned_up(ModelWrapper(onnx.load(str(path)), fix_missing_initializer_valueinfo=False))
 
 
 def _as_the_output(scores: np.ndarray, graph: Lowered) -> np.ndarray:

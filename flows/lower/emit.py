@@ -2,8 +2,7 @@
 
 Channels last, batch 1. Tensor `<node>_out` is the output of node `<node>`; constants are `<node>_weights` and
 `<node>_thresholds`.
-A layer is   [FMPadding | Pad] -> [ConvolutionInputGenerator] -> MVAU (match counts or sums) ->
-[Thresholding],
+A layer is  [FMPadding | Pad] -> [ConvolutionInputGenerator] -> MVAU (matches or sums) -> [Thresholding],
 a pool of bits or sums   ConvolutionInputGenerator (depthwise) -> Pool,   a fork   DuplicateStreams.
 A flattening before a dense layer needs no node: the weights are in stream order (y, x, c).
 """

@@ -3,8 +3,7 @@ examples of the matrices and of flattening, which several operators build.
 
 An example (`registry.example`) is what a conformance test (tests/flows/test_meanings.py) compares with the
 operators of `hw/ops`: the input tensors, as leaves, and a chain of operators of the integer graph. The first
-operator reads the tensors. An operator that is built only together with its reader is followed by that
-reader.
+one reads the tensors; one that is built only together with its reader is followed by that.
 """
 
 from math import prod

@@ -3,8 +3,7 @@
 A quantiser after a chain needs only the chain's order, so its thresholds can be found by search through any
 such function. Step functions (Sign, Round, comparisons, casts) are exact in float32. For smooth functions
 onnxruntime computes an approximation that may decrease in the last digit, and some results depend on the
-position in the tensor: each is run by onnxruntime itself, and `levels.py` tries it on every reachable
-integer.
+position in the tensor: onnxruntime itself runs each, and `levels.py` tries it on every reachable integer.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,6 @@
 """Reference semantics of the integer graph in numpy: int64, channels last, (N, H, W, C) or (N, F).
 
-This module holds the matrices, which several operators build; every other meaning is in its operator's
-folder.
+This module holds the matrices, which several operators build; other meanings are in operators' folders.
 """
 
 import numpy as np

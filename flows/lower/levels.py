@@ -1,6 +1,5 @@
-"""Functions in a chain (`functions.py`): every integer is tried where float32 may violate their order,
-and step functions become the levels that they take.
-"""
+"""Functions in a chain (`functions.py`): every integer is tried where float32 may violate their order, and
+step functions become the levels that they take."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction

@@ -9,10 +9,9 @@ counted as matches p of K:  sum W n = p - (number of -1 weights).
 Of n with more than 16 bits, as sums of branches with real scales are, every term of the sum has a matrix of
 its own, or every digit of n, whichever is smaller.
 
-A border of value v is the integer (v - B) / (g m). For plain +-1 bits and zeros that is one half, which no
-bit
-can represent: the convolution then reads 2 n - 1 and leaves out what lies outside the image (`SignedConv`).
-Any other border that is not an integer of the input is corrected per position (the task "beyond").
+A border of value v is the integer (v - B) / (g m). For +-1 bits and zeros that is one half, which no bit is:
+the convolution then reads 2 n - 1 and leaves out what lies outside the image (`SignedConv`). Any other border
+that is not an integer of the input is corrected per position (the task "beyond").
 """
 
 from dataclasses import replace

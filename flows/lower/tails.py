@@ -47,15 +47,10 @@ def _monotone(name: str, compute, slope: float, axis: int | None = -1) -> Tail:
         wanted, reach = compute(scores), abs(scores).max(initial=0)
         far = abs(given - wanted) > RELATIVE * (max(1, abs(wanted).max(initial=0)) + slope * reach)
         chosen = np.take_along_axis(scores, given.argmax(1)[:, None], 1)
-        return far | (scores.max(1, keepdims=True) - chosen > _tie(given) + RELATIVE * reach)
+        tied = (given == given.max(1, keepdims=True)).sum(1, keepdims=True) > 1  # in float32: any is right
+        return far | (~tied & (scores.max(1, keepdims=True) - chosen > RELATIVE * reach))
 
     return Tail(name, differs, compute, axis)
-
-
-def _tie(given: np.ndarray) -> np.ndarray:
-    """Infinite where several classes have the largest float32 number, else 0."""
-    several = (given == given.max(1, keepdims=True)).sum(1, keepdims=True) > 1
-    return np.where(several, np.inf, 0)
 
 
 def log_softmax(x: np.ndarray) -> np.ndarray:

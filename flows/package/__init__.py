@@ -82,6 +82,8 @@ def _facts(ops, fold: Record, prefix: str, renamed: sources.Renamed, interface: 
     version = xnorforge.__version__
     synth = families.load(board.family).synth.removeprefix("synth_")  # flat, logic that waits disappears
     short = ".".join(version.split(".")[:2])
+    wide, channels = control_address_bits(ops), control.CHANNELS.items()
+    ports = {name: (way, bits or wide) for name, (way, bits) in channels} if wide else {}
     return {
         "net": fold["net"], "title": " ".join(board.title.split()), "part": board.part,
         "mhz": board.clock_mhz, "version": version,
@@ -89,20 +91,13 @@ def _facts(ops, fold: Record, prefix: str, renamed: sources.Renamed, interface: 
         "camel": "".join(word.capitalize() for word in prefix.split("_")),
         "vlnv": f"xnorforge:bnn:{module}:{version}",
         "timing": timing, "into": into, "out": out, "depth": frames_in_flight(ops),
-        "control": _control_ports(control_address_bits(ops)),
+        "control": ports,  # of the AXI4-Lite slave, {name: (direction, bits)}
         "synth": (synth.replace(" -noflatten", "") if timing else synth).split(),
         "defines": families.load(board.family).defines, "frames": vectors.FRAMES,
         "patience": 1000 + 40 * sum(op.cycles() for op in ops), "headers": renamed.headers,
         "sources": renamed.sources, "memories": renamed.memories,
         "vivado_family": VIVADO_FAMILIES.get(board.part[:4]) if vivado.has_vivado(board) else None,
     }  # fmt: skip
-
-
-def _control_ports(address_bits: int) -> dict[str, tuple[str, int]]:
-    """Ports of the AXI4-Lite slave, {name: (direction, bits)}; none without address bits."""
-    if not address_bits:
-        return {}
-    return {name: (way, bits or address_bits) for name, (way, bits) in control.CHANNELS.items()}
 
 
 def _written(given: Record) -> dict[str, str]:

@@ -1,6 +1,4 @@
-"""Stimuli and expected results of the test bench: beats of real images, and of their results by the bit
-models.
-"""
+"""Stimuli of the test bench, beats of real images, and their results, beats of those by the bit models."""
 
 from pathlib import Path
 

@@ -1,6 +1,4 @@
-"""What to send to the accelerator and how to read its answer: shapes, bits, order of elements, and the way
-back to scores.
-"""
+"""What to send to the accelerator and how to read its answer: shapes, bits, order of elements, scores."""
 
 from collections.abc import Mapping
 

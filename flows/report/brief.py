@@ -27,7 +27,8 @@ def as_text(record: Record) -> str:
     lines += [f"  doubt: {text}" for text in found["doubts"]]
     lines.append("")
     if not record["accuracy"]:
-        lines.append(f"  accuracy: not measured{_why(found['not_measured'])}")
+        said = found["not_measured"]
+        lines.append("  accuracy: not measured" + (f" ({said})" if said else ""))
     for row in record["accuracy"]:
         if "figures" in row:
             figures, images = accuracy.row_text(row), several(row["images"], "image")
@@ -37,10 +38,6 @@ def as_text(record: Record) -> str:
         lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")
     lines += _counted(record) if "resources" in record else _project(record)
     return "\n".join(map(printable, lines))
-
-
-def _why(said: str | None) -> str:
-    return f" ({said})" if said else ""
 
 
 def _project(record: Record) -> list[str]:

@@ -1,7 +1,6 @@
 """What the folded graph itself says of its operators: shapes, lanes, cycles, memories, and its next steps.
 
-Only formulas and attributes are read here; nothing in it was measured, so every figure of this module is
-tagged est.
+Only formulas and attributes are read here, nothing was measured: every figure of this module is tagged est.
 """
 
 from math import prod

@@ -21,10 +21,11 @@ def of_records(export: Record, lower: Record) -> Record:
         it; `finn_not_run`: the nodes of lowered.onnx left out of FINN's execution, of `nodes` in all, which
         are all where FINN is not `finn_installed`.
     """
+    same = f"{export.get('host_function')} = file"  # the file's last function and that of the scores
     return {
         "doubts": export.get("doubts", []), "input_because": export["input"].get("because"),
         "host_function": export.get("host_function") or lower.get("host_function"),
-        "host_checked": _host_checked(export),
+        "host_checked": sum(row["images"] for row in export["checks"] if row["name"] == same),
         "not_measured": (export.get("not_measured") or "").partition(": ")[2] or None,
         "rounds": list(lower.get("reference_rounds", [])),
         "ties": [
@@ -35,12 +36,6 @@ def of_records(export: Record, lower: Record) -> Record:
         "finn_not_run": lower.get("finn_not_run", []),
         "nodes": sum(lower.get("nodes", {}).values()),
     }  # fmt: skip
-
-
-def _host_checked(export: Record) -> int:
-    """Images on which the file's last function was compared with that of the scores."""
-    name = f"{export.get('host_function')} = file"
-    return sum(row["images"] for row in export["checks"] if row["name"] == name)
 
 
 def notes(reference: Record) -> list[Record]:

@@ -1,8 +1,7 @@
 """Resources of mapped cells, by the table of the family: the figures of synth.json.
 
-Counts are Yosys cells before packing and routing. A fractured LUT pair (LUT6_2) is one LUT, an inverter is
-one LUT, and a memory in LUTs counts as the LUT sites that it occupies. A cell that is not in the table stops
-the build.
+Counts are Yosys cells before packing and routing. A fractured LUT pair (LUT6_2) is one LUT, as is an
+inverter, and a memory in LUTs the LUT sites that it occupies. A cell not in the table stops the build.
 """
 
 from collections import Counter

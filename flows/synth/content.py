@@ -1,6 +1,5 @@
-"""The inputs of a layer's synthesis: texts, parameters and memory contents, but neither its name nor its
-position in the network. Equal layers of one or two networks share one result.
-"""
+"""The inputs of a layer's synthesis: texts, parameters and memory contents, but neither name nor position,
+so that equal layers, also of two networks, share one result."""
 
 import re
 from collections.abc import Iterable

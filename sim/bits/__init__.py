@@ -1,8 +1,7 @@
 """The bit simulator: a folded graph on packed words, whole test sets in seconds.
 
 An operator's `bits.py`, next to its `op.py`, defines what it does to packed bits or plain integers: its
-`step(op)` returns a function of one value per input stream, which returns one value, or a list with one per
-output stream.
+`step(op)` returns a function of a value per input stream, which gives one, or a list, one per output stream.
 A value between operators is `Packed` if the stream carries single unsigned bits, else integers (N, *shape).
 Operators without `bits.py` run `execute_node`; those that only change timing pass their input on.
 """

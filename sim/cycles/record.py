@@ -1,6 +1,4 @@
-"""What the stage `sim` records of the cycle model: its cycles beside those of the RTL, and whether every beat
-of the network's streams is the same.
-"""
+"""What the stage `sim` records of the cycle model: cycles beside those of the RTL, and equality of beats."""
 
 from typing import Any
 

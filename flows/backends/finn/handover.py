@@ -1,11 +1,11 @@
-"""The folder for a machine with Vivado: FINN's configuration, its folding, the model, and images for
-checking.
+"""The folder for a machine with Vivado: FINN's configuration, its folding, the model, images to check.
 
 The steps begin at the partition, because the lowered network already consists of FINN's nodes. FINN's passes
 that narrow accumulators are left out: they mistake match counts for sums of -1 and +1, and the widths are
 already exact (tests/flows/test_other_projects.py).
 """
 
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +89,12 @@ def write_build(
 
 
 def _readme(net: str, config: Record) -> str:
-    target = config.get("board") or config["fpga_part"]
+    target, release = config.get("board") or config["fpga_part"], version("finn-plus")
     return f"""# {net} for {target}: a FINN build
 
 `rtl/` is the design that was simulated; its top is `finn_design`, and `rtl.f` lists its files.
 
-For a bitstream by FINN, on a machine with Vivado, FINN+ (PyPI `finn-plus`; {_version()} wrote this folder)
+For a bitstream by FINN, on a machine with Vivado, FINN+ (PyPI `finn-plus`; {release} wrote this folder)
 and xnorforge, run in this folder:
 
     {COMMAND}
@@ -110,9 +110,3 @@ and xnorforge, run in this folder:
 
 The output is the integer scores; the host selects the largest.
 """
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("finn-plus")

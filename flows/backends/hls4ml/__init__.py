@@ -1,9 +1,7 @@
-"""The hls4ml back end: a folded network as a Vitis HLS project whose C++ computes the folded graph's
-integers.
+"""The hls4ml back end: a folded network as a Vitis HLS project whose C++ computes the same integers.
 
 hls_project/<io>/   the project: firmware, weights, scripts, and ten images with scores for its own test bench
-hls.json            the record: checks, layers with their reuse factors, and Vitis HLS's figures if it is
-                    installed
+hls.json            the record: checks, layers with reuse factors, and Vitis HLS's figures if installed
 """
 
 import shutil

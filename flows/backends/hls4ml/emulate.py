@@ -1,6 +1,4 @@
-"""Comparison of the generated C++ with the folded graph: the written weights, every score, and, on a
-mismatch, the first layer that differs.
-"""
+"""Comparison of the generated C++ with the folded graph: weights, scores, the first layer that differs."""
 
 from pathlib import Path
 

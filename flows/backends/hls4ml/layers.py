@@ -1,8 +1,5 @@
-"""Our layers in hls4ml: one class for all, each a C++ function in `xf_pixels.h` and `xf_images.h`; and the
-scope of our changes to hls4ml.
-
-The two headers are here and not with the operators because they share the loops over pixels and rows, and
-several operators call the same function.
+"""Our layers in hls4ml: one class for all, each a C++ function in `xf_pixels.h` and `xf_images.h`, which
+share the loops over pixels and rows, and which several operators call.
 
 hls4ml keeps its layers, passes and flows in global tables. `ours` adds our entries and removes them again, so
 that other conversions in the same process get plain hls4ml.
@@ -102,7 +99,8 @@ class LoopIm2col(OptimizerPass):
     """
 
     def match(self, node: Layer):
-        return node.class_name in ("Conv2D", "PointwiseConv2D") and _io(node) == "io_parallel"
+        io = node.model.config.get_config_value("IOType")
+        return node.class_name in ("Conv2D", "PointwiseConv2D") and io == "io_parallel"
 
     def transform(self, _model, node: Layer):
         node.set_attr("line_buffer_codegen", Source(_FILL.format(index=node.index)))
@@ -134,10 +132,6 @@ class fill_buffer_{index} : public nnet::FillConv2DBuffer<data_T, CONFIG_T> {{
     }}
 }};
 """
-
-
-def _io(node) -> str:
-    return node.model.config.get_config_value("IOType")
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Shared by all operators that multiply: Conv2D or Dense, then counts, sums or thresholds.
 
-A window is not a layer of its own: it is kept with the tensor until a matrix reads it; both become one
-Conv2D.
+A window is no layer of its own: it is kept with the tensor until a matrix reads it, as one Conv2D.
 """
 
 from dataclasses import replace

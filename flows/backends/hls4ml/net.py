@@ -1,6 +1,4 @@
-"""The network during conversion: hls4ml's list of layers, and which of them hold the tensors of the folded
-graph.
-"""
+"""The network during conversion: hls4ml's layers, and which of them hold tensors of the folded graph."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace

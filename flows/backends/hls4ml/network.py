@@ -92,14 +92,9 @@ def convert_operators(ops: list[HwOp], io: str, legal) -> Net:
         net.at.update(zip(op.results, wires))
         if len(wires) == 1 and wires[0].window is None:
             net.results.setdefault(wires[0].layer, (op, op.results[0]))
-    _check_readers(net)
-    return net
-
-
-def _check_readers(net: Net) -> None:
-    """hls4ml copies a stream up to seven times."""
     for name, (op, _) in net.results.items():
         readers = sum(layer["inputs"].count(name) for layer in net.layers)
         if net.io == "io_stream" and readers > MOST_READERS:
             why = f"has {readers} readers, but hls4ml copies a stream for at most {MOST_READERS}"
             raise refused(op, why, "use io_parallel")
+    return net
