@@ -39,7 +39,6 @@ from xnorforge.core.progress import now_at, say
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import bind
 from xnorforge.flows.clean_up import cleaned_up
-from xnorforge.flows.indexed_model import IndexedModel
 from xnorforge.hw.any_width import for_npz
 
 from . import checks, emit, nodes
