@@ -76,8 +76,7 @@ def specialised_names(model: ModelWrapper, part: str) -> dict[str, str]:
     class FinnsOwn(SpecializeLayers):
         apply = inspect.unwrap(SpecializeLayers.apply)
 
-    made = model.transform(FinnsOwn(part)).transform(GiveUniqueNodeNames())
-    return lowered_names(made, model)
+    return lowered_names(model.transform(FinnsOwn(part)).transform(GiveUniqueNodeNames()), model)
 
 
 def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:

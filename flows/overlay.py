@@ -58,8 +58,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
             raise UserError(f"overlay: {path} is missing; run `make generate` to write it.")
     record = artifacts.read_json(acc / "rtl" / "rtl.json")
     exported = artifacts.read_json(net_dir / "export.json")
-    bits = recorded_address_bits(record)
-    window = {"window": 1 << dma.control_bits(bits)}
+    window = {"window": 1 << dma.control_bits(recorded_address_bits(record))}
     with np.load(net_dir / "lowered.npz") as lowered:
         scores = {name: np.ravel(lowered[name]).astype(float).tolist() for name in ("scale", "bias")}
     values = exported["input"]

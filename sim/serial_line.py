@@ -17,8 +17,7 @@ def beat_bytes(stream: Stream) -> int:
 def frame_integers(stream: Stream, data: np.ndarray) -> np.ndarray:
     """Bytes of whole frames, as they come over the line, as integers (N, *shape)."""
     beats = data.astype(np.uint8).reshape(-1, beat_bytes(stream))
-    padded = np.pad(beats, ((0, 0), (0, -beats.shape[1] % 4)))
-    return stream.unpack(padded.view("<u4"))
+    return stream.unpack(np.pad(beats, ((0, 0), (0, -beats.shape[1] % 4))).view("<u4"))
 
 
 def conversation(ops: list[HwOp], frames: np.ndarray, loads: Loads = ()) -> list[tuple[bytes, int]]:

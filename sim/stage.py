@@ -165,8 +165,7 @@ def run_network(
     device: Device, acc: Path, ops: list[HwOp], pictures: np.ndarray, expected: np.ndarray, **how: Any
 ) -> cosim.Run:
     """One RTL run of the whole network; an error or a difference is traced to its operator."""
-    inputs = graph.enter(ops[0], pictures)
-    [result] = cosim.attempt(device, [inputs], seed=SEED, probe=True, **how)
+    [result] = cosim.attempt(device, [graph.enter(ops[0], pictures)], seed=SEED, probe=True, **how)
     if isinstance(result, cosim.Hang) and (ring := cycle_record.deadlock_ring(ops, len(pictures))):
         raise MismatchError(f"{result} {ring}")
     if isinstance(result, MismatchError):

@@ -377,8 +377,7 @@ class Search:
                 f"{least:,} cycles or more from its first beat to its last, above the requested "
                 f"{limits['latency']:,.0f}; allow a latency of {least:,}, a shorter interval or more area."
             )
-        slower = [one for one in self.intervals() if one > interval]
-        near = self._bisect(slower, limits, spare)
+        near = self._bisect([one for one in self.intervals() if one > interval], limits, spare)
         advice = "no slower folding fits; raise the limit or pick another board"
         if near:
             advice = f"request {self.rate(near[0])}, for which it needs {self.text(amounts_of(near[1]))}"
@@ -392,8 +391,7 @@ class Search:
         found = self.cheapest(interval, limits, spare) if limits["latency"] < inf else None
         if found is None:
             return 0
-        none = {**limits, "latency": 0}
-        return self._quicker(found, none, spare)[1]
+        return self._quicker(found, {**limits, "latency": 0}, spare)[1]
 
     def binding(self, interval: int, limits: dict[str, float]) -> str:
         """The minimum of one resource within the limit of the other, by the cost model."""

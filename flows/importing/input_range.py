@@ -204,8 +204,7 @@ def _covered(
     best = int(np.argmax(shares))
     vector = len(network.get_tensor_shape(input_of(network))) == 2
     if shares[best] >= SHARE and not (free and best == 0 and vector and low < -0.25 * high):
-        why = f"{direct.why} and covers {low:.4g} .. {high:.4g} of it"
-        return Found((unit, raw)[best], why)
+        return Found((unit, raw)[best], f"{direct.why} and covers {low:.4g} .. {high:.4g} of it")
     return direct if free else None
 
 
@@ -230,8 +229,7 @@ def _by_statistics(
     node = _first_sensitive(network)
     if node is None:
         return None
-    shape = network.get_tensor_shape(input_of(network))[1:]
-    few = unit.of_pixels(probe[:FEW]).reshape(-1, *shape)
+    few = unit.of_pixels(probe[:FEW]).reshape(-1, *network.get_tensor_shape(input_of(network))[1:])
     arrives = qonnx_tensors(network, unit.values(few))[node.input[0]].astype(np.float64)
     axes = tuple(axis for axis in range(arrives.ndim) if axis != 1)
     spread = arrives.std(axis=axes) if arrives.ndim > 1 else arrives.std()

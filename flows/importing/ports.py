@@ -116,8 +116,7 @@ def one_frame(network: ModelWrapper, wanted: Wanted, where: str | Path) -> tuple
     sources, tails = zip(*(tails_at(network, one.name) for one in ends))
     scores = {name: tuple(network.get_tensor_shape(name)[1:]) for name in sources}
     firsts = dict(zip(scores, accumulate(map(prod, scores.values()), initial=0)))
-    functions = map(host_function, tails)
-    given = zip(ends, sources, functions)
+    given = zip(ends, sources, map(host_function, tails))
     outputs = [Port(one.name, scores[name], firsts[name], function=own) for one, name, own in given]
     if len(outputs) > 1:
         _join_outputs(proto, scores)

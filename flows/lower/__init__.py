@@ -83,8 +83,7 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         now_at("converting the network to an integer graph")
         exported = ModelWrapper(onnx.load(str(model)), fix_missing_initializer_valueinfo=False)
         network, tails = without_tails(cleaned_up(exported))
-        writable = stated.get("writable", [])
-        graph, lowered = integers_of(network, given, writable)
+        graph, lowered = integers_of(network, given, stated.get("writable", []))
         scores = _as_the_output(scores, graph)
         bind(lowered, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage
 

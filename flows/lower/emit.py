@@ -89,8 +89,7 @@ class Emission:
     def _is_no_node(self, node: Node) -> bool:
         """Whether a flattening only determines in which order dense layers read, as their weights do.
         After the last layer it needs no node either: `lower` refuses one that changes the order."""
-        readers = self.readers[node.out]
-        return node.op == "Reshape" and all(n.op in ("Dense", "") for n in readers)
+        return node.op == "Reshape" and all(n.op in ("Dense", "") for n in self.readers[node.out])
 
     def _wrap(self, firsts: list[str], lasts: list[str]) -> ModelWrapper:
         made, kind = helper.make_tensor_value_info, TensorProto.FLOAT

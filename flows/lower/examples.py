@@ -125,8 +125,7 @@ def _conv(rng: Generator):
     windows = random_windows(rng)
     leaf = random_image(rng, windows["kernel"], windows["dilation"], bits=int(rng.integers(2)))
     at = random_conv(rng, leaf, windows)
-    writable = {"writable": True} if at["xnor"] and rng.random() < 0.5 else {}
-    return [leaf], [("Conv", at | writable)]
+    return [leaf], [("Conv", at | ({"writable": True} if at["xnor"] and rng.random() < 0.5 else {}))]
 
 
 @example("Dense")

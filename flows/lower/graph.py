@@ -89,8 +89,7 @@ def integer_graph(
             usual = "remove it after the last layer, or express it with " + ", ".join(sorted(RULES))
             near = CURES.get(node.op_type, usual)
             raise refuse(node, "this float operator has no exact integer form", near)
-        at = in_two_dimensions(attributes(node))
-        value = RULES[node.op_type](walk, node, at)
+        value = RULES[node.op_type](walk, node, in_two_dimensions(attributes(node)))
         if value is None:
             continue
         if value.base is None and readers[node.output[0]] > 1:

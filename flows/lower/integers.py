@@ -33,8 +33,7 @@ def conv(x: np.ndarray, at: Record) -> np.ndarray:
     """Windows times weights (kh, kw, C/groups, O); `xnor`: matching bits instead of the sum."""
     w, groups = at["weights"], at["groups"]
     inside, outside = w.shape[2], w.shape[3] // groups
-    kind = np.float32 if at["top"] < 2**24 else np.float64
-    x = x.astype(kind)
+    x = x.astype(np.float32 if at["top"] < 2**24 else np.float64)
     parts = []
     for g in range(groups):
         part = np.ascontiguousarray(x[..., g * inside : (g + 1) * inside])

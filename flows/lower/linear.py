@@ -80,8 +80,7 @@ def _dense(walk, node, at):
     if view.ndim > 1 and prod(view.shape) > view.shape[-1]:  # a dense layer for every pixel, channels last
         value = MAKERS["arranged"](walk, node, seen(value, np.moveaxis(view, -1, 0)))
         found = linear_layer(walk, node, one_leaf(walk, value, node), weights[:, :, None, None], scale)
-        usual = usual_view(found.leaf).reshape(-1, *view.shape[:-1])
-        return seen(found, np.moveaxis(usual, 0, -1))
+        return seen(found, np.moveaxis(usual_view(found.leaf).reshape(-1, *view.shape[:-1]), 0, -1))
     if len(value.shape) != 1:
         value = flattened(walk, node, value, np.arange(prod(value.shape)))
     weights = _placed(weights, view.reshape(-1), value.channels)

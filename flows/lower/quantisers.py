@@ -85,8 +85,7 @@ def constant_quantiser(walk, node: NodeProto, at: Record) -> None:
         if half is not None:
             raise refuse(node, f"its zero-point is {half:g}", "use a whole number for weights")
         integers = step * level(x / scale) + (step * low).astype(np.int64)
-    exact_scale = exact(scale).reshape(scale.shape)
-    walk.weights[node.output[0]] = integers.astype(np.int64), exact_scale
+    walk.weights[node.output[0]] = integers.astype(np.int64), exact(scale).reshape(scale.shape)
     walk.constants[node.output[0]] = (integers * scale).astype(F32)
 
 

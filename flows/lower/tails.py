@@ -103,8 +103,7 @@ def _check(network: ModelWrapper, node) -> None:
     first = TAILS[node.op_type].axis if max(versions, default=13) >= 13 else 1
     axis = at.get("axis", first) % len(shape)
     before = network.find_producer(node.input[0])
-    moved = before is not None and before.op_type == "Transpose"
-    classes = len(shape) - 1 if moved else 1
+    classes = len(shape) - 1 if (before is not None and before.op_type == "Transpose") else 1
     if axis != classes and np.prod(shape) != shape[axis]:
         why = f"it works along axis {axis} of {list(shape)}, not along the classes"
         raise refuse(node, why, f"use axis {classes}")

@@ -52,8 +52,7 @@ def has_channels_last(value: Value) -> bool:
 
 def seen(value: Value, view: np.ndarray) -> Value:
     """The same integers in another view."""
-    usual = usual_view(value.leaf)
-    return replace(value, view=None if np.array_equal(view, usual) else view)
+    return replace(value, view=None if np.array_equal(view, usual_view(value.leaf)) else view)
 
 
 @maker("arranged")
@@ -107,8 +106,7 @@ def flattened(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Va
 
 def is_order(value: Value, view: np.ndarray) -> bool:
     """Whether a view is a vector or an image of all elements of the frame."""
-    every = np.arange(prod(value.shape))
-    return view.ndim in (1, 3) and np.array_equal(np.sort(view, None), every)
+    return view.ndim in (1, 3) and np.array_equal(np.sort(view, None), np.arange(prod(value.shape)))
 
 
 def reordered(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Value:

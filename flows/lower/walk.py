@@ -171,8 +171,7 @@ class Walk:
         """A n + B over a leaf of numbers that the reference computes exactly, not as sums."""
         value = of_leaf(leaf, scale, offset)
         ends = [(value.single[1] * end + value.offset).astype(np.float64) for end in (leaf.lo, leaf.hi)]
-        reach = np.maximum(*map(abs, ends))
-        return self.value_of(leaf, scale, offset, reach)
+        return self.value_of(leaf, scale, offset, np.maximum(*map(abs, ends)))
 
     def per_channel(self, node: NodeProto, constant: ArrayLike, value: Value) -> np.ndarray:
         """A constant as ONNX broadcasts it against the value, one number per channel of its leaf;

@@ -45,5 +45,4 @@ def _plain(name: str, opens: str) -> Record:
 
 def _inside(acc: Path, name: str) -> list[str]:
     folder = acc / name
-    files = sorted(str(path.relative_to(acc)) for path in folder.rglob("*") if path.is_file())
-    return files[:MOST]
+    return sorted(str(path.relative_to(acc)) for path in folder.rglob("*") if path.is_file())[:MOST]

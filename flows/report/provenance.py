@@ -71,18 +71,14 @@ def product_files(acc: Path) -> list[Record]:
     """Products that are equal for equal inputs, with size and SHA-256; folders as one."""
     found = []
     for name, opens in {
-        "../model.onnx": "Netron, qonnx",
-        "../golden.npz": "numpy",
-        "../lowered.onnx": "Netron, qonnx, FINN's Python execution",
-        "../rolled.onnx": "Netron, qonnx",
-        "folded.onnx": "Netron, qonnx",
-        "rtl": "any SystemVerilog tool; file list rtl.f",
-        "hls_project": "Vitis HLS",
-        "finn": "FINN+ and Vivado: its README.md",
+        "../model.onnx": "Netron, qonnx", "../golden.npz": "numpy",
+        "../lowered.onnx": "Netron, qonnx, FINN's Python execution", "../rolled.onnx": "Netron, qonnx",
+        "folded.onnx": "Netron, qonnx", "rtl": "any SystemVerilog tool; file list rtl.f",
+        "hls_project": "Vitis HLS", "finn": "FINN+ and Vivado: its README.md",
         "netlist": "any Verilog tool with the family's cell models",
         "bitstream": "the board's loader: docs/guide/bitstream.md",
         "overlay": "its drivers in Python and C: docs/guide/board.md",
-    }.items():
+    }.items():  # fmt: skip
         path = acc / name
         inside = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".json")
         parts = inside if path.is_dir() else [path]

@@ -249,8 +249,7 @@ def _kept(
     kept = cache.kept(place, make)
     found = artifacts.read_json(kept / RESULT)
     made = [TimingPath(tuple(Hop(**hop) for hop in path["hops"])) for path in found["paths"]]
-    late = [LateNet(**net) for net in found["late"]]
-    one = Routed(**found | {"paths": made, "late": late})
+    one = Routed(**found | {"paths": made, "late": [LateNet(**net) for net in found["late"]]})
     say(f"bitstream   seed {seed}: {one.mhz:.1f} MHz {one.kind} by {router.program}")
     return kept, one
 

@@ -157,8 +157,7 @@ def matches(op: HwOp) -> Step:
 
 def direct(x: Patches, mw: int) -> bool:
     """Whether vectors of mw bits are windows of whole segments."""
-    segments = x.image.shape[3] // -(-x.bits // 64)
-    return len(x.taps) * segments * x.bits == mw
+    return len(x.taps) * (x.image.shape[3] // -(-x.bits // 64)) * x.bits == mw
 
 
 class Columns:
@@ -209,8 +208,7 @@ def products(op: HwOp, weights: np.ndarray, bias: np.ndarray) -> Step:
     offsets = padded(bias.astype(np.int32), rows, 0)
     limits = None
     if thresholds is not None:
-        reached = np.clip(thresholds, -LONGEST, LONGEST)
-        limits = padded(reached.astype(np.int32), rows, LONGEST)
+        limits = padded(np.clip(thresholds, -LONGEST, LONGEST).astype(np.int32), rows, LONGEST)
     by_tables = None
     if as_bytes and thresholds is not None:
         by_tables = look_up_step(weights, bias, thresholds, shape)

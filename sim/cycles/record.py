@@ -29,8 +29,7 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
         courses.append(course)
     course = courses[0]
     fills = {op.name: course.operators[op.name].fill for op in ops if op.input_buffer()}
-    figures = {**course_figures(course), "fifos": fills}
-    return figures, checks
+    return {**course_figures(course), "fifos": fills}, checks
 
 
 def deadlock_ring(ops: list[HwOp], frames: int) -> str:

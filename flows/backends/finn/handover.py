@@ -83,8 +83,7 @@ def write_build(
                 f"finn: {name} has frames of {values[:1].size} numbers, but FINN's graph expects {shape}; "
                 "build with BACKEND=rtl."
             )
-        rows = values[:CHECKED].astype(np.float32).reshape(-1, *shape[1:])
-        np.save(folder / f"{name}.npy", rows)
+        np.save(folder / f"{name}.npy", values[:CHECKED].astype(np.float32).reshape(-1, *shape[1:]))
     (folder / "README.md").write_text(_readme(net, config))
 
 

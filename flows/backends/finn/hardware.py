@@ -178,8 +178,7 @@ def _through_finn(model: ModelWrapper, frames: np.ndarray, wanted: np.ndarray, s
 
     simulator.use_verilator()
     source = model.graph.input[0].name
-    shape = model.get_tensor_shape(source)
-    given = {source: frames[0].reshape(shape).astype(np.float32)}
+    given = {source: frames[0].reshape(model.get_tensor_shape(source)).astype(np.float32)}
     found = execute_onnx(model, given)[model.graph.output[0].name]
     return _equal(
         "FINN's execute_onnx of the RTL = lowered",

@@ -44,8 +44,7 @@ def check_graph(
     for number in range(len(every)):
         ours = graph.tensors(ops, every[number : number + 1])
         ours[lowered.graph.output[0].name] = _scores(ops, ours)
-        frame = graph.enter(ops[0], every[number : number + 1])
-        theirs = execute_with_finn(plain, {source: frame})
+        theirs = execute_with_finn(plain, {source: graph.enter(ops[0], every[number : number + 1])})
         tensors.append(theirs)
         for node in plain.graph.node:
             for tensor in node.output:
