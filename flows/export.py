@@ -44,12 +44,10 @@ def export(
         out_dir: folder of the three files.
         meta: `net`, `method`, `source`, `images` (a description of the images), `accuracy` (rows from other
             sources); `task`, its name in sw/tasks if labels are not classes; `trained_on`, the training
-            images, `class_names`, and `training` (sw/zoo.py, `history`), if known; `generated`: no accuracy
-            is measured.
+            images, `class_names`, `training` (sw/zoo.py, `history`), if known; `generated`: no accuracy.
 
     Returns:
-        The record written to export.json. Equal modules and images give equal bytes of model.onnx and
-        golden.npz.
+        The record, also in export.json. Equal modules and images give equal model.onnx and golden.npz.
 
     Raises:
         MismatchError: a score of the QONNX file differs from the module's.
@@ -119,8 +117,7 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     raw = by_brevitas(module, shape)
     _mark_templates(raw, module)
     network = cleanup_model(_folded(raw))
-    # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others without a
-    # producer.
+    # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others open.
     known = {"", *(tensor.name for tensor in (*network.graph.input, *network.graph.initializer))}
     known.update(name for node in network.graph.node for name in node.output)
     for node in network.graph.node:
@@ -202,8 +199,7 @@ def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
 def _folded(network: ModelWrapper) -> ModelWrapper:
     """The graph without nodes that read only constants: each padding adds seven.
 
-    qonnx' clean-up folds them too, but it infers all shapes again after each one, in time that grows with the
-    graph.
+    qonnx' clean-up folds them too, but it infers all shapes again after each one.
     """
     graph, left = network.graph, []
     known = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}

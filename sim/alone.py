@@ -122,8 +122,7 @@ def at_steps(op: HwOp) -> np.ndarray:
 
 
 def share_reached(op: HwOp, inputs: list[np.ndarray], unit: int = 0) -> float:
-    """The share of the bits of the constants, of one of `units`, of which each, inverted, changes an output
-    of the contract.
+    """The share of the bits of the constants of one of `units` of which each, inverted, changes an output.
 
     Of arrays with more than `MOST_FLIPS` bits so many are drawn. Of +1 and -1 the sign is inverted. Bits that
     change nothing at the edges of the other function either, as of thresholds out of reach, do not count.

@@ -49,8 +49,7 @@ class Feed:
         inputs: integers (frames, *shape), per stream in.
         frames: frames to expect, per stream out.
         more: {stream in: uint32 (beats,)}, what its port `more` carries; 0 where it is not named.
-        gates: (stream in, beat, stream out, beats): that beat is not offered before so many have come out
-            there.
+        gates: (stream in, beat, stream out, beats): that beat waits until so many have come out there.
     """
 
     inputs: list[np.ndarray]
@@ -66,8 +65,7 @@ class Run:
     Attributes:
         outputs: int64 frames (N, *shape), per stream out.
         more: uint32 (beats,) of the port `more` of each stream out, None where it has none.
-        cycles: cycle of every beat of the first stream out (N, beats per frame); 0 is the first clock edge
-            after reset.
+        cycles: of every beat of the first stream out (N, beats per frame); 0: the first edge after reset.
         first: cycle of the first input beat.
         taken: cycle of every input beat (beats,), per stream in.
         given: cycle of every output beat (beats,), per stream out.
@@ -123,8 +121,7 @@ def run(
         stall: probability of a pause in a cycle, 0 to below 1; a pair for source and sink; or `Pauses`, which
             can also pause the streams between operators; a list for individual lanes.
         seed: seed of the pauses and of the random initial contents of registers.
-        reset_at: cycle of a reset, after which all frames are sent again and only later answers count; a list
-            for individual lanes.
+        reset_at: cycle of a reset, after which frames are sent again and later answers count; or per lane.
         waves: file for the waveforms of the whole run.
         probe: check in every cycle that the handshakes depend on registers only (a tenth slower).
         clock_mhz: the clock whose cycles the waveforms show, to a picosecond of half a cycle.

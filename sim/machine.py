@@ -10,8 +10,7 @@ from xnorforge.sim.loading import learnt
 
 
 class Machine:
-    """The bit simulator of an accelerator, or a board in its place, called as `Task.judged` and `Task.shown`
-    call a network.
+    """The bit simulator of an accelerator, or a board in its place, called by tasks as a network is.
 
     Args:
         simulator: of the folded network.

@@ -33,8 +33,7 @@ class SerialBoard(BitSimulator):
         frames: that were answered; `seconds` they took.
 
     Raises:
-        UserError: the port cannot be opened as a serial line of that speed; in `run`: an answer is missing,
-            or its check is wrong.
+        UserError: no serial line of that speed; in `run`: an answer is missing, or its check is wrong.
     """
 
     def __init__(

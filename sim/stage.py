@@ -31,8 +31,7 @@ def simulate(
     acc: Path, net_dir: Path, images: int = 100, stalled: int = 20, waves: bool = False,
     progress: Callable[..., object] = lambda _: None,
 ) -> Record:  # fmt: skip
-    """Check the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
-    `sim.json`.
+    """Check the accelerator in `acc` on `net_dir`'s golden images, count its cycles, write `sim.json`.
 
     Args:
         acc: folder with `folded.onnx` and `rtl/`.

@@ -58,8 +58,7 @@ def gtkwave_view(dump: str, device: Device, layers: Record, shown: int) -> str:
         shown: picoseconds from the start that fit the window.
 
     Returns:
-        A group for the ends of `xf_top`, then one per operator in stream order, each stream's valid, ready
-        and data together.
+        A group for the ends of `xf_top`, then one per operator in stream order: valid, ready and data.
     """
     [lane] = device.lanes
     ends = [(BINARY, f"{TOP}.aclk"), (BINARY, f"{TOP}.{lane.reset_n}")]

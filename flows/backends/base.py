@@ -17,8 +17,7 @@ class Backend:
         about: what it produces, in one line.
         stages: stages after fold, in order; stages that compare integers verify the design. The pipeline
             skips a stage that the part's family cannot run (netlist, without models of its cells).
-        needs: optional package that it imports, one of core/extras.py, empty for most; checked before a build
-            starts.
+        needs: optional package that it imports, one of core/extras.py, if any; checked before a build.
         report: form of the report: "design" with cycles and cells, "project" with the input of another tool,
             or "handover" with that tool's estimates next to ours.
     """

@@ -77,16 +77,13 @@ def fold(
         limits: {"lut", "bram", "dsp"}: upper limits, as "60%" of the part or a number, and "latency", in
             cycles or as "500us" per frame, by the cost models.
         spare: "lut", "bram" or "dsp": minimise this resource; None: minimise the share of the whole part.
-        clock: "250MHz" or "4ns", for which registers are placed, and to which times and rates refer; None:
-            the board's.
+        clock: "250MHz" or "4ns", for registers, times and rates; None: the board's.
         loadable: whether weights, thresholds and tables lie in memories that a host can replace.
         like: folders of lowered networks, other trainings of this one, whose numbers fit as well.
         loops: "auto": equal steps, and layers of one form that take less of the part so, become a loop; "on":
             also those that take more; "off": none.
-        gb_per_s: of a memory outside the part, from which weights that do not fit are read with every frame;
-            None: there is none.
-        stream: the most bits of the buses of images and scores, 8, 16, 32, …; None: 64, or more if the
-            interval needs them.
+        gb_per_s: of a memory outside the part, which gives weights that do not fit with every frame, or None.
+        stream: the most bits of the buses of images and scores, 8, 16, …; None: 64, or as the interval needs.
         execute: as `hw.graph.execute`: what runs the folded graph on all images.
 
     Returns:

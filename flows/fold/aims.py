@@ -90,11 +90,9 @@ class Search:
         bounds: operators as returned by `bind`.
         board: defines part, clock and units.
         fixed: {operator: {"simd", "pe" or a style}} given by the user; such an operator may be too slow.
-        finish: inserts FIFOs between operators after the search; its second argument is `most_beats` of
-            `with_fifos`.
+        finish: inserts FIFOs after the search; its second argument is `most_beats` of `with_fifos`.
         adders: whether a matrix may become adders or take several vectors at a time.
-        stream: greatest width of the buses into and out of the graph, in bits; None: `STREAM`, or more if an
-            interval needs it.
+        stream: most bits of the buses at the graph's ends; None: `STREAM`, or what an interval needs.
         firm: whether a folding that needs more than the given `stream` is refused.
         known: what earlier searches of some of these operators found out, which this one adds to.
 

@@ -58,8 +58,7 @@ def check_finn_folding(given: Mapping[str, Any], path: Path) -> None:
     """Check a FINN folding file, {node: {attribute: value}}, for any network; `path` is for messages.
 
     Raises:
-        UserError: a name is not that of a FINN node, a value is not a positive integer, or defaults are
-            given.
+        UserError: a name is no FINN node's, a value no positive integer, or defaults are given.
     """
     if given.get("Defaults"):
         raise UserError(f"{path}: Defaults are not supported; give PE and SIMD per node.")

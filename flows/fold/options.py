@@ -43,8 +43,7 @@ class Option:
     """A folding of one operator: its resources, and its streams by tensor.
 
     Attributes:
-        exactly: returns the exact option if `amounts` are only a lower bound, because computing the exact
-            amounts takes seconds.
+        exactly: returns the exact option, which takes seconds, if `amounts` are only a lower bound.
         wasted: what idle and held bytes of the accelerator's own streams count as, in LUTs.
     """
 
@@ -384,8 +383,7 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
     """Check a folding given by the user, including memory styles.
 
     Raises:
-        UserError: a setting that the operator does not have, a value that does not divide, or beats that do
-            not fit the frame.
+        UserError: a setting that the operator lacks, a value that does not divide, or beats that do not fit.
     """
     sizes, possible, styles = extents(bound), foldings(bound), OPS[bound.op].styles
     for name, value in given.items():
@@ -458,8 +456,7 @@ def with_width_converters(
     """The operators with width converters where beats differ.
 
     Args:
-        entering, leaving: formats of the graph's inputs and outputs, by name, where they are not those of the
-            operators.
+        entering, leaving: formats of the graph's inputs and outputs, by name, if not those of the operators.
     """
     streams: dict[str, Stream] = dict(entering or {})
     found: list[HwOp] = []

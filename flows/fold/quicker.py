@@ -20,8 +20,7 @@ def quicker(
     Args:
         choice: the starting point.
         options: of every operator in order; one whose folding was given stays.
-        limits: the limit of each of `RESOURCES`, and "latency", cycles of a frame from its first beat in to
-            its last beat out.
+        limits: of each of `RESOURCES`, and "latency", cycles from the first beat in to the last beat out.
         price: the quantity to keep small.
         levels: additions or comparisons that fit between two registers.
 

@@ -50,8 +50,7 @@ class Start:
     """The constants at a network's input, and the node after them: x becomes times * x + plus, per element.
 
     Attributes:
-        nodes: the operators with these constants; reader: the node after them, None if there are several or
-            there is none.
+        nodes: the operators with these constants; reader: the one node after them, or None.
     """
 
     times: np.ndarray

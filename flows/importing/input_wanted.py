@@ -44,8 +44,7 @@ def chosen_format(network: ModelWrapper, samples: Samples, wanted: Wanted, where
         where: the file, for messages.
 
     Raises:
-        UserError: the calibration data do not fit the network, or a scale is given together with a format
-            that has its own.
+        UserError: the calibration data do not fit the network, or the format given has its own scale.
     """
     shape = tuple(network.get_tensor_shape(input_of(network))[1:])
     if wanted.calibration is not None:

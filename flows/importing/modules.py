@@ -17,8 +17,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     holds a state dict as "state_dict" or "model". No code from the file is executed.
 
     Raises:
-        UserError: the file cannot be read, or its names or shapes differ from the module's; the text lists
-            them.
+        UserError: the file cannot be read, or names or shapes differ from the module's; the text lists them.
     """
     try:
         if path.exists() and not path.is_file():

@@ -64,8 +64,7 @@ def import_network(
 
     Raises:
         UserError: the file is missing, is not an ONNX model, does not fit the samples, or scores an image
-            differently in a batch than on its own, by more than float32 rounding; the text says what would
-            work.
+            differently in a batch than alone, by more than float32 rounding; the text says what would work.
     """
     model, out_dir, wanted = Path(model), Path(out_dir), wanted or Wanted()
     if wanted.scale is not None and not (np.isfinite(wanted.scale) and np.float32(wanted.scale) > 0):

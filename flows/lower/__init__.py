@@ -1,7 +1,6 @@
 """Lower a QONNX network exactly to integers, or refuse it by name.
 
-    walk    graph.py applies the rules to a cleaned QONNX graph (`values.py` states the idea: an exact affine
-            form per tensor)
+    walk    graph.py applies the rules to a cleaned QONNX graph (`values.py` states the idea)
     tidy    comparisons point upwards, cheap operators come first
     emit    FINN hardware-abstraction nodes, and own nodes (`nodes.py`) where FINN has none
     roll    equal steps of a recurrent network become a loop (`rolled.onnx`)
@@ -67,8 +66,7 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         out_dir: folder of the three files.
 
     Returns:
-        The record written to lower.json; `narrowed` {sum: its bits before and after} where smaller factors
-        decide alike.
+        The record of lower.json; `narrowed` {sum: bits before and after} where smaller factors decide alike.
 
     Raises:
         UserError: the network has no exact integer form.

@@ -131,8 +131,7 @@ def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> Reco
 
     Returns:
         Number of `classes` compared, of `what` ("images" or "cells"); `shared`: how many have several largest
-        scores in float32; `differ`: how many have another class in exact arithmetic, `first`: the first such
-        images.
+        scores in float32; `differ`: how many exact arithmetic puts elsewhere, `first`: such images.
     """
     scores = channels_last(golden).reshape(integers.shape)
     if integers.shape[-1] < 2:
@@ -148,8 +147,7 @@ def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> Reco
 
 
 def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> tuple[Record, list[str]]:
-    """Check (b): every tensor of lowered.onnx that FINN's Python execution can represent, against the integer
-    graph.
+    """Check (b): every tensor of lowered.onnx that FINN's Python execution can hold, against the integers.
 
     FINN computes in float32. Nodes with a tensor of more than 24 bits are skipped; if their outputs have at
     most 24 bits, later nodes read them from the integer graph.

@@ -37,8 +37,7 @@ def complexity(lowered: ModelWrapper, bound: list[Bound]) -> Record:
 
     Returns:
         `binary`, `multi_bit`, `operations`, `weight_bits` and `stored_bits`, and the same per layer in
-        `layers`, with `layer` and the widths of its operands, `a_bits` and `w_bits` (None if it has no
-        weights).
+        `layers`, with `layer`, `a_bits` and `w_bits` of its operands (None if it has no weights).
     """
     lowered = indexed(lowered)
     layers: dict[str, dict] = {}

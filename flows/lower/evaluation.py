@@ -14,8 +14,7 @@ def evaluate(value: Value, n: np.ndarray, nudge: int = 0) -> np.ndarray:
 
     Args:
         n: integers of the base leaf, shape (channels, any).
-        nudge: +1 or -1 moves results of functions up or down by the most that runs of the reference may
-            differ.
+        nudge: +1 or -1 moves results of functions by the most that runs of the reference may differ.
 
     Returns:
         float32 of the same shape.

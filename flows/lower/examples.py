@@ -26,8 +26,7 @@ def random_shape(rng: Generator) -> tuple[int, ...]:
 
 
 def random_leaf(rng: Generator, shape: Ints | None = None, bits: int = 0, signed: bool | None = None) -> Leaf:
-    """An integer tensor of 1 .. 10 bits; channels have different ranges, one of them the full range of its
-    type.
+    """An integer tensor of 1 .. 10 bits; ranges of channels differ, one of them is that of its type.
 
     Args:
         shape: of a frame; by default an image of 1 .. 7 rows and columns and 1 .. 6 channels.

@@ -63,8 +63,7 @@ def integer_graph(
         writable: names of convolutions whose weights are replaced at run time.
 
     Raises:
-        UserError: an operator has no exact integer form; the text names node, reason and the nearest form
-            that works.
+        UserError: an operator has no exact integer form; the text names node, reason and nearest form.
     """
     model = indexed(model)
     walk = Walk(model, writable)

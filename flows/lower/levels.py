@@ -33,8 +33,7 @@ def thresholds(
         level: float32 (channels, any) -> levels 0 .. steps, non-decreasing.
 
     Returns:
-        thresholds, integers (channels, steps), and direction int64 (channels,): level = count of t with
-        direction * n >= t.
+        thresholds t, integers (channels, steps), direction int64 (channels,): count of direction * n >= t.
     """
     direction = value.direction
     up = direction * np.where(signs_of(value.start[1]) < 0, -1, 1)

@@ -81,8 +81,7 @@ class Reference:
     def explains(self, frames: np.ndarray, inputs: np.ndarray, image: int, golden: np.ndarray) -> bool:
         """Whether ties explain why the scores of an image differ from those of the integer graph.
 
-        That is the case if the given scores are those of the reference, alone or in its batch, and that run
-        had ties.
+        That is the case if the scores are the reference's, alone or in a batch, and that run had ties.
 
         Args:
             frames, inputs: all images, as for `compare`; golden: the given scores of the image.

@@ -9,8 +9,7 @@
     tidying    a rearrangement of the whole integer graph; lower order numbers run first
     swap       operator of the integer graph -> how levels after it are moved before it
     negatable  operator of the integer graph -> the constant that is negated with its channels
-    per channel operator of the integer graph -> its constants that have a row per channel, none of which
-               affects another channel
+    per channel operator of the integer graph -> constants with a row per channel, which affects no other one
     example    operator of the integer graph -> random instances of it, for its conformance test
     tail       ONNX operators after the scores -> what the host computes instead
 

@@ -3,8 +3,7 @@
 A float32 sum of n terms is off by at most (n - 1) * 2^-24 of the sum of their magnitudes (Higham, Accuracy
 and Stability of Numerical Algorithms, 2002, section 4.2), and onnxruntime adds in a different order for a
 different batch size. After a quantiser, whose levels are exact, a number is one such sum with a few factors.
-Where sums of branches meet, only the terms of one branch count, because each branch's bound grows with its
-own magnitude.
+Where sums of branches meet, only one's terms count, because each bound grows with its own magnitude.
 """
 
 from fractions import Fraction

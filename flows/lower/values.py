@@ -28,8 +28,7 @@ LINEAR = {"bn", "mul", "div", "add", "rsub"}
 
 @dataclass
 class Leaf:
-    """One integer tensor: channels-last shape of a frame, (H, W, C) or (F,), and the reachable range per
-    channel.
+    """One integer tensor: shape of a frame, channels last, (H, W, C) or (F,), and the range per channel.
 
     `order`: element i of a flattened frame is element order[i] in the network's own (channels-first) order;
         None where both agree. `layer` is the name from which the names of later operators derive.

@@ -38,12 +38,10 @@ def write_package(acc: Path, out: Path, prefix: str | None = None, interface: st
 
     Returns:
         The record, also in `package.json`: `prefix`, `module`, `border` {`input`, `output`: `width`,
-        `beats`, …}, `files`, `timing` of a plain port, and the check that Verilator reads the package without
-        a warning.
+        `beats`, …}, `files`, `timing` of a plain port, and the check: Verilator reads it without a warning.
 
     Raises:
-        UserError: a prefix that is not a valid module name, a warning of Verilator, or a network that cannot
-            have a plain port.
+        UserError: an invalid prefix, a warning of Verilator, or a network that cannot have a plain port.
     """
     ops = graph.operators(acc / "folded.onnx")
     fold = artifacts.read_json(acc / "fold.json")

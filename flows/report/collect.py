@@ -34,8 +34,7 @@ ROUTED = (
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls", "finn")
 # A simulated interval may differ from the predicted one by this fraction or this number of cycles. All
 # shipped networks and nearly all random graphs equal the prediction; where branches of very different length
-# meet, full FIFOs cost a few cycles per frame (at most 4.4 % was seen). A larger difference means that the
-# prediction is wrong.
+# meet, full FIFOs cost a few cycles per frame (at most 4.4 % was seen). More: a wrong prediction.
 INTERVAL_PART, INTERVAL_CYCLES = 0.05, 4
 
 
@@ -49,8 +48,7 @@ def records(acc: Path, routed: bool | None = None) -> dict[str, Record]:
     """The record of every stage that a build for this board has.
 
     Args:
-        routed: whether place and route belongs to the build; None: yes if there is a bitstream of this
-            netlist.
+        routed: whether place and route belongs to the build; None: if this netlist has a bitstream.
 
     Raises:
         MismatchError: a record is missing; a report without it would hide that a check did not run.
@@ -101,8 +99,7 @@ def common(found: dict[str, Record], board: Board, backend: str, more: Iterable[
 
 
 def report(acc: Path, routed: bool | None = None) -> Record:
-    """The whole report of one accelerator; `run` holds all that differs between two builds of the same
-    inputs.
+    """The whole report of one accelerator; `run` holds all that differs between equal builds.
 
     Args:
         routed: as for `records`.
@@ -262,8 +259,7 @@ def as_reached(rows: list[Record]) -> list[Record]:
 def estimate(ops: list[HwOp], total: Record, board: Board) -> Record:
     """The sums of the cost models, FIFOs included, and for all but block RAM the error relative to the count
     (0.1: 10 % too high); `lut_ram` counts all LUT sites used as memory, shift registers included. Carry cells
-    and memories in LUTs exist on the 7 series, and are compared only there. `family`: whose counts they are
-    fitted to.
+    and memories in LUTs are compared on the 7 series alone. `family`: whose counts they are fitted to.
     """
     given = [op.estimate(board.family) for op in ops]
     found = {name: sum(one[name] for one in given) for name in ("lut", "bram36", *SITES)}
@@ -359,8 +355,7 @@ def streams(ops: list[HwOp], sim: Record, synth: Record) -> list[Record]:
 
 
 def memory(rows: list[Record]) -> list[Record]:
-    """Constant memories per operator; efficiency is bits over the bits of the block RAMs that were taken, of
-    UltraRAMs too.
+    """Constant memories per operator; efficiency is bits over those of the block RAMs and UltraRAMs taken.
 
     The bits are those of the layer's largest memory; its small tables are in LUTs.
     """

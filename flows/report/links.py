@@ -16,8 +16,7 @@ def href(name: str) -> str:
 
 
 def listed_files(record: Record, acc: Path) -> list[Record]:
-    """Rows of the table of files: products with their hashes, the other forms of the report, the stages'
-    records.
+    """Rows of the table of files: products with hashes, the report's other forms, the stages' records.
 
     Args:
         record: of report.json.

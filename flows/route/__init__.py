@@ -55,8 +55,7 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
         The record: `clock` (MHz: of the bitstream, whether routes met it, requested, and the least, median
         and best of the seeds), `seeds` (a row each), `used` (sites of the part, of the fastest),
         `critical_paths` (slowest first, by operator), `slowest_nets` (of each seed, the nets that arrive last
-        at a register), `arrivals` (of the fastest), `timing` (source of the delays), `shell`,
-        `bit`, `checks`.
+        at a register), `arrivals` (of the fastest), `timing` (source of delays), `shell`, `bit`, `checks`.
 
     Raises:
         UserError: the family cannot be routed, a tool fails, or every seed misses the board's clock.

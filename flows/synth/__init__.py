@@ -78,8 +78,7 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> Record:
 
 
 def count(ops: list[HwOp], family: str, parallel: int = 2) -> list[Record]:
-    """Resources of operators, each synthesised separately, in the form of a layer in `synth.json`; cached in
-    the same way.
+    """Resources of operators, synthesised one by one, each as a layer of `synth.json`, and cached likewise.
 
     Raises:
         ToolMissing: pyosys is not installed.

@@ -74,8 +74,7 @@ def settable(mhz: float) -> float:
 
 
 def clock_dividers(mhz: float, slack: float = 1e-3) -> tuple[int, int]:
-    """The two dividers of FCLK0, up to 63 each, for the highest clock of at most `mhz`, which is stated in
-    whole kHz.
+    """The two dividers of FCLK0, up to 63 each, for the highest clock of at most `mhz`, in whole kHz.
 
     >>> clock_dividers(83.333)
     (1, 12)

@@ -259,8 +259,7 @@ def merge_pixels(
     Args:
         image: uint64 (N, H, W), `bits` (64 at most) of each pixel.
         top, left: where they lie in the padded ones, whose other pixels are `fill`.
-        out: uint64 (N, padded H, padded W - many + 1, words): of each pixel and those to its right,
-            overwritten.
+        out: uint64 (N, padded H, padded W - many + 1, words), overwritten: pixels and those to the right.
     """
     names = ("images", "height", "breadth", "rows", "columns", "words")
     sizes = dict(zip(names, (*image.shape, *out.shape[1:])))

@@ -42,8 +42,7 @@ def finn(net_dir: Path, acc: Path, simulator) -> Record:
     Raises:
         UserError: FINN lacks a node, does not support the board's part, or fails in one of its steps; or
             neither FINN nor this project has RTL for a node.
-        MismatchError: FINN's graph or its RTL computes different integers than ours; the text names the first
-            such node.
+        MismatchError: FINN's graph or its RTL computes other integers; the text names the first such node.
     """
     start_finn_builder()
     from xnorforge.flows.backends.finn import handover, hardware, known, nodes, same, steps

@@ -30,10 +30,8 @@ class Made:
         graph: specialised and folded, with width converters and FIFOs.
         origin: {name of a FINN node: name of its lowered node}; converters and FIFOs are not in it.
         folding: {name of a node: {"PE", "SIMD"}}, FINN's folding file.
-        estimates: {name of a node: {"cycles", "lut", "bram18", "uram", "dsp"}} by FINN's formulas, for nodes
-            with an origin.
-        between: the same totals, without cycles, of width converters and FIFOs, with their `converters` and
-            `fifos`.
+        estimates: {name of a node with an origin: {"cycles", "lut", "bram18", "uram", "dsp"}}, FINN's.
+        between: totals without cycles of width converters and FIFOs, and how many `converters`, `fifos`.
     """
 
     graph: ModelWrapper
@@ -43,8 +41,7 @@ class Made:
     between: Record
 
     def record(self, fold: Record) -> Record:
-        """The estimates in the stage's record: per operator FINN's nodes and totals next to those of the
-        fold, and both overall.
+        """The estimates in the stage's record: per operator FINN's nodes and totals, the fold's, and overall.
 
         Args:
             fold: the record of the stage fold.

@@ -38,8 +38,7 @@ def write_and_emulate(
         acc: folder with `folded.onnx` and `fold.json`.
         net_dir: folder of the network, with `golden.npz` and `lowered.npz`.
         out: folder for `hls.json` and `hls_project/`; `acc` if absent.
-        io: hls4ml's forms of a project, "io_parallel" (arrays) and "io_stream"; Vitis HLS synthesises the
-            last one.
+        io: hls4ml's forms, "io_parallel" (arrays) and "io_stream"; Vitis HLS synthesises the last one.
         images: use only this many golden images; by default all.
         before: earlier checks, for the record.
 

@@ -62,8 +62,7 @@ def check_scores(
         A check for the record.
 
     Raises:
-        MismatchError: a score differs; the text names the first layer that does, its pixel, channel and both
-            values.
+        MismatchError: a score differs; the text names the first layer that does, its pixel and channel.
     """
     inputs, parts = np.ascontiguousarray(graph.enter(ops[0], images).astype(np.float64)), []
     with progress(f"hls: {net.io}", len(inputs), "images") as advance:

@@ -34,8 +34,7 @@ class XfLayer(Layer):
         function: the function called, `xf_pixels`, `xf_pool`, …; `op`: what `xf_pixels` does to a pixel, a
             name in `xf_pixels.h` or the text of `struct op`.
         out_shape, bits, signed: the result, channels last.
-        table: integers, any shape; None for functions without a table. numbers: {member of the
-            configuration: integer}.
+        table: integers, any shape, or None. numbers: {member of the configuration: integer}.
     """
 
     def initialize(self):
