@@ -47,7 +47,7 @@ def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, 
     about = {"net": net, "method": method, "task": None if task.classifies else net.partition("-")[0]}
     if folder is None:
         about |= {"source": generated.SOURCE, "generated": True}
-        return generated.generated(net, method, golden(net, 1)[0]), about
+        return generated.generated_network(net, method, golden(net, 1)[0]), about
     card, tensors = weights.read_weights(folder)
     if (card["net"], card["method"]) != (net, method):
         raise UserError(

@@ -90,8 +90,8 @@ def test_a_name_is_never_run_as_a_command_and_arrives_as_it_is(tmp_path, tree, n
     os.utime(tree / ".venv/installed")
     for target in ("build", "sim"):
         words = [f"{key}={value.replace('$', '$$')}" for key, value in variables.items()]
-        words, told = (words, {}) if given == "line" else ([], variables)
-        done = make(target, *words, folder=tree, **told)
+        words, given_by_name = (words, {}) if given == "line" else ([], variables)
+        done = make(target, *words, folder=tree, **given_by_name)
         assert done.returncode == 0, done.stderr
         heard = (tree / "heard").read_text().split("\0")
         raw = name.replace("$", "$$") if given == "line" else name

@@ -28,7 +28,7 @@ from xnorforge.hw.any_width import width_of
 
 from .geometry import spatial, window_shape
 from .registry import MAKERS, NEGATABLE, rule
-from .sums import one_leaf, total
+from .sums import added_up, one_leaf
 from .values import F32, Value, append, common_grid, exact, of_leaf, reach_of
 from .views import channels_chosen, flattened, seen, usual_view, view_of
 from .walk import refuse
@@ -150,7 +150,7 @@ def linear_layer(
     parts, windows = _narrow_parts(walk, value, groups), (stride, dilation, pads)
     edges = [border, *[Fraction(0)] * (len(parts) - 1)]
     found = [_matrix(walk, node, *pair, weights, scale, windows, groups) for pair in zip(parts, edges)]
-    result = total(walk, node, found, [1] * len(found)) if len(found) > 1 else found[0]
+    result = added_up(walk, node, found, [1] * len(found)) if len(found) > 1 else found[0]
     bias, outputs = walk.constant(node, 2) if len(node.input) > 2 else None, len(weights)
     if bias is None:
         return result

@@ -58,7 +58,7 @@ def same_order(node: NodeProto, values) -> None:
 def sum_of_branches(walk: Walk, node: NodeProto, sign: int) -> Value:
     """Sum (sign +1) of the node's activations, or the first less the others."""
     values = [walk.value(node, k, arrange=False) for k in range(len(node.input))]
-    return total(walk, node, values, (1, *[sign] * (len(values) - 1)))
+    return added_up(walk, node, values, (1, *[sign] * (len(values) - 1)))
 
 
 @rule("Sum")
@@ -75,7 +75,7 @@ def aligned(walk: Walk, node: NodeProto, values: list[Value]) -> list[Value]:
     return [affine(walk, value, node) for value in values]
 
 
-def total(walk: Walk, node: NodeProto, values: list[Value], factors: Ints) -> Value:
+def added_up(walk: Walk, node: NodeProto, values: list[Value], factors: Ints) -> Value:
     """Values, each times a factor, added leaf by leaf; no operator is created yet."""
     values = aligned(walk, node, values)
     view = values[0].view

@@ -78,8 +78,11 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
     layers = {layer["module"]: layer["node"] for layer in rtl["layers"]}
     shown = [(path, seed, layers, shell.instance) for seed, (_, one) in runs.items() for path in one.paths]
     slowest = sorted((paths.row(*one) for one in shown), key=lambda row: -row["ns"])[:WORST]
-    late = [(net, seed) for seed, (_, one) in runs.items() for net in one.late]
-    nets = [paths.net_row(*net, layers, shell.instance) for net in late]
+    nets = [
+        paths.net_row(net, seed, layers, shell.instance)
+        for seed, (_, one) in runs.items()
+        for net in one.late
+    ]
     folder, fastest = runs[best]
     mhz = board.clock_mhz
     if router.host_sets_clock(board):

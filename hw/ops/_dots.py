@@ -323,7 +323,7 @@ def chain_field(chain: int, width: int, signed: bool | int, weight: int) -> int:
     return (chain * 2 ** (weight - 1) * most).bit_length() + 1
 
 
-def chains(simd: int, width: int, signed: bool | int, weight: int) -> list[int]:
+def chain_lengths(simd: int, width: int, signed: bool | int, weight: int) -> list[int]:
     """The lengths of chains that `simd` multipliers may have, ascending."""
 
     def fits(length: int) -> bool:

@@ -32,7 +32,7 @@ def address(x: np.ndarray, kind: type | None = None) -> int:
     return x.ctypes.data
 
 
-def aligned(values: np.ndarray) -> np.ndarray:
+def _aligned(values: np.ndarray) -> np.ndarray:
     """A copy, C-contiguous, that starts at a multiple of 64 bytes, as vectors have to."""
     room = np.zeros(values.nbytes + 64, np.uint8)
     start = -room.ctypes.data % 64
@@ -52,7 +52,7 @@ class Described(ctypes.Structure):
     KINDS: ClassVar[dict[str, type]] = {}
 
     def __init__(self, **given: Any):
-        self.arrays = {name: aligned(x) for name, x in given.items() if isinstance(x, np.ndarray)}
+        self.arrays = {name: _aligned(x) for name, x in given.items() if isinstance(x, np.ndarray)}
         super().__init__(**given | {name: address(x, self.KINDS[name]) for name, x in self.arrays.items()})
 
 

@@ -37,13 +37,11 @@ def set_folding(model: ModelWrapper, origin: dict[str, str], fold: Record) -> di
         for name in has:
             own = row[name.lower()] if main and row else None
             if _is(node, MATRICES):
-                one_by_one = name == "SIMD" and _is(node, "VVAU")  # taps, as FINN's windows output them
-                inst.set_nodeattr(name, 1 if own is None or one_by_one else own)
+                inst.set_nodeattr(name, 1 if own is None or _taps(node, name) else own)
                 continue
             side = "in" if name == "SIMD" else "out"
             inst.set_nodeattr(name, _next(inst, own or (row[side]["lanes"] if row else 1)))
-            while inst.get_exp_cycles() > interval and inst.get_nodeattr(name) < _channels(inst):
-                inst.set_nodeattr(name, _next(inst, inst.get_nodeattr(name) + 1))
+            _widen(inst, name, interval)
         _as_its_windows(model, node, inst)
     for node in model.graph.node:
         inst = getCustomOp(node)
@@ -67,6 +65,17 @@ def _next(inst, least: int) -> int:
     """The smallest divisor of the channels that is at least `least`; all channels if there is none."""
     channels = _channels(inst)
     return next((n for n in range(least, channels + 1) if channels % n == 0), channels)
+
+
+def _widen(inst, name: str, interval: int) -> None:
+    """Widen a node until it keeps the interval or has no channels left."""
+    while inst.get_exp_cycles() > interval and inst.get_nodeattr(name) < _channels(inst):
+        inst.set_nodeattr(name, _next(inst, inst.get_nodeattr(name) + 1))
+
+
+def _taps(node, name: str) -> bool:
+    """Whether an attribute counts the taps of a channel's own kernel; FINN's windows output them singly."""
+    return name == "SIMD" and _is(node, "VVAU")
 
 
 def _as_its_windows(model: ModelWrapper, node, inst) -> None:

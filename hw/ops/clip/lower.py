@@ -13,7 +13,7 @@ from xnorforge.flows.lower.examples import random_leaf, random_shape, random_sig
 from xnorforge.flows.lower.linear import WIDEST
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import MAKERS, arithmetic, example, maker, meaning, rule
-from xnorforge.flows.lower.sums import affine, aligned, single, total
+from xnorforge.flows.lower.sums import added_up, affine, aligned, single
 from xnorforge.flows.lower.values import F32, Value, append, reach_of, signs_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import whole_numbers
@@ -93,11 +93,11 @@ def _farther(walk, node, a: Value, b: Value) -> Value:
     Where a - b has more bits than a matrix takes, one bit says that it is 0 or more, another that it is less,
     and each value is multiplied by its bit: the products are as narrow as the integers.
     """
-    apart, larger = single(walk, total(walk, node, [a, b], (1, -1)), node), node.op_type == "Max"
+    apart, larger = single(walk, added_up(walk, node, [a, b], (1, -1)), node), node.op_type == "Max"
     leaf = apart.leaf
     if leaf.bits <= WIDEST:
         above = affine(walk, append(apart, "prelu", np.zeros(apart.channels, F32)), node)
-        return total(walk, node, [b if larger else a, above], (1, 1 if larger else -1))
+        return added_up(walk, node, [b if larger else a, above], (1, 1 if larger else -1))
     up = signs_of(apart.single[1])
     if not all(up):
         raise refuse(node, "both values are the same in a channel", "remove the channel")

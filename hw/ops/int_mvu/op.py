@@ -154,7 +154,9 @@ class IntMvu(Mvu):
         """
         if not self.get_nodeattr("dsp"):
             return 1, 0
-        lengths = _dots.chains(self.get_nodeattr("simd"), self.in_bits, self.in_signed, self.weight_bits)
+        lengths = _dots.chain_lengths(
+            self.get_nodeattr("simd"), self.in_bits, self.in_signed, self.weight_bits
+        )
         if self.get_nodeattr("pe") % 2 == 0:
             fits = [length for length in lengths if self.field(length) + self.weight_bits <= FACTOR]
             weights = self.arrays_of.get("weights")

@@ -176,8 +176,8 @@ class Interact(PerChannel):
             found.chains(wide, count=source.lanes)
         else:  # two bits a place: xf_at_least
             found.placed(source.lanes * -(-(wide + 1) // 8))
-        turned = int((direction < 0).any())
-        return found.registers(3 + source.width + source.lanes * (wide + turned) + sink.width)
+        falls = int((direction < 0).any())
+        return found.registers(3 + source.width + source.lanes * (wide + falls) + sink.width)
 
     def timing(self) -> Timing:
         """A whole group comes, then it is given; each beat read makes room for one at once."""

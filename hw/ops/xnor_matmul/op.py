@@ -121,7 +121,7 @@ class XnorMatmul(HwOp):
             return _dots.signed_sum(simd, 1), 0
         if not dsp:
             return _dots.planes(simd, bits, w_bits), _dots.plane_offset(simd, bits, w_bits)
-        chain = _dots.chains(simd, bits, signed, w_bits)[-1]
+        chain = _dots.chain_lengths(simd, bits, signed, w_bits)[-1]
         field = _dots.chain_field(chain, bits, signed, w_bits)
         dot = _dots.multipliers(simd, bits, signed, w_bits, 1, chain, field)
         return dot, -(-simd // chain) * 2 ** (field - 1)
