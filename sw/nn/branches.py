@@ -183,8 +183,10 @@ class Group(nn.Module):
         if self.gates is None:
             return binarised(self, mean)
         count = len(outputs)
-        gated = zip(outputs, one_each(self.gates, count))
-        return [binarised(self, (y * count - mean) * gate + mean) for y, gate in gated]
+        return [
+            binarised(self, (y * count - mean) * gate + mean)
+            for y, gate in zip(outputs, one_each(self.gates, count))
+        ]
 
 
 class Residual(nn.Module):

@@ -74,7 +74,7 @@ def test_the_text_of_three_layers_is_the_one_in_the_file():
         written += (
             f"\n// {kind} {at}\n" + text[text.index(" data;\n") + 7 : text.index("  end\n\n")] + "  end\n"
         )
-    assert Path(__file__).with_name("lanes.sv").read_text().endswith(written)
+    assert (Path(__file__).parent / "texts/lanes.sv").read_text().endswith(written)
 
 
 class Drawn(CombiningBeat):

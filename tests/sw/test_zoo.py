@@ -11,7 +11,7 @@ from xnorforge.sw.nn.building_blocks import Head, Scores
 from xnorforge.sw.nn.stream import Classifier
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
-from xnorforge.sw.training.generated import GRID, SOURCE, generated
+from xnorforge.sw.training.generated import GRID, SOURCE, generated_network
 
 from ..refusals import refused
 from .maps import pictures
@@ -96,7 +96,7 @@ def test_weights_that_are_not_shipped_are_named_with_their_cure():
 
 def test_generated_weights_are_equal_each_time_and_norms_lie_between_values_of_the_stream():
     images = zoo.golden("cifar10-resnet20_half", 1)[0]
-    one, two = (generated("cifar10-resnet20_half", "ste", images).state_dict() for _ in range(2))
+    one, two = (generated_network("cifar10-resnet20_half", "ste", images).state_dict() for _ in range(2))
     assert all(one[name].equal(two[name]) for name in one)
     means = [values for name, values in one.items() if name.endswith("running_mean")]
     assert means and all((values * GRID % 1 == 0.5).all() and len(values.unique()) > 1 for values in means)
