@@ -84,15 +84,10 @@ class Drawn:
         self.conv()
 
     def tokens(self):
-        """A matrix for every pixel, channels last, perhaps each pixel twice and beside itself."""
+        """A matrix for every pixel, channels last."""
         self.transpose(2, 3, 1)
         self.graph.node("MatMul", self.graph.weights(self.shape[0], 3)).sign()
-        self.shape[0], (h, w) = 3, self.shape[1:]
-        if self.rng.random() < 0.5:
-            where = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-            self.graph.node("Resize", None, None, np.int64([1, h, 2 * w, 3]), **where)
-            self.graph.node("Concat", inputs=[self.graph.at] * 2, axis=3)
-            self.shape = [6, h, 2 * w]
+        self.shape[0] = 3
         self.transpose(3, 1, 2)
 
     def dense(self):
