@@ -33,10 +33,11 @@ from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
 from xnorforge.flows.fold.finn_folding import check_finn_folding, is_of_finn, read_finn_folding
 from xnorforge.flows.fold.loading import as_loadable, widened
-from xnorforge.flows.fold.options import RESOURCES, Options, adders_of
+from xnorforge.flows.fold.options import RESOURCES, Options, adders_of, copied
 from xnorforge.flows.fold.outside import Graph, fewest_outside, from_outside
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
+from xnorforge.flows.synth import count as counts_of
 from xnorforge.hw import boards, families, graph, memory
 from xnorforge.hw.loads import number_loads
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
@@ -57,7 +58,8 @@ def fold(
     folding: Path | None = None, backend: str = "rtl", output: str = "scores",
     fps: str | None = None, limits: dict[str, str] | None = None, spare: str | None = None,
     clock: str | None = None, loadable: bool = False, like: Sequence[str] = (), loops: str = "auto",
-    gb_per_s: float | None = None, stream: int | None = None, execute: Execute = graph.execute,
+    gb_per_s: float | None = None, stream: int | None = None, count: int | None = None,
+    execute: Execute = graph.execute,
 ) -> Record:  # fmt: skip
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
@@ -84,6 +86,7 @@ def fold(
             also those that take more; "off": none.
         gb_per_s: of a memory outside the part, which gives weights that do not fit with every frame, or None.
         stream: the most bits of the buses of images and scores, 8, 16, …; None: 64, or as the interval needs.
+        count: alternatives per operator that Yosys counts, to choose by its counts; None: by the cost models.
         execute: as `hw.graph.execute`: what runs the folded graph on all images.
 
     Returns:
@@ -101,6 +104,10 @@ def fold(
     if fps and fps != "max":
         interval = interval_of(fps, target.clock_mhz)
     interval = interval or target.interval_for(net_dir.name)
+    if count and backend != "rtl":
+        raise UserError(
+            f"fold: COUNT={count} counts our own RTL, not that of BACKEND={backend}; leave it out."
+        )
     aim = Aim(interval, "max" if fps == "max" else "", limits or {}, spare or "")
     cut = levels_of(target) <= FEW and "latency" not in aim.limits
     given = read_folding(folding) if folding else {}
@@ -138,6 +145,9 @@ def fold(
         if not adders and any(one.attributes.get("outside") for one in bounds):
             raise UserError(f'fold: "outside" does not work with BACKEND={backend}; use BACKEND=rtl.')
 
+        def counts(ops: list[HwOp]) -> list[Record]:
+            return counts_of(of_family([copied(op) for op in ops], target), target.family)
+
         options: dict[tuple, Options] = {}  # that attempts share
 
         def search_of(bounds: list[Bound], given: dict) -> Search:
@@ -161,7 +171,10 @@ def fold(
                 return _Attempt(None, bounds, lambda error=error: error, True, list, {})
             bounds = _as_adders(bounds, given)
             search = search_of(bounds, given)
-            ops = search.meeting(aim, reserve)
+            if count and reserve is None:
+                ops = search.best_counted(aim, count, counts)
+            else:
+                ops = search.meeting(aim, reserve)
             lacks = ops is None and reserve is None and search.lacks_block_ram(aim)
             faster, refusal = partial(search.faster, ops or [], aim), partial(search.refusal, aim)
             if reserve is not None:  # with weights from a memory
@@ -216,7 +229,7 @@ def fold(
         "part": target.part, "clock_mhz": {"value": target.clock_mhz, "kind": target.clock_kind},
         "backend": backend, "output": output, "not_taken": left,
         "interval": interval if fps != "max" else bound, "loadable": loadable, "memory": reads,
-        "aim": {"fps": fps, "limits": aim.limits, "spare": spare, "stream": stream},
+        "aim": {"fps": fps, "limits": aim.limits, "spare": spare, "stream": stream, "count": count},
         "interval_bound": bound, "bottleneck": [op.name for op in ops if op.cycles() == bound],
         "latency": latency, "faster": faster,
         "estimate": {

@@ -16,6 +16,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError, enumerated
 from xnorforge.core.plugins import names
+from xnorforge.core.progress import say
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.fifo_sizing import depth_of, frame_latency
@@ -36,6 +37,7 @@ QUICK = 20_000_000  # beats that are moved to size FIFOs in such a try
 AVOIDED = 4  # most expensive FIFOs that are tried to be avoided at a time
 LUT_BITS = 64  # that one LUT can store
 HASTE = 0.03, 0.1, 0.3  # of the cost of all FIFOs: what one that takes the whole interval seems to cost
+_NO_MORE = np.zeros(len(RESOURCES))
 FEW = 4  # levels between registers into which the handshake of one operator fits, but not that of two
 
 
@@ -118,6 +120,7 @@ class Search:
         self.foldings: int = sum(len(one.foldings) for one in self.options)
         self.levels: int = levels_of(board)
         self.fifos: dict[str, float] = {}
+        self.counted: dict[tuple, np.ndarray] = {}  # {`_made_of` an operator: counted less estimated amounts}
 
     def limits(self, asked: dict[str, str], of_lut: float = 1) -> dict[str, float]:
         """The limit of each of `RESOURCES`, in units of the capacities, by default the part's
@@ -172,6 +175,40 @@ class Search:
             if found:
                 return found
         return None
+
+    def best_counted(
+        self, aim: Aim, most: int, count: Callable[[list[HwOp]], list[Record]]
+    ) -> list[HwOp] | None:
+        """As `meeting`, by counts in place of estimates: for each operator of a folding its `most` best
+        alternatives with the same streams are counted, and the folding is searched again, until it has no
+        operator or alternative that is not counted; at most `ROUNDS` times."""
+        found: list[tuple[float, int, list[HwOp]]] = []
+        while len(found) < ROUNDS and (ops := self.meeting(aim)):
+            every = {_made_of(op): op for op in [*ops, *self._alternatives(ops, aim, most)]}
+            new = [op for made, op in every.items() if made not in self.counted]
+            for op, its in zip(new, count(new)):
+                more = [its.get(name, 0) - amount for name, amount in amounts_of([op]).items()]
+                self.counted[_made_of(op)] = np.array(more)
+            found.append((self._cost(self.amounts(ops), aim.spare), len(found), ops))
+            if not new:
+                break
+            say(f"fold        Yosys counted {len(new):,} operators: {self.text(self.amounts(ops))}")
+        return min(found)[-1] if found else None
+
+    def _alternatives(self, ops: list[HwOp], aim: Aim, most: int) -> Iterator[HwOp]:
+        """Per operator of a folding the best ones by estimate with the same streams."""
+        price, slowest = self.part.price(aim.spare).weights[-1], max(op.cycles() for op in ops)
+        made = {_made_of(op) for op in ops}
+        for options in self.options:
+            some = [one for one in options.within(slowest) if not one.exactly]
+            for now in [one for one in some if _made_of(one.op) in made][:1]:
+                alike = [one for one in some if one.lanes == now.lanes]
+                yield from (one.op for one in sorted(alike, key=lambda one: price @ one.amounts)[:most])
+
+    def amounts(self, ops: list[HwOp]) -> dict[str, float]:
+        """Resources of operators, as counted where they are, else by their cost models."""
+        more = sum((self.counted.get(_made_of(op), _NO_MORE) for op in ops if self.counted), _NO_MORE)
+        return {name: amount + its for its, (name, amount) in zip(more, amounts_of(ops).items())}
 
     def possible(self, aim: Aim, reserve: dict[str, float]) -> bool:
         """Whether a folding without FIFOs meets the request and leaves so much, and room to route."""
@@ -237,7 +274,7 @@ class Search:
             if latency > most["latency"]:
                 return None
             ops = self._finished(choice, interval, most, spare)
-            taken = amounts_of(ops)
+            taken = self.amounts(ops)
             self.fifos = {name: taken[name] - choice.amounts[name] for name in RESOURCES}
             # FIFOs were added meanwhile.
             late = max(0.0, frame_latency(ops) - limits["latency"]) if limits["latency"] < inf else 0.0
@@ -255,7 +292,14 @@ class Search:
         self, interval: int, limits: dict[str, float], spare: str = "", **more: Any
     ) -> Choice | None:
         """The best folding within an interval and limits, without FIFOs; `more` as of `search.cheapest`."""
-        return cheapest(self.options, interval, self.part.price(spare), limits, **more)
+        price, extra = self.part.price(spare), more.get("extra")
+
+        def corrected(place: int, one: Option) -> float:
+            differs = price.weights[-1] @ self.counted.get(_made_of(one.op), _NO_MORE)
+            return float(differs) + (extra(place, one) if extra else 0.0)
+
+        more |= {"extra": corrected} if self.counted else {}
+        return cheapest(self.options, interval, price, limits, **more)
 
     def _cost(self, amounts: dict[str, float], spare: str) -> float:
         return self.part.price(spare).of(amounts)
@@ -264,7 +308,7 @@ class Search:
         """The operators of a choice with their FIFOs. If these cost something, faster operators are tried,
         and, of the dearest FIFOs, if the reader has cycles to spare, or the writer other beats."""
         first, ops = choice, self.finish(choice.operators())
-        cost = self._cost(amounts_of(ops), spare)
+        cost = self._cost(self.amounts(ops), spare)
         seen = {first.options}
         tries = min(TRIES // len(ops), MOVED // sum(op.in_stream().beats for op in ops))
 
@@ -282,7 +326,7 @@ class Search:
                 return False
             seen.add(other.options)
             found = self.finish(other.operators(), QUICK)
-            its = self._cost(amounts_of(found), spare)
+            its = self._cost(self.amounts(found), spare)
             if its >= cost - ROUNDING * cost:
                 return False
             choice, ops, cost = other, found, its
@@ -423,6 +467,12 @@ class Search:
 
     def _units(self) -> dict[str, tuple[str, int]]:
         return families.load(self.board.family).units
+
+
+def _made_of(op: HwOp) -> tuple:
+    """What tells an operator of a folding from others: all its settings but `of_family`'s."""
+    own = (one.SerializeToString() for one in op.onnx_node.attribute if one.name != "rom_rows")
+    return op.name, type(op), frozenset(own)
 
 
 def _unless_slow(price: float) -> Callable[[int, Option], float]:

@@ -17,7 +17,7 @@ from random_graphs import RandomGraph
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, bind
-from xnorforge.flows.fold import fold
+from xnorforge.flows.fold import aims, fold
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
 from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before, frame_latency
 from xnorforge.flows.fold.loading import as_loadable
@@ -179,6 +179,34 @@ def test_adders_that_a_quick_look_leaves_out_would_not_be_chosen(chains, interva
     assert prices[0] == pytest.approx(prices[1])
 
 
+def test_counts_decide_between_alternatives(chains):
+    """Counted as other amounts than estimated, drawn at random: by these no other style of any operator, at
+    the same speed and streams, makes the chosen folding cheaper; without them another is chosen."""
+    changed = 0
+    for seed in range(8):
+        bounds, drawn = tiny(chains, seed), {}
+        rng, aim = np.random.default_rng(seed), Aim(24, "", {}, "lut")
+
+        def count(ops, rng=rng, drawn=drawn):
+            found = [{"lut": float(rng.uniform(0.2, 3) * max(amounts_of([op])["lut"], 9))} for op in ops]
+            drawn.update(zip(map(aims._made_of, ops), found))
+            return found
+
+        search = Search(bounds, BOARD)
+        chosen = search.best_counted(aim, 10, count)
+        own = {op.name: drawn[aims._made_of(op)]["lut"] for op in chosen}
+        for options in search.options:
+            some = options.within(24)
+            now = next(
+                one for one in some if any(aims._made_of(one.op) == aims._made_of(op) for op in chosen)
+            )
+            for one in (one for one in some if one.lanes == now.lanes):
+                assert drawn[aims._made_of(one.op)]["lut"] >= own[one.op.name] - 1e-6
+        plain = Search(bounds, BOARD).chosen(aim)
+        changed += {*map(aims._made_of, plain)} != {*map(aims._made_of, chosen)}
+    assert changed > 2
+
+
 def test_weights_lie_in_block_ram_while_the_part_has_it_to_spare(chains):
     """CNV: 55 of the part's 140 block RAMs take what would be more than 3,000 LUT."""
     search = Search(bind(cnv(chains["Chain"]((32, 32, 3), images=1)).model()), BOARD, adders=True)
@@ -251,7 +279,7 @@ def test_limits_are_kept_and_the_spared_resource_is_the_least(net):
     assert between["estimate"]["bram36"] <= bram["bram36"] + 0.5
     assert lut["lut"] <= between["estimate"]["lut"] <= bram["lut"]
     limits = {"bram": str(bram["bram36"] + 0.5)}
-    assert between["aim"] == {"fps": None, "limits": limits, "spare": "lut", "stream": None}
+    assert between["aim"] == {"fps": None, "limits": limits, "spare": "lut", "stream": None, "count": None}
 
 
 def test_a_rate_is_an_interval_at_the_board_s_clock(net):

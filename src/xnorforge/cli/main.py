@@ -32,8 +32,8 @@ EVERY = {"json": options.ALSO["json"].help, **LOUDNESS}  # options of every verb
 HEADINGS = {"export": "Network", "lower": "Network", "fold": "Folding", "sim": "Simulation", "synth": "Other"}
 # Options of which a help page gives the names alone.
 RARE = (
-    "labels", "clock", "spare", "folding", "output", "like", "memory", "loops", "stream", "stalled", "waves",
-    "pnr", "seeds", "show", "rules", "config", "scheduler", "threads",
+    "labels", "clock", "spare", "count", "folding", "output", "like", "memory", "loops", "stream", "stalled",
+    "waves", "pnr", "seeds", "show", "rules", "config", "scheduler", "threads",
 )  # fmt: skip
 
 

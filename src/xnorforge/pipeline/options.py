@@ -199,6 +199,10 @@ class Options:
         None, "fold", "The resource to minimise.", choices=("lut", "bram", "dsp"),
         usual="the used share of the part",
     )  # fmt: skip
+    count: int | None = option(
+        None, "fold", "Best alternatives per operator that Yosys counts, to choose by its counts.",
+        kind="count", least=1, usual="none: the cost model decides", example="10",
+    )  # fmt: skip
     folding: str | None = option(
         None, "fold", "JSON file with PE, SIMD, memory and FIFO depth per operator, or a FINN folding file; "
         "the search chooses the rest.",
