@@ -238,8 +238,8 @@ def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
         code, out, err = run(verb, *words, "--json", "-q", cwd=tmp_path)
         assert code == 0, (verb, err)
         assert json.loads(out)["schema"].startswith("xnorforge-"), verb
-    for verb in ("bitstream", "hls", "finn", "demo"):
+    for verb in ("bitstream", "hls", "finn", "demo", "load"):
         code, out, _ = run(verb, "mnist-tfc", "--json", "-q", cwd=tmp_path)
         found = json.loads(out)
         assert code == 2 and found["verdict"] == "REFUSED" and found["message"], verb
-    assert {*lines, "bitstream", "hls", "finn", "demo"} == {one.name for one in options.VERBS}
+    assert {*lines, "bitstream", "hls", "finn", "demo", "load"} == {one.name for one in options.VERBS}

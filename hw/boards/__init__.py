@@ -38,6 +38,8 @@ class Board:
         shell: how a bitstream is made: `kind` (`shell_kind`), `pins` {role: pin}, `low` (active-low roles),
             `baud` of a serial line, `clock_mhz` of the oscillator where the clock comes from a pin; empty if
             no bitstream is made.
+        load: program and arguments that load a bitstream, whose path follows; empty if the board's own
+            processor does it.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Board:
     capacity: dict[str, float]
     links: dict[str, str]
     shell: Record = field(default_factory=dict)
+    load: tuple[str, ...] = ()
 
     @property
     def simulates_netlists(self) -> bool:
@@ -194,5 +197,9 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
         "line) and clock_mhz (where the clock comes from a pin)",
         _shell,
     ),
+    "load": (
+        'a program that loads a bitstream, and its arguments: ["openFPGALoader", "-b", "ulx3s"]',
+        lambda value: isinstance(value, list) and bool(value) and all(map(_line, value)),
+    ),
 }
-OPTIONAL = ("shell",)  # a board without it gets no bitstream
+OPTIONAL = ("shell", "load")  # without the first there is no bitstream, without the second no `make load`

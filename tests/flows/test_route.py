@@ -11,8 +11,10 @@ from pathlib import Path
 import openxc7
 import pytest
 import xray_database
+from loaders import loaded, stand_in
 
 from xnorforge.cli import doctor
+from xnorforge.cli.results import load_verb
 from xnorforge.core.artifacts import digest, netlist_digest, read_json
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows import synth
@@ -405,6 +407,11 @@ def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp
     site, used, head = ROUTED[board]
     assert record["used"][site] == used
     assert (acc / record["bit"]["file"]).read_bytes().startswith(head)
+    loader, words = boards.load(board).load[0], boards.load(board).load[1:]
+    log = stand_in(tmp_path, loader, boards.load(board).family)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    load_verb(request.Request(net="mnist-tfc", board=board, place=acc), as_json=False)
+    assert loaded(log) == [*words, str(acc / record["bit"]["file"])]
     inside = {"shell", "top", "parity"}
     assert {name for path in record["critical_paths"] for name in path["operators"]} <= inside
     late = record["slowest_nets"]

@@ -114,6 +114,20 @@ def _place_and_route() -> list[Item]:
     ]
 
 
+def _loaders() -> list[Item]:
+    """The programs that load bitstreams."""
+    try:
+        from xnorforge.hw import loaders
+    except ImportError:
+        return []
+    found = [(tool, tool.path()) for tool in map(loaders.program, loaders.SOURCES)]
+    cure = "needed to load a bitstream onto a board only: "
+    return [
+        Item(tool.name, path or "not found", "" if path else cure + tool.source, False)
+        for tool, path in found
+    ]
+
+
 def _variables() -> Item:
     known, unread = environment.set_here()
     cure = (
@@ -143,6 +157,7 @@ def examine(root: Path = Path(".")) -> list[Item]:
         _variables(),
         _header("lz4.h", "needed for FST waveforms only (Debian: liblz4-dev); WAVES=1 writes VCD without it"),
         *_place_and_route(),
+        *_loaders(),
     ]
 
 

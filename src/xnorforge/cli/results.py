@@ -1,15 +1,18 @@
-"""Verbs on builds: demo, package. They build what they need first."""
+"""Verbs on builds: demo, package, which build what they need first, and load."""
 
+import shlex
 from pathlib import Path
 
 import click
 
+from xnorforge.cli.asked import command
 from xnorforge.cli.main import print_object
-from xnorforge.core import networks
+from xnorforge.core import artifacts, networks
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
+from xnorforge.core.progress import say
 from xnorforge.pipeline import checks, job, pictures, run, stages
-from xnorforge.pipeline.request import Request
+from xnorforge.pipeline.request import Request, names
 
 
 def demo_verb(asked: Request, image, video, box, port, out, as_json: bool) -> None:
@@ -53,6 +56,33 @@ def package_verb(asked: Request, prefix, interface, out, as_json: bool) -> None:
     written = packaging.package_rtl(asked, Path(out) if out else None, prefix, interface)
     if as_json:
         print_object("package", {"folder": str(written), **read_json(written / "package.json")})
+
+
+def load_verb(asked: Request, as_json: bool) -> None:
+    """Load the bitstream of a build onto its board, which is connected to this machine."""
+    names(asked)
+    from xnorforge.hw import boards, loaders
+
+    board, record = boards.load(asked.board), asked.acc / "bitstream.json"
+    words = loaders.find_command(board, record)
+    try:
+        made = read_json(record)
+        bit = asked.acc / made["bit"]["file"]
+        same = artifacts.sha256(bit) == made["bit"]["sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"load: {asked.acc} has no bitstream; run `{command(asked)}` with place and route first."
+        ) from error
+    if made["board"] != board.name or not same:
+        what = f"is of {made['board']}, not {board.name}" if same else "was changed after the build"
+        raise UserError(f"load: {bit} {what}; run `{command(asked)}` again.")
+    words[-1] = str(bit)
+    say(shlex.join(words))
+    loaders.load(board, bit)
+    if as_json:
+        print_object("load", {"board": board.name, "command": words, "sha256": made["bit"]["sha256"]})
+    else:
+        click.echo(f"{board.name} has {bit}, which runs at {made['clock']['mhz']:g} MHz")
 
 
 def print_report(acc: Path, as_json: bool = False) -> None:

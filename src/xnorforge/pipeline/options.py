@@ -451,6 +451,10 @@ VERBS = (
                  *_also("out", help="Output folder, which is replaced.", usual="demo in the network's folder")),
     ),
     Verb(
+        "load", "Use", "Load the bitstream of a build onto its board, over the board's cable.", builds=True,
+        module="results", leaves=tuple(one.key for one in OPTIONS if one.name not in ("net", "board")),
+    ),
+    Verb(
         "package", "Use", "The accelerator for other flows: FuseSoC, Vivado, LiteX.", builds=True, reads=("sim",),
         options=(*_also("prefix", "interface"),
                  *_also("out", help="Output folder, which is replaced.", usual="package in the accelerator's folder")),
