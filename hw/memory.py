@@ -7,11 +7,18 @@ from xnorforge.hw.shells import dma
 
 GB_PER_S = 2.0  # that a processor's DDR memory is assumed to give where nobody says
 REFRESH, BETWEEN = 0.26, 7.8  # microseconds that DDR3 is busy with a refresh, and from one to the next
+LATENCY = 0.2  # microseconds from a burst's turn to its first word
 
 
 def bytes_per_cycle(gb_per_s: float, clock_mhz: float) -> float:
     """Bytes per clock cycle from a memory through the shell's port, on average over refreshes."""
     return min(1000 * gb_per_s / clock_mhz, dma.WORD) * (1 - REFRESH / BETWEEN)
+
+
+def times(gb_per_s: float, clock_mhz: float) -> tuple[int, ...]:
+    """Such a memory in the simulators (`Pauses.memory`)."""
+    rest = (round(time * clock_mhz) for time in (LATENCY, BETWEEN, REFRESH))
+    return round(2**20 * max(dma.WORD * clock_mhz / 1000 / gb_per_s, 1)), *rest
 
 
 def bytes_per_frame(ops: list[HwOp]) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 
 from xnorforge.core.errors import MismatchError
 from xnorforge.hw.cycles.pauses import Pause, Pauses, Stall, generator_start
+from xnorforge.hw.shells.dma import layout_of
 from xnorforge.sim.device import Device, bench
 from xnorforge.sim.verilate import wave_format
 
@@ -157,16 +158,18 @@ def attempt(
             for number, lane in enumerate(device.lanes):
                 feed, reset, pauses = feeds[number], resets[number], Pauses.of(stalls[number])
                 file.write(_numbers(pauses.patience(lane.patience), NEVER if reset is None else reset))
-                constants = iter(pauses.outside)
+                constants, otherwise = iter(pauses.outside), Pause() if pauses.memory else pauses.source
+                file.write(_numbers(*(pauses.memory or (0,) * 4)))
                 for index, (port, x) in enumerate(zip(lane.sources, feed.inputs, strict=True)):
                     beats = port.stream.pack(x)
                     if port.more:
                         more = feed.more.get(index, np.zeros(len(beats)))
                         beats = np.column_stack([beats, np.asarray(more, np.uint32)])
                     gates = sorted(gate[1:] for gate in feed.gates if gate[0] == index)
-                    pause = pauses.source if port.every is None else next(constants, pauses.source)
+                    pause = pauses.source if port.every is None else next(constants, otherwise)
                     file.write(_numbers(*pause.numbers(generator_start(seed, number, index, "in"))))
-                    file.write(_numbers(len(beats)) + beats.tobytes())
+                    slot = layout_of(port.stream).slot if port.every is not None else 0
+                    file.write(_numbers(slot, port.stream.beats, len(beats)) + beats.tobytes())
                     file.write(_numbers(len(gates), *(number for gate in gates for number in gate)))
                 for index, (port, frames) in enumerate(zip(lane.sinks, feed.frames, strict=True)):
                     file.write(_numbers(*pauses.sink.numbers(generator_start(seed, number, index, "out"))))

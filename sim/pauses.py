@@ -2,7 +2,7 @@
 
 import math
 
-from xnorforge.hw import graph, memory
+from xnorforge.hw import graph
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -36,22 +36,8 @@ def in_every_stream(ops: list[HwOp], frames: int) -> Pauses:
             Pause(CHANCE, slot(stream) if k % 2 else 1, stop, every, turn * k)
             for k, stream in enumerate(inner)
         ),
-        (Pause(),) * len(graph.outside(ops)),  # a memory is a run of its own: the cycle model has none
+        (Pause(),) * len(graph.outside(ops)),  # a memory is a run of its own
     )
-
-
-def of_memory(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> Pauses:
-    """A memory of so many GB/s, refreshed, that streams of constants share by their bytes."""
-    frame = memory.bytes_per_frame(ops) / memory.bytes_per_cycle(gb_per_s, clock_mhz)  # cycles
-    return Pauses(outside=tuple(_at_rate(stream.beats / frame) for _, stream in graph.outside(ops)))
-
-
-def _at_rate(beats: float) -> Pause:
-    """With at most so many beats per cycle, evenly spaced."""
-    if beats >= 1:
-        return Pause()
-    every = math.ceil(1 / beats) if beats <= 1 / 2 else math.floor(1 / (1 - beats))
-    return Pause(stop=every - 1 if beats <= 1 / 2 else 1, every=every)
 
 
 def frames_inside(op: HwOp) -> float:

@@ -12,7 +12,8 @@ from xnorforge.core.accuracy import of_stage, task_of_export
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.core.types import Record
-from xnorforge.hw import graph
+from xnorforge.hw import graph, memory
+from xnorforge.hw.cycles.pauses import Pauses
 from xnorforge.hw.loads import load_chain
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import alone, compare, cosim, examples, loading, memories, pauses, tracking
@@ -79,15 +80,18 @@ def simulate(
         paused = run_network(device, acc, ops, pictures[:stalled], expected, stall=everywhere)
         middle = flowing.answer + max(op.cycles() for op in ops) // 2  # frames are in every layer
         again = run_network(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
-        progress("cycle model")
         moves = {"cycles of the RTL": (flowing, 0.0), "cycles of the RTL stalled": (paused, everywhere)}
-        model, same_cycles = cycle_record.of_network(ops, moves, SEED)
         changing, load_cycles, reads = [], None, None
         if graph.outside(ops):
             folded = artifacts.read_json(acc / "fold.json")
             progress(f"RTL on {stalled:,} images with a memory of {folded['memory']['gb_per_s']:g} GB/s")
-            reads, equal_slow = _with_memory(device, acc, ops, pictures[:stalled], expected, folded)
+            stall = Pauses(memory=memory.times(folded["memory"]["gb_per_s"], folded["clock_mhz"]["value"]))
+            slow = run_network(device, acc, ops, pictures[:stalled], expected, stall=stall)
+            moves["cycles of the RTL with a memory"] = slow, stall
+            reads, equal_slow = _with_memory(slow, ops, expected[:stalled], folded["memory"])
             changing.append(equal_slow)
+        progress("cycle model")
+        model, same_cycles = cycle_record.of_network(ops, moves, SEED)
         if load_chain(ops):
             progress(f"RTL on {loading.FRAMES} frames while weights are loaded, twice")
             runs = {"RTL with a load": 0.0, "RTL stalled with a load": STALL}
@@ -176,18 +180,14 @@ def run_network(
     return result
 
 
-def _with_memory(device, acc: Path, ops, pictures, expected, folded: Record) -> tuple[Record, Record]:
-    """A run with a memory behind the constants from outside, as `fold.json` states it: what it gave
+def _with_memory(slow: cosim.Run, ops, wanted: np.ndarray, reads: Record) -> tuple[Record, Record]:
+    """Of a run with a memory behind the constants from outside, as `fold.json` states it: what it gave
     and what bound the frames; the check of the results."""
-    reads = folded["memory"]
-    stall = pauses.of_memory(ops, reads["gb_per_s"], folded["clock_mhz"]["value"])
-    slow = run_network(device, acc, ops, pictures, expected, stall=stall)
-    last = slow.gaps[-1] if slow.gaps else None
+    most = max(slow.gaps, default=None)
     bound = STEADY * max(op.cycles() for op in ops)
-    found = reads | {"interval": last, "binds": "memory" if last and last > bound else "operators"}
+    found = reads | {"interval": most, "binds": "memory" if most and most > bound else "operators"}
     what = "weights from a memory of {gb_per_s} GB/s, {needed_gb_per_s} needed; {interval} cycles"
     what = what.format(**found)
-    wanted = expected[: len(pictures)]
     return found, compare.compare_arrays("RTL with a memory = lowered", slow.output, wanted, what)
 
 

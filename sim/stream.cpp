@@ -4,7 +4,7 @@
 // out, which pause on their own. Inner streams pause where the top has a port for it.
 //
 // Usage: <program> <job> <result> <seed> <probe> [waves half]
-// job     per lane a Job; per stream in its Pause, its beats (64 bit), then these, 32-bit words, lowest first, then its gates
+// job     per lane a Job, its MemoryTimes; per stream in its Pause, bytes of a beat in memory and beats of a frame, its beats (64 bit), then these, 32-bit words, lowest first, then its gates
 //         (64 bit) and these, by their beats; per stream out its Pause, how many beats to expect and how many a frame has
 //         (64 bit); per inner stream its Pause
 // result  per lane a Result; per stream in how many beats were taken, then the cycle of every beat; per stream out how many
@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "../hw/cycles/memory.h"
 #include "seeded.h"
 #include "streams.h"
 
@@ -142,12 +143,22 @@ class Source {
  public:
   Source(const Stream& stream, FILE* file, uint64_t seed)
       : stream_(stream), valve_(file), random_{seed}, noise_(stream.words()) {
+    slot_ = number(file);
+    frame_ = number(file);
     count_ = number(file);
     beats_.resize(count_ * stream.words());
     cycle_.resize(count_);
     if (fread(beats_.data(), 4, beats_.size(), file) != beats_.size()) exit(3);
     gates_.resize(number(file));
     if (fread(gates_.data(), sizeof(Gate), gates_.size(), file) != gates_.size()) exit(3);
+  }
+
+  // Its beats come from a memory, if they are constants.
+  void join(Memory& memory) {
+    if (!slot_) return;
+    memory_ = &memory;
+    reader_ = memory.add(slot_, frame_);
+    memory.read(reader_, count_);
   }
 
   void restart() { at_ = 0, gate_ = 0, offered_ = false; }
@@ -160,7 +171,8 @@ class Source {
   void set(bool running, uint64_t cycle, const std::vector<Sink>& sinks) {
     while (gate_ < gates_.size() && gates_[gate_].beat <= at_ && sinks[gates_[gate_].sink].came() >= gates_[gate_].count) gate_++;
     const bool open = gate_ == gates_.size() || gates_[gate_].beat > at_;
-    const bool paused = valve_.closed(cycle);
+    const int64_t come = memory_ ? memory_->offer(reader_) : 0;
+    const bool paused = valve_.closed(cycle) || come < 0 || come > int64_t(cycle);
     offered_ = running && at_ < count_ && open && (offered_ || !paused);
     stream_.valid.set(offered_);
     stream_.put(offered_ ? &beats_[at_ * stream_.words()] : noise());
@@ -170,6 +182,7 @@ class Source {
     if (!offered_ || !stream_.ready.get()) return false;
     cycle_[at_++] = cycle;
     offered_ = false;
+    if (memory_) memory_->take(reader_, cycle);
     return true;
   }
 
@@ -190,7 +203,9 @@ class Source {
   std::vector<uint32_t> beats_, noise_;
   std::vector<Gate> gates_;
   std::vector<uint64_t> cycle_;
-  uint64_t count_ = 0, at_ = 0, gate_ = 0;
+  uint64_t slot_ = 0, frame_ = 0, count_ = 0, at_ = 0, gate_ = 0;
+  Memory* memory_ = nullptr;
+  size_t reader_ = 0;
   bool offered_ = false;
 };
 
@@ -198,11 +213,13 @@ class Driver {
  public:
   Driver(const Lane& lane, FILE* file, uint64_t seed, uint64_t index) : lane_(lane) {
     if (fread(&job_, sizeof job_, 1, file) != 1) exit(3);
+    if (fread(&times_, sizeof times_, 1, file) != 1) exit(3);
     for (size_t k = 0; k < lane.sources.size(); k++)
       sources_.emplace_back(lane.sources[k], file, seed + (index << 32) + (uint64_t(k) << 56));
     for (size_t k = 0; k < lane.sinks.size(); k++) sinks_.emplace_back(lane.sinks[k], file);
     for (size_t k = 0; k < lane.pause.bits; k++) inner_.emplace_back(file);
     closed_.resize(lane.pause.words());
+    join(0);
   }
 
   bool done() const { return done_; }
@@ -214,8 +231,10 @@ class Driver {
       started_ = false;
       for (auto& source : sources_) source.restart();
       for (auto& sink : sinks_) sink.restart();
+      join(cycle);
     }
     lane_.reset_n.set(reset_left_ == 0);
+    if (memory_) memory_->serve_until(cycle);
     for (auto& source : sources_) source.set(reset_left_ == 0, cycle, sinks_);
     for (auto& sink : sinks_) sink.set(cycle);
     if (inner_.empty()) return;
@@ -280,6 +299,12 @@ class Driver {
   }
 
  private:
+  void join(uint64_t cycle) {
+    if (!times_.word) return;
+    memory_ = std::make_unique<Memory>(times_, cycle);
+    for (auto& source : sources_) source.join(*memory_);
+  }
+
   void fault(uint64_t kind, uint64_t cycle) {
     if (!kind || result_.fault) return;
     result_.fault = kind;
@@ -291,6 +316,8 @@ class Driver {
   Result result_ = {};
   std::vector<Source> sources_;
   std::vector<Sink> sinks_;
+  MemoryTimes times_;
+  std::unique_ptr<Memory> memory_;
   std::vector<Valve> inner_;
   std::vector<uint32_t> closed_;
   std::vector<bool> ready_, valid_;

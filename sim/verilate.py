@@ -48,6 +48,7 @@ class Form:
 
 SIM = Path(str(files("xnorforge.sim")))
 STREAMS = Form(SIM / "model.cpp", runtime=(SIM / "stream.cpp",))
+MEMORY = Path(str(files("xnorforge.hw") / "cycles" / "memory.h"))  # which stream.cpp includes
 
 
 @cache
@@ -105,7 +106,7 @@ def compile_model(
     included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
     given = (top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources))
     given += (*form.compile, "", *form.link)
-    driver = (form.driver, *sorted(form.driver.parent.glob("*.h")), *form.runtime)
+    driver = (form.driver, *sorted(form.driver.parent.glob("*.h")), *form.runtime, MEMORY)
     place = results.place_of("verilator", given, [*driver, *map(Path, sources), *included], [__name__])
 
     def make(aside: Path) -> None:
@@ -140,7 +141,7 @@ def _runtime(kind: str | None, form: Form) -> list[Path]:
 
 
 def _part(path: Path, kind: str | None, form: Form) -> Path:
-    headers = sorted(path.parent.glob("*.h")) if path in form.runtime else []
+    headers = [*sorted(path.parent.glob("*.h")), MEMORY] if path in form.runtime else []
     given = (*_tools(), kind, *form.compile)
     place = results.place_of("verilator-runtime", given, [path, *headers], [__name__])
 

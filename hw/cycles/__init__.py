@@ -14,7 +14,7 @@ from itertools import chain
 import networkx as nx
 import numpy as np
 
-from xnorforge.hw import timing
+from xnorforge.hw import graph, timing
 from xnorforge.hw.cycles.engine import Engine, with_repeats
 from xnorforge.hw.cycles.pauses import Pauses, Stall
 from xnorforge.hw.ops.base import HwOp
@@ -146,17 +146,20 @@ class CycleModel:
     Args:
         ops: operators in stream order.
         rows: {operator: its row}, of those whose rows are known.
+        memory: whether constants from outside are streams; a run then has a memory that they come from.
     """
 
-    def __init__(self, ops: list[HwOp], rows: dict[str, timing.Timing] | None = None):
+    def __init__(self, ops: list[HwOp], rows: dict[str, timing.Timing] | None = None, memory: bool = False):
         self.ops = ops
-        known = rows or {}
+        outside = graph.outside(ops) if memory else []
+        self.constants: dict[str, str] = {op.name: f"{op.name}_weights" for op, _ in outside}
+        known = (rows or {}) | {op.name: op.reading() for op, _ in outside}
         self.timings = [known.get(op.name) or op.timing() for op in ops]
         ins, outs = [op.in_streams() for op in ops], [op.out_streams() for op in ops]
         given = list(chain.from_iterable(map(zip, (op.sources for op in ops), ins)))
         made = list(chain.from_iterable(map(zip, (op.results for op in ops), outs)))
         makers, readers = dict(made), dict(given)
-        self.streams = readers | makers
+        self.streams = readers | makers | {self.constants[op.name]: stream for op, stream in outside}
         self.sources: list[str] = [tensor for tensor, _ in given if tensor not in makers]
         self.sinks: list[str] = [tensor for tensor, _ in made if tensor not in readers]
         self.inner: list[str] = [tensor for tensor, _ in made if tensor in readers]

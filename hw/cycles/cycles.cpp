@@ -22,9 +22,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <utility>
 #include <vector>
+
+#include "memory.h"
 
 namespace {
 
@@ -34,7 +37,7 @@ using std::vector;
 
 constexpr int64_t UNLIMITED = int64_t(1) << 62;
 
-enum Kind : int64_t { PIPELINE, SOURCE, SINK, ROUNDS };
+enum Kind : int64_t { PIPELINE, SOURCE, SINK, ROUNDS, MEMORY };
 enum Stop : int64_t { READER, SPARE, RESULT, GIVEN, BEHIND, ROUND };  // of hw/timing.py
 enum Waits : int64_t { NOTHING, INPUT, READERS };
 
@@ -48,6 +51,7 @@ struct Work {
 struct StreamRow {
   int64_t frame_beats;
   int64_t kept;  // whether the cycles of its transfers are kept
+  int64_t bytes;  // from a memory: of a beat in it
   int64_t pauses, chance, slot, stop, every, phase;
   uint64_t start;
 };
@@ -59,6 +63,7 @@ struct NodeRow {
   int64_t places, round, turns;      // of rounds
   int64_t reader;                    // of rounds: the node whose progress they wait for
   int64_t pace;                      // of a source
+  MemoryTimes times;                 // of a memory
   const Work* works;
 };
 
@@ -166,8 +171,10 @@ struct Node : NodeRow {
   int64_t written = 0;                      // beats
   int64_t freed_made = 0, freed_read = 0;   // entries of `freed`; those that the writing side has passed
   int64_t allowed = 0, allowed_from = 0;    // what the last entry read says
-  int64_t unsure = -1;                      // cycle in which a beat could enter unless the buffer shuts; -1: none
-  bool forced = false;                      // it does enter
+  // Cycle in which a beat could enter unless the buffer shuts, or a memory serve a burst unless another reader asks
+  // until then; -1: none.
+  int64_t unsure = -1;
+  bool forced = false;  // it does
 
   // By how many cycles a step, a write came later than the other side of the buffer would have allowed: the least
   // in this frame.
@@ -175,6 +182,7 @@ struct Node : NodeRow {
 
   RoundClock taking, passing;  // of rounds: when beats are taken, and when they are passed on
   int64_t beats = 0, frame_beats = 0;  // of a source: to be sent in all, and per frame
+  std::unique_ptr<Memory> memory;
 
   bool moves() const { return kind == PIPELINE || kind == ROUNDS; }
   bool buffered() const { return period > 0; }
@@ -295,6 +303,9 @@ class Model {
     n.allowed = n.room;
     if (n.kind == SOURCE) n.frame_beats = n.outs[0]->frame_beats;
     if (n.kind == ROUNDS) n.held.make((n.turns + 2) * n.places);
+    if (n.kind == MEMORY) n.memory = std::make_unique<Memory>(n.times);
+    for (const Stream* out : n.outs)
+      if (n.kind == MEMORY) n.memory->add(out->bytes, out->frame_beats);
     if (n.kind != PIPELINE && n.kind != ROUNDS) return;
     const int64_t running = 4;  // most beats beyond its latency that are made and not taken (timing.RUNNING)
     n.made_beats.make(n.latency + running);
@@ -314,6 +325,7 @@ class Model {
   void send(int64_t frames) {
     for (Node& n : nodes) {
       n.beats = frames * n.frame_beats;
+      for (size_t k = 0; k < n.outs.size() && n.kind == MEMORY; ++k) n.memory->read(k, frames * n.outs[k]->frame_beats);
       n.early_steps = n.early_writes = UNLIMITED;
       wake(n);
     }
@@ -324,6 +336,7 @@ class Model {
       if (n.kind == SOURCE)
         while (send_beat(n)) {
         }
+      if (n.kind == MEMORY) serve(n);
       n.waiting = false;  // only now: it has seen whatever woke it meanwhile
     }
   }
@@ -334,12 +347,12 @@ class Model {
     queue[queued++] = &n;
   }
 
-  // Nothing moves any more. Let the earliest beat into a buffer of which it is not known how long it stays open:
-  // whatever shuts the buffer is a consequence of that beat, so it is late enough. Whether there is one.
+  // Nothing moves any more. Let the earliest beat into a buffer of which it is not known how long it stays open, or
+  // serve a burst: whatever shuts the buffer, or asks besides, is a consequence of it, so late enough. Whether there is one.
   bool force() {
     Node* first = nullptr;
     for (Node& n : nodes)
-      if (n.shuts_buffer && n.unsure >= 0 && (!first || n.unsure < first->unsure)) first = &n;
+      if (n.unsure >= 0 && (!first || n.unsure < first->unsure)) first = &n;
     if (!first) return false;
     first->forced = true;
     wake(*first);
@@ -354,6 +367,33 @@ class Model {
     if (n.pace) cycle = max(cycle, out.taken * n.pace / n.frame_beats);
     offer(out, cycle);
     return true;
+  }
+
+  // A memory offers what has come, and serves bursts as long as it is known whose turn it is.
+  void serve(Node& n) {
+    n.unsure = -1;
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (size_t k = 0; k < n.outs.size(); ++k) {
+        Stream& out = *n.outs[k];
+        if (n.memory->taken(k) < out.taken) n.memory->take(k, out.take_cycle);
+        if (out.pending()) continue;
+        const int64_t cycle = n.memory->offer(k);
+        if (cycle < 0) continue;
+        offer(out, cycle);
+        moved = true;
+      }
+      bool sure;
+      const int64_t begin = n.memory->next(sure);
+      if (moved || begin < 0) continue;
+      if (!sure && !n.forced) {
+        n.unsure = begin;
+        return;
+      }
+      n.forced = false;
+      n.memory->serve();
+      moved = true;
+    }
   }
 
   // A beat is offered in the first cycle from `cycle` on in which the stream does not pause. If its reader has room,

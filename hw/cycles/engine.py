@@ -15,10 +15,11 @@ import numpy as np
 from xnorforge.core.native import load_compiled
 from xnorforge.hw.cycles.pauses import Pause, Pauses, generator_start
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.shells.dma import layout_of
 from xnorforge.hw.timing import Timing
 
 CODE = Path(str(files("xnorforge.hw") / "cycles" / "cycles.cpp"))
-PIPELINE, SOURCE, SINK, ROUNDS = range(4)  # kinds of nodes, as cycles.cpp has them
+PIPELINE, SOURCE, SINK, ROUNDS, MEMORY = range(5)  # kinds of nodes, as cycles.cpp has them
 WAITS = ("", "input", "readers")
 
 
@@ -26,7 +27,7 @@ class StreamRow(ctypes.Structure):
     """Describes a stream to cycles.cpp."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("frame_beats", "kept", "pauses")),
+        *((name, c_int64) for name in ("frame_beats", "kept", "bytes", "pauses")),
         *((name, c_int64) for name in ("chance", "slot", "stop", "every", "phase")),
         ("start", c_uint64),
     ]
@@ -39,6 +40,7 @@ class NodeRow(ctypes.Structure):
         *((name, c_int64) for name in ("kind", "in_count", "out_count", "latency", "stop", "work_count")),
         *((name, c_int64) for name in ("period", "room", "seen", "free", "keeps_freed")),
         *((name, c_int64) for name in ("places", "round", "turns", "reader", "pace")),
+        ("times", c_int64 * 4),
         ("works", c_void_p),
     ]
 
@@ -77,7 +79,7 @@ def functions() -> ctypes.CDLL:
 
 class Graph(Protocol):
     """Operators with their rows, and the streams between them by tensor; those of `sources` come from
-    outside, those of `sinks` go there, those of `inner` are all others.
+    outside, those of `constants` from a memory, those of `sinks` go there, those of `inner` are all others.
     """
 
     ops: list[HwOp]
@@ -85,6 +87,7 @@ class Graph(Protocol):
     memory: int
     streams: dict[str, Stream]
     sources: list[str]
+    constants: dict[str, str]
     sinks: list[str]
     inner: list[str]
 
@@ -142,12 +145,14 @@ class Engine:
         self.model = model
         self.watched: set[str] = {op.name for op in model.ops} if watched is None else set(watched)
         self.number: dict[str, int] = {tensor: k for k, tensor in enumerate(model.streams)}
-        self.kept: set[str] = {*model.sources, *model.sinks}
+        self.kept: set[str] = {*model.sources, *model.sinks, *model.constants.values()}
         self.kept.update(*((*op.sources, *op.results) for op in model.ops if op.name in self.watched))
         self.streams = [StreamRow(one.beats, tensor in self.kept) for tensor, one in model.streams.items()]
+        for tensor in model.constants.values():
+            self.streams[self.number[tensor]].bytes = layout_of(model.streams[tensor]).slot
         self._pauses(*pauses)
         self.fronts: dict[int, int] = {}  # node of an operator: that of its front
-        nodes, links = self._nodes(pace)
+        nodes, links = self._nodes(pace, pauses[0].memory)
         self.functions = functions()
         self.handle: Any = self.functions.new_model(
             (StreamRow * len(self.streams))(*self.streams), len(self.streams),
@@ -178,10 +183,11 @@ class Engine:
                 row.pauses = pause.any
                 row.chance, row.slot, row.stop, row.every, row.phase, row.start = numbers
 
-    def _nodes(self, pace: int) -> tuple[list[NodeRow], list[int]]:
+    def _nodes(self, pace: int, memory: tuple[int, ...]) -> tuple[list[NodeRow], list[int]]:
         """The nodes, and the numbers of their streams, those in before those out, node by node."""
         model, number = self.model, self.number
-        first = len(model.ops) + len(model.sources) + len(model.sinks)
+        constants = [number[tensor] for tensor in model.constants.values()]
+        first = len(model.ops) + len(model.sources) + len(model.sinks) + bool(constants)
         fronts: list[NodeRow] = []
         front_links: list[list[int]] = []
         nodes, links = [], []
@@ -189,6 +195,7 @@ class Engine:
         for node, (op, timing) in enumerate(zip(model.ops, model.timings)):
             into, out = ([number[tensor] for tensor in tensors] for tensors in (op.sources, op.results))
             kept = op.name in self.watched
+            into += [number[model.constants[op.name]]] if op.name in model.constants else []
             if timing.front:
                 self.streams.append(StreamRow(op.in_stream().beats))
                 between = [len(self.streams) - 1]
@@ -197,8 +204,12 @@ class Engine:
                 self.fronts[node], into = first + len(front_links) - 1, between
             nodes.append(node_row(timing, into, out, kept))
             links.append([*into, *out])
-        nodes += [*sources, *(NodeRow(SINK, 1, 0) for _ in model.sinks), *fronts]
-        links += [[number[tensor]] for tensor in (*model.sources, *model.sinks)] + front_links
+        nodes += [*sources, *(NodeRow(SINK, 1, 0) for _ in model.sinks)]
+        links += [[number[tensor]] for tensor in (*model.sources, *model.sinks)]
+        if constants:
+            nodes.append(NodeRow(MEMORY, 0, len(constants), times=(c_int64 * 4)(*memory)))
+            links.append(constants)
+        nodes, links = nodes + fronts, links + front_links
         return nodes, list(chain.from_iterable(links))
 
     def spent(self) -> list[list[int]]:

@@ -41,6 +41,8 @@ class Pauses:
     Attributes:
         source, sink: of every stream in, and out.
         outside: of each stream of constants from outside, as `graph.outside` has them; () as `source`.
+        memory: what those of constants come from, if they share one: cycles * 2^20 in which 8 bytes come,
+            cycles until then, from a refresh to the next, and of a refresh (hw/cycles/memory.h).
         inner: of each stream between two operators, as `graph.inner_tensors` has them; () none pauses.
     """
 
@@ -48,6 +50,7 @@ class Pauses:
     sink: Pause = Pause()
     inner: tuple[Pause, ...] = ()
     outside: tuple[Pause, ...] = ()
+    memory: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, stall: "Stall") -> "Pauses":
@@ -60,7 +63,9 @@ class Pauses:
     @property
     def any(self) -> bool:
         """Whether anything ever pauses."""
-        return any(pause.any for pause in (self.source, self.sink, *self.inner, *self.outside))
+        return any(self.memory) or any(
+            pause.any for pause in (self.source, self.sink, *self.inner, *self.outside)
+        )
 
     def patience(self, cycles: int) -> int:
         """Cycles without a transfer at the ends that only a hang explains; `cycles` where nothing pauses."""

@@ -452,6 +452,10 @@ class HwOp(CustomOp):
         """What that stream carries in every frame, integers of its shape."""
         raise NotImplementedError
 
+    def reading(self) -> Timing:
+        """Its row where that stream is one more input, behind the others."""
+        raise NotImplementedError
+
     def timing(self) -> Timing:
         """Its row of the cycle model, from which `needs`, `cycles`, `latency`, `input_buffer` follow."""
         raise NotImplementedError

@@ -5,6 +5,7 @@ from typing import Any
 from xnorforge.core import artifacts
 from xnorforge.core.types import Record
 from xnorforge.hw.cycles import Course, CycleModel
+from xnorforge.hw.cycles.pauses import Pauses
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.cosim import Run
 
@@ -20,10 +21,10 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
     Returns:
         The key `model` of sim.json; its checks.
     """
-    model = CycleModel(ops)
     checks: list[dict] = []
     courses: list[Course] = []
     for name, (run, stall) in runs.items():
+        model = CycleModel(ops, memory=isinstance(stall, Pauses) and any(stall.memory))
         course = model.run(len(run.outputs[0]), stall, seed, watched=() if courses else None)
         checks.append(same_beats(f"{name} = cycle model", course, model, run))
         courses.append(course)
@@ -51,8 +52,9 @@ def course_figures(run: Run | Course) -> Record:
 
 def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> Record:
     """The check that all beats in and out of the network are in the same cycle."""
-    expected = [*run.taken[: len(model.sources)], *run.given[: len(model.sinks)]]  # of frames
-    got = [course.transfers(tensor) for tensor in (*model.sources, *model.sinks)]
+    tensors = [*model.sources, *model.constants.values(), *model.sinks]  # of frames
+    expected = [*run.taken[: len(tensors) - len(model.sinks)], *run.given[: len(model.sinks)]]
+    got = [course.transfers(tensor) for tensor in tensors]
     beats = sum(map(len, expected))
     pairs = zip(got, expected, strict=True)
     wrong = sum(len(b) if len(a) != len(b) else int((a != b).sum()) for a, b in pairs)

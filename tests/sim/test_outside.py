@@ -1,5 +1,7 @@
 """Weights that come from outside the network with every frame: `xf_top` with a stream each."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from driving import generated
@@ -7,13 +9,12 @@ from op_examples.drawn import seeded
 
 from xnorforge.core import plugins
 from xnorforge.flows.fold.options import with_width_converters
-from xnorforge.hw import graph
+from xnorforge.hw import graph, memory
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
-from xnorforge.sim.pauses import of_memory
 
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in ("xnor_matmul", "permute", "threshold")}
 
@@ -91,23 +92,20 @@ def test_what_binds_is_the_matrix_or_the_memory(built, every, interval):
     assert run.interval == interval
 
 
-def test_streams_share_a_memory_by_their_bytes(built):
-    """6 words of 32 bits and 4 of 20 are 10 slots of 4 bytes: at 1 byte per cycle a frame takes 40 cycles;
-    29/30 of the time is without a refresh. The first stream has 6 of the beats, the second 4.
+@pytest.mark.parametrize("rate", [0.04, 0.11, 0.5, 100.0])
+def test_a_memory_is_the_same_in_rtl_and_cycle_model_and_binds_by_its_rate(built, rate):
+    """6 words of 32 bits and 4 of 20, in slots of 4 bytes, are 3 and 2 words of memory; at 100 MHz 0.04 GB/s
+    are a word in 20 cycles, and 29/30 of the time is without a refresh. Pauses at both ends besides.
     """
-    _, ops, _ = built
-    pauses = of_memory(ops, 0.1, 100.0)
-    assert [(one.stop, one.every) for one in pauses.outside] == [(6, 7), (10, 11)]
-    quick = of_memory(ops, 100, 100.0)  # the shell's port: 8 bytes per cycle, 5.2 cycles
-    assert [(one.stop, one.every) for one in quick.outside] == [(0, 0), (1, 4)]
-
-
-@pytest.mark.parametrize("beats", [0.01, 0.3, 0.5, 0.51, 0.7, 0.99, 1.0, 3.0])
-def test_a_pause_is_no_quicker_than_the_rate(built, beats):
-    """One stream with as many bytes as bytes per cycle allow: beats in a long time are at most the rate."""
-    _, ops, _ = built
-    stream = ops[0].outside
-    pause = of_memory(ops[:1], beats * stream.width / 8 / 10 / (1 - 0.26 / 7.8), 100.0).outside[0]
-    moves = sum((cycle + 1) % max(pause.every, 1) >= pause.stop for cycle in range(10000))
-    assert beats >= 1 or 0.6 * beats <= moves / 10000 <= beats
-    assert beats < 1 or moves == 10000
+    _, ops, device = built
+    frames = np.random.default_rng(1).integers(0, 2, (40, 9, 24))
+    model = CycleModel(ops, memory=True)
+    for ends in ((0.0, 0.0), (0.6, 0.2)):
+        pauses = replace(Pauses.of(ends), memory=memory.times(rate, 100.0))
+        run, course = cosim.run(device, frames, pauses, seed=3), model.run(40, pauses, 3)
+        tensors = [*model.sources, *model.constants.values(), *model.sinks]
+        for tensor, cycles in zip(tensors, [*run.taken, *run.given], strict=True):
+            np.testing.assert_array_equal(course.transfers(tensor), cycles)
+        late = run.cycles[-1, -1] - run.cycles[9, -1]
+        assert late / 30 >= max(0.99 * 5 * 8 * 100 / 1000 / min(rate, 0.8) * 30 / 29, 54)
+        assert ends[0] or rate > 0.1 or late / 30 <= 1.02 * 5 * 20 * 30 / 29

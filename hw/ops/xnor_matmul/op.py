@@ -142,11 +142,17 @@ class XnorMatmul(HwOp):
         """A word of weights is taken with the first vector of each round over all of them; those from outside
         are always there. A frame of vectors is read once per tile.
         """
+        return self._timing(not self.outside)
+
+    def reading(self) -> Timing:
+        return self._timing(True)
+
+    def _timing(self, taken: bool) -> Timing:
         mw, mh, simd, pe, vectors = self.folding()
         words, tiles, frame = mw // simd, mh // pe, vectors * (mw // simd)
         one = [Work(takes=(1,)), Work(vectors - 1)][: min(vectors, 2)]
         of_tile = [replace(work, gives=k == words) for k in range(1, words + 1) for work in one]
-        if self.outside:
+        if not taken:
             of_tile = [Work(vectors * (words - 1), gives=False), Work(vectors)][words == 1 :]
         works = tiles * of_tile
         works[-1] = replace(works[-1], frees=frame)
