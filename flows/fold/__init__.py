@@ -39,11 +39,14 @@ from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
 from xnorforge.flows.synth import count as counts_of
 from xnorforge.hw import boards, families, graph, memory
+from xnorforge.hw.cycles import CycleModel
+from xnorforge.hw.cycles.pauses import Pauses
 from xnorforge.hw.loads import number_loads
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
 from xnorforge.hw.parts import estimates_of
 
 Execute = Callable[[list[HwOp], np.ndarray], dict[str, np.ndarray]]
+WITH_MEMORY = 4  # frames
 FIRST = 8  # images that are also run by the operators' own contracts
 GIVEN = ("simd", "pe", "pixels", "depth", "interval")
 STYLES: dict[str, tuple[str | int, ...]] = {"structure": ("adders",)}
@@ -204,9 +207,11 @@ def fold(
         ops, bounds = found.ops, found.bounds
         if reads := memory.memory_traffic(ops, gb_per_s or memory.GB_PER_S, target.clock_mhz):
             names = ", ".join(reads["operators"])
+            reads["interval_modelled"] = interval_with(ops, reads["gb_per_s"], target.clock_mhz)
             say(
                 f"fold        weights of {names} are read from a memory with every frame: "
-                f"{reads['needed_gb_per_s']} of {reads['gb_per_s']:g} GB/s"
+                f"{reads['needed_gb_per_s']} of {reads['gb_per_s']:g} GB/s, with which the cycle model takes "
+                f"{reads['interval_modelled']:,} cycles per frame"
             )
         _check_streams(ops)
         costs = {op.name: op.estimate() for op in ops}
@@ -240,6 +245,12 @@ def fold(
     }  # fmt: skip
     artifacts.write_json(out_dir / "fold.json", record)
     return record
+
+
+def interval_with(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> int:
+    """The most cycles from one of a few frames to the next, with such a memory, by the cycle model."""
+    reads = Pauses(memory=memory.times(gb_per_s, clock_mhz))
+    return max(CycleModel(ops, memory=True).run(WITH_MEMORY, reads, watched=()).gaps)
 
 
 @dataclass(frozen=True)
