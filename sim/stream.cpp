@@ -4,8 +4,9 @@
 // out, which pause on their own. Inner streams pause where the top has a port for it.
 //
 // Usage: <program> <job> <result> <seed> <probe> [waves half]
-// job     per lane a Job, its MemoryTimes; per stream in its Pause, bytes of a beat in memory and beats of a frame, its beats (64 bit), then these, 32-bit words, lowest first, then its gates
-//         (64 bit) and these, by their beats; per stream out its Pause, how many beats to expect and how many a frame has
+// job     per lane a Job, its MemoryTimes; per stream in its Pause, bytes of a beat in memory (0: it has none)
+//         and beats of a frame, its beats (64 bit), then these, 32-bit words, lowest first, then its gates (64 bit)
+//         and these, by their beats; per stream out its Pause, how many beats to expect and how many a frame has
 //         (64 bit); per inner stream its Pause
 // result  per lane a Result; per stream in how many beats were taken, then the cycle of every beat; per stream out how many
 //         came, the cycle of every expected beat (64 bit), then the beats (32-bit words)
@@ -158,7 +159,7 @@ class Source {
     if (!slot_) return;
     memory_ = &memory;
     reader_ = memory.add(slot_, frame_);
-    memory.read(reader_, count_);
+    memory.read(count_ / frame_);
   }
 
   void restart() { at_ = 0, gate_ = 0, offered_ = false; }

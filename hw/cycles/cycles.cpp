@@ -171,8 +171,8 @@ struct Node : NodeRow {
   int64_t written = 0;                      // beats
   int64_t freed_made = 0, freed_read = 0;   // entries of `freed`; those that the writing side has passed
   int64_t allowed = 0, allowed_from = 0;    // what the last entry read says
-  // Cycle in which a beat could enter unless the buffer shuts, or a memory serve a burst unless another reader asks
-  // until then; -1: none.
+  // Cycle in which a beat could enter unless the buffer shuts, or a memory serve a burst unless another
+  // reader asks until then; -1: none.
   int64_t unsure = -1;
   bool forced = false;  // it does
 
@@ -325,8 +325,8 @@ class Model {
   void send(int64_t frames) {
     for (Node& n : nodes) {
       n.beats = frames * n.frame_beats;
-      for (size_t k = 0; k < n.outs.size() && n.kind == MEMORY; ++k) n.memory->read(k, frames * n.outs[k]->frame_beats);
       n.early_steps = n.early_writes = UNLIMITED;
+      if (n.memory) n.memory->read(frames);
       wake(n);
     }
     while (queued || force()) {
@@ -347,8 +347,9 @@ class Model {
     queue[queued++] = &n;
   }
 
-  // Nothing moves any more. Let the earliest beat into a buffer of which it is not known how long it stays open, or
-  // serve a burst: whatever shuts the buffer, or asks besides, is a consequence of it, so late enough. Whether there is one.
+  // Nothing moves any more. Let the earliest beat into a buffer of which it is not known how long it stays open,
+  // or serve a burst: whatever shuts the buffer, or asks besides, is a consequence of it, so late enough. Whether
+  // there is one.
   bool force() {
     Node* first = nullptr;
     for (Node& n : nodes)

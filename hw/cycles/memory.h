@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A memory whose one port the readers of constants share, a burst each in turn, as hw/shells/dma/xf_dma_share.sv and
-// xf_dma_read.sv have it: the cycle from which a reader offers each beat. Both the cycle model and sim/stream.cpp ask it.
+// A memory whose one port the readers of constants share, a burst each in turn, as in hw/shells/dma/xf_dma_share.sv
+// and xf_dma_read.sv: the cycle from which a reader offers each beat, for the cycle model and sim/stream.cpp.
 #pragma once
 
 #include <algorithm>
@@ -27,8 +27,10 @@ class Memory {
     return readers_.size() - 1;
   }
 
-  // Beats that a reader reads in all, those before them included.
-  void read(size_t reader, int64_t beats) { readers_[reader].end = readers_[reader].words(beats); }
+  // So many frames are read in all.
+  void read(int64_t frames) {
+    for (Reader& r : readers_) r.end = frames * r.frame;
+  }
 
   int64_t taken(size_t reader) const { return readers_[reader].taken; }
 
@@ -46,7 +48,7 @@ class Memory {
     return r.taken ? std::max(come, r.takes[(r.taken - 1) % RING] + 1) : come;
   }
 
-  // When the next burst begins, UNKNOWN if nobody asks; `sure`: no beat that is taken later makes it another one.
+  // When the next burst begins, UNKNOWN if nobody asks; `sure`: no beat taken later makes it another one.
   int64_t next(bool& sure) {
     int64_t first = UNKNOWN;
     sure = true;
