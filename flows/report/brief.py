@@ -71,6 +71,9 @@ def _counted(record: Record) -> list[str]:
         f"  speed     {formatted(record['fps']['value'])} frames/s, "
         f"latency {duration(record['latency_us']['value'])} at {clock['value']:g} MHz ({clock['kind']})",
     ]
+    work = record["gops"]
+    text = f"{formatted(work['binary'])} GOP/s binary, {formatted(work['multi_bit'])} multi-bit"
+    lines.append(f"  work      {text} (2 operations per multiply-accumulate)")
     if cycles["interval_shell"] > cycles["interval_simulated"]:
         least = several(cycles["interval_shell"], "cycle")
         lines.insert(1, f"  shell     sets the rate: it moves a frame in {least} at least")

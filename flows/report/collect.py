@@ -122,6 +122,7 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         )
     bottleneck = [row["name"] for row in rows if row["cycles"] == bound]
     total, port = synth["total"], found["generate"]["border"]
+    fps = round(clock["mhz"] * 1e6 / interval, 1)
     with np.load(acc.parent / "lowered.npz") as lowered:
         output = border.exit_(port["output"], lowered, fold["output"])
     return {
@@ -141,10 +142,8 @@ def report(acc: Path, routed: bool | None = None) -> Record:
             "latency_modelled": sim["model"]["latency"], "bottleneck": bottleneck,
             "interval_shell": cycles_per_frame(board, port),
         },
-        "fps": {
-            "value": round(clock["mhz"] * 1e6 / interval, 1),
-            "kind": f"cycles simulated, clock {clock['kind']}",
-        },
+        "fps": {"value": fps, "kind": f"cycles simulated, clock {clock['kind']}"},
+        "gops": gops_of(found["lower"]["complexity"], fps),
         "latency_us": {"value": round(sim["latency"] / clock["mhz"], 5), "kind": "one image in flight"},
         "resources": {
             **{name: total[name] for name in cells.RESOURCES}, "part": board.part,
@@ -174,6 +173,12 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "critical_paths": made["critical_paths"] if made else [],
         "files": provenance.product_files(acc), "run": provenance.run_facts(found),
     }  # fmt: skip
+
+
+def gops_of(counted: Record, fps: float) -> Record:
+    """Giga-operations per second as papers count them: two for each multiply-accumulate."""
+    rates = {name: round(2e-9 * counted[name] * fps, 4) for name in ("binary", "multi_bit")}
+    return {**rates, "kind": "2 operations per multiply-accumulate, frames/s as above"}
 
 
 def faster_foldings(fold: Record, total: Record, clock_mhz: float) -> list[Record]:

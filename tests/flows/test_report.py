@@ -264,6 +264,12 @@ def test_speed_is_clock_over_simulated_cycles(built):
     _, record = built
     assert record["fps"]["value"] == pytest.approx(100e6 / 24, rel=1e-5)
     assert record["latency_us"]["value"] == 0.61
+    # 12 x 8 and 8 x 3 products of bits, two operations each, in 24 cycles of 10 ns.
+    assert {name: record["gops"][name] for name in ("binary", "multi_bit")} == {"binary": 1.0, "multi_bit": 0}
+    # CNV of the papers, 57,906,176 and 1,555,200 multiply-accumulates, 32,400 cycles at 100 MHz.
+    assert collect.gops_of({"binary": 57906176, "multi_bit": 1555200}, 3086.4) | {"kind": ""} == {
+        "binary": 357.4432, "multi_bit": 9.5999, "kind": ""
+    }  # fmt: skip
     assert record["clock_mhz"] == {"value": 100.0, "kind": "target, not routed"}
 
 
@@ -625,6 +631,7 @@ def test_the_short_form_holds_verdict_speed_and_size(built):
     lines = brief.as_text(record).splitlines()
     assert lines[0] == "PASS  tiny on PYNQ-Z2 (TUL), xc7z020clg400-1"
     assert "  interval  24 cycles per frame simulated, bound 24 (dense0)" in lines
+    assert any(line.startswith("  work      1 GOP/s binary, 0 multi-bit") for line in lines)
     assert max(map(len, lines)) <= 120
     short = brief.as_record(record, acc)
     assert short["verdict"] == "PASS"
