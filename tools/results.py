@@ -2,12 +2,14 @@
 
     python tools/results.py                    write them anew
     python tools/results.py renew [PATTERN]    first run the commands of builds and boards, those with PATTERN
+    python tools/results.py memory FOLDER      first record frames/s over GB/s of an accelerator
 
 `renew` also takes README's picture, with Chromium. What out/ has of this commit is not made again: a run that
 was stopped goes on.
 
 Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), boards
-(docs/results/boards.jsonl, lines of tools/boards.py), cards of the shipped networks (sw/shipped/*/card.json),
+(docs/results/boards.jsonl, lines of tools/boards.py), weights from a memory
+(docs/results/memory.jsonl), cards of the shipped networks (sw/shipped/*/card.json),
 counts of operators (tests/hw/counted), networks with a frame per cycle (docs/results/front.jsonl) and
 published figures of other tools (docs/results/peers.toml, docs/results/nanoseconds.toml).
 """
@@ -21,8 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.core.artifacts import digest
+from xnorforge.flows.fold import interval_with
 from xnorforge.flows.report.provenance import commit
 from xnorforge.history import entries
+from xnorforge.hw.graph import operators
+from xnorforge.hw.memory import bytes_per_frame
 from xnorforge.sw.tasks.track import STILL
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +38,7 @@ import measured  # noqa: E402
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS = RESULTS / "builds.jsonl", RESULTS / "peers.toml"
 BOARDS = RESULTS / "boards.jsonl"
+MEMORY, RATES = RESULTS / "memory.jsonl", (0.25, 0.5, 0.75, 1.0, 2.0, 4.0)  # GB/s
 FRONT, FAST = RESULTS / "front.jsonl", RESULTS / "nanoseconds.toml"
 PICTURE, PICTURED = ROOT / "docs/report.png", "mnist-cnn"  # the report of this network
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
@@ -95,6 +101,42 @@ def percent(accuracy: dict | None) -> str:
     if not accuracy or accuracy["value"] is None:
         return "not known"
     return f"{accuracy['name']} {100 * accuracy['value']:.2f} %, {accuracy['images']:,} images"
+
+
+def record_memory(folder: str) -> None:
+    """Record the cycles per frame of an accelerator with memories of each rate, by the cycle model."""
+    made = json.loads((Path(folder) / "fold.json").read_text())
+    ops, clock = operators(Path(folder) / "folded.onnx"), made["clock_mhz"]["value"]
+    line = {"net": made["net"], "board": made["board"], "mhz": clock, "asked": made["interval"]}
+    line |= {name: made["estimate"][name] for name in ("lut", "bram36", "dsp")}
+    line |= {"bytes": bytes_per_frame(ops), "full": made["interval_bound"], "commit": str(commit())}
+    line["cycles"] = {rate: interval_with(ops, rate, clock) for rate in RATES}
+    key = ("net", "board", "asked")
+    others = [one for one in lines_of(MEMORY) if any(one[name] != line[name] for name in key)]
+    lines = sorted([*others, line], key=lambda one: [one[name] for name in key])
+    MEMORY.write_text("".join(f"{json.dumps(one)}\n" for one in lines))
+
+
+MEMORY_WORDS = """
+Weights that do not fit the part are read with every frame through the shell's port of 8 bytes per cycle
+([weights from a memory](../guide/speed-and-area.md#weights-from-a-memory-outside-the-part)). Frames per
+second are those of the cycle model with a memory of each rate, refreshes and turns of the readers included,
+at the board's clock, a target; in the stage `sim` it equals the RTL beat for beat. LUT, BRAM36 and DSP are
+those of the cost model. Made by `make fold NET=… BOARD=… MEMORY=…` and `tools/results.py memory FOLDER`.
+"""
+
+
+def memory_page() -> str:
+    """Frames per second over the rate of a memory outside the part."""
+    rows = [
+        [line["net"], line["board"], round(line["mhz"] * 1e6 / line["asked"]), line["lut"], line["bram36"],
+         line["dsp"], round(line["bytes"] / 1e6, 2), round(line["mhz"] * 1e6 / line["full"], 1),
+         *(round(line["mhz"] * 1e6 / cycles, 1) for cycles in line["cycles"].values())]
+        for line in lines_of(MEMORY)
+    ]  # fmt: skip
+    head = ["network", "board", "frames/s asked", "LUT", "BRAM36", "DSP", "MB per frame", "without a limit"]
+    head += [f"{rate:g} GB/s" for rate in RATES]
+    return "\n".join(["# Frames per second over GB/s", "", MADE, MEMORY_WORDS, table(head, rows), ""])
 
 
 def builds_page() -> str:
@@ -339,6 +381,7 @@ def readme() -> str:
 def pages() -> dict[Path, str]:
     """Every file that is made, and its text."""
     made = {"builds": builds_page(), "boards": boards_page(), "estimates": estimates_page()}
+    made["memory"] = memory_page()
     made |= {"accuracy": accuracy_page(), "methods": methods_page(), "nanoseconds": front_page()}
     return {RESULTS / f"{name}.md": text for name, text in made.items()} | {ROOT / "README.md": readme()}
 
@@ -347,6 +390,8 @@ def main(words: list[str]) -> None:
     """Write the tables."""
     if words[:1] == ["renew"]:
         renew(*words[1:])
+    for folder in words[1:] if words[:1] == ["memory"] else ():
+        record_memory(folder)
     for path, text in pages().items():
         path.write_text(text)
 
