@@ -29,7 +29,7 @@ def run(tmp_path):
 
 
 def test_weights_and_card_are_shipped_and_the_network_loads(run, tmp_path):
-    folder = ship_run(run, tmp_path / "shelf")
+    folder = ship_run([run], tmp_path / "shelf")
     assert folder.name == "mnist-tfc-ste"
     assert {path.name for path in folder.iterdir()} == {"card.json", "weights.safetensors"}
     assert zoo.load("mnist-tfc", "ste", folder)[1]["training"]["seed"] == 3
@@ -41,6 +41,21 @@ def test_every_card_with_several_seeds_begins_with_its_own():
         if runs := card.get("seeds"):
             assert len({run["seed"] for run in runs}) == len(runs) > 1
             assert runs[0] == {"seed": card["seed"], "accuracy": card["accuracy"]}
+
+
+def test_the_best_by_held_out_pictures_is_shipped_whatever_the_test_pictures_say(run, tmp_path):
+    """Two runs whose orders disagree, and one of another network."""
+    card, other = json.loads((run / "card.json").read_text()), tmp_path / "ste-4"
+    shutil.copytree(run, other)
+    for folder, held_out, top1 in ((run, 0.97, 90.0), (other, 0.96, 99.0)):
+        own = {"held_out_accuracy": held_out, "accuracy": [card["accuracy"][0] | {"top1": top1}]}
+        (folder / "card.json").write_text(json.dumps(card | own | {"seed": int(folder.name[-1])}))
+    shipped = json.loads((ship_run([other, run], tmp_path / "shelf") / "card.json").read_text())
+    assert shipped["seed"] == 3 and shipped["accuracy"][0]["top1"] == 90.0
+    found = [(one["run"], one["held_out_accuracy"]) for one in shipped["candidates"]]
+    assert found == [("ste-4", 0.96), ("ste-3", 0.97)]
+    with pytest.raises(UserError, match="of one of them"):
+        ship_run([run, SHIPPED / "mnist-cnn-ste"], tmp_path / "shelf")
 
 
 def with_column(run, name: str, values: list[float]) -> None:
@@ -55,15 +70,15 @@ def test_a_term_that_does_nothing_is_not_shipped(run, tmp_path):
     with_column(run, "share kernel 1.dot", [2e-4, 9.9e-4])
     with_column(run, "share other 1.dot", [0.5, 0.0])
     with pytest.raises(UserError, match=r"kernel .* 0\.00099 .* 1\.dot.* larger weight"):
-        ship_run(run, tmp_path / "shelf")
+        ship_run([run], tmp_path / "shelf")
     assert not (tmp_path / "shelf").exists()
     with_column(run, "share kernel 2.dot", [0.0, 1e-3])  # one layer is enough
-    assert ship_run(run, tmp_path / "shelf").is_dir()
+    assert ship_run([run], tmp_path / "shelf").is_dir()
 
 
 def test_edges_that_move_no_sum_are_not_shipped(run, tmp_path):
     with_column(run, "moved 1", [0.0, 0.0])
     with pytest.raises(UserError, match=r"no edge .* dead zone"):
-        ship_run(run, tmp_path / "shelf")
+        ship_run([run], tmp_path / "shelf")
     with_column(run, "moved 2", [0.0, 0.01])
-    assert ship_run(run, tmp_path / "shelf").is_dir()
+    assert ship_run([run], tmp_path / "shelf").is_dir()

@@ -1,31 +1,42 @@
-"""Ship a run: its weights and its card go into `<net>-<method>/`.
+"""Ship the best of all runs of a network and method since the last shipping, by held-out pictures: its
+weights and its card, which lists them all, go into `<net>-<method>/`. Test pictures have no say.
 
-python tools/ship.py out/compare/cifar10-cnv_half/60/ste-0 -o sw/shipped
+python tools/ship.py out/compare/cifar10-cnv_half/60/ste-* -o sw/shipped
 """
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.sw.training import curves, weights
-from xnorforge.sw.training.summands import MOVE, MOVED
-
-LEAST = 1e-3  # share of a method's own term in the task's gradient, in at least one layer
+from xnorforge.sw.training.summands import LEAST, MOVE, MOVED, largest_terms
 
 
-def ship_run(run: Path, shelf: Path) -> Path:
+def ship_run(runs: Sequence[Path], shelf: Path) -> Path:
     """Write a shipped network; returns its folder.
 
     Args:
-        run: folder of the training.
+        runs: folders of trainings of one network by one method; of equal ones the first is taken.
         shelf: the folder of shipped networks.
 
     Raises:
-        UserError: the folder has no weights, or a term of the method did nothing.
+        UserError: a folder has no weights or is of another network, or a term of the method did nothing.
     """
-    card = weights.read_weights(run)[0]
+    cards = [weights.read_weights(run)[0] for run in runs]
+    if strange := [
+        one for one in cards if (one["net"], one["method"]) != (cards[0]["net"], cards[0]["method"])
+    ]:
+        raise UserError(
+            f"{runs[cards.index(strange[0])]}: a run of {strange[0]['net']} with {strange[0]['method']}, but "
+            f"{runs[0]} is one of {cards[0]['net']} with {cards[0]['method']}; give runs of one of them."
+        )
+    told = ("seed", "recipe", "held_out_accuracy")
+    rows = [{"run": run.name} | {key: one[key] for key in told} for run, one in zip(runs, cards)]
+    run, card = max(zip(runs, cards), key=lambda pair: pair[1]["held_out_accuracy"])
+    card["candidates"] = rows
     _see_that_it_acts(run, card["method"])
     folder = shelf / f"{card['net']}-{card['method']}"
     with artifacts.whole(folder) as aside:
@@ -39,7 +50,7 @@ def _see_that_it_acts(run: Path, method: str) -> None:
     """Refuse a run in which a term of the method's own loss stays below `LEAST` of the task's gradient in
     every layer, or in which a method that changes sums changes none.
     """
-    for term, (value, layer) in largest_terms(run).items():
+    for term, (value, layer) in largest_terms(curves.read_curve(run / curves.TABLE)).items():
         if term == MOVE:
             continue
         if term == MOVED and not value:
@@ -54,28 +65,14 @@ def _see_that_it_acts(run: Path, method: str) -> None:
             )
 
 
-def largest_terms(run: Path) -> dict[str, tuple[float, str]]:
-    """Return, for each term of the method's own loss in a run's curve, its largest share of the task's
-    gradient and the layer that has it; likewise `moved` and `move` of a method that changes sums.
-    """
-    largest: dict[str, tuple[float, str]] = {}
-    for row in curves.read_curve(run / curves.TABLE):
-        for key, value in row.items():
-            kind, _, place = key.partition(" ")
-            term, _, layer = place.partition(" ") if kind == "share" else (kind, "", place)
-            if kind in ("share", MOVED, MOVE) and value == value:
-                largest[term] = max(largest.get(term, (-1.0, "")), (value, layer))
-    return largest
-
-
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="tools/ship.py", description=__doc__)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("-o", "--out", type=Path, required=True)
     given = parser.parse_args()
     try:
-        print(ship_run(given.run, given.out))
+        print(ship_run(given.runs, given.out))
     except UserError as error:
         parser.exit(2, f"{error}\n")
 

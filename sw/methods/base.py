@@ -39,11 +39,13 @@ from xnorforge.sw.tasks.base import task_of
 
 @dataclass(frozen=True)
 class Phase:
-    """One stage of a training: its name, number of epochs and largest learning rate."""
+    """One stage of a training: its name, number of epochs and largest learning rate, and the share of the
+    training images that one of its epochs passes over."""
 
     name: str
     epochs: int
     lr: float
+    share: float = 1.0
 
 
 def total(summands: Iterable[torch.Tensor]) -> torch.Tensor:
@@ -91,10 +93,13 @@ class Method:
             the attributes of `Recipe` that differ (`sw/training/recipes.py`).
         CAPTURES: whether the steps of a phase are the same operations on other numbers, all in `update`, so
             that a GPU may replay them (`sw/training/captured.py`).
+        WANTS_GUIDE: whether the method trains a guide if its hyper-parameter `guide` names none; then a run
+            of `train-float` that it starts from (INIT) is the guide.
     """
 
     RECIPES: ClassVar[Mapping[str, Mapping[str, Mapping[str, object]]]] = {}
     CAPTURES: ClassVar[bool] = False
+    WANTS_GUIDE: ClassVar[bool] = False
 
     def build(self, net: str) -> nn.Module:
         """The network to train, of raw pixels; UserError if this method cannot train it."""
@@ -132,7 +137,7 @@ class Method:
         """Recompute what follows from the latents of another run (INIT). Called before `phases`."""
 
     def phases(self, recipe: Recipe) -> list[Phase]:
-        """Return the stages; their epochs add up to those of the recipe."""
+        """Return the stages; their epochs, times their shares, add up to those of the recipe."""
         return [Phase("train", recipe.epochs, recipe.lr)]
 
     def begin(self, run) -> None:

@@ -31,7 +31,6 @@ from xnorforge.core.progress import progress, say
 from xnorforge.core.types import Record
 from xnorforge.sw.methods import base
 from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
-from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.training import distributed
@@ -39,7 +38,6 @@ from xnorforge.sw.training.summands import MOVE, MOVED
 
 # The operator of the exported graph: hw/ops/interact/lower.py states its meaning.
 NODE = "xnorforge.flows.lower.nodes::Interact"
-WEIGHTS, NORMS = "weights", "norms"
 PIXELS = 2**19  # of a batch to mine on, at most: 512 images of 32 x 32, 25 of 160 x 128
 
 
@@ -232,7 +230,7 @@ class Interacting(nn.Module):
 
 @dataclass
 class Method(base.Method):
-    """Training of weights and graph in turns, then only of batch norms."""
+    """Training of weights and graph in turns."""
 
     RECIPES: ClassVar = {
         "paper": {
@@ -302,20 +300,6 @@ class Method(base.Method):
         )
         return network
 
-    def phases(self, recipe: Recipe) -> list[base.Phase]:
-        if recipe.epochs < 2:
-            raise UserError(
-                f"ci_bcnn: epochs={recipe.epochs} is too few, because weights and batch norms need one epoch "
-                "each; use 2 or more."
-            )
-        return [base.Phase(WEIGHTS, recipe.epochs - 1, recipe.lr), base.Phase(NORMS, 1, recipe.lr / 10)]
-
-    def optimiser(self, run) -> torch.optim.Optimizer:
-        """Return the optimiser of all parameters; in the last epoch, of batch norms only."""
-        resting = {id(latent) for latent in run.latents.values()} if run.phase.name == NORMS else ()
-        moving = [parameter for parameter in run.network.parameters() if id(parameter) not in resting]
-        return base.optimiser_of(run, moving)
-
     def on_epoch(self, run) -> None:
         if not (self.density and self.batches and self.steps):
             return
@@ -323,7 +307,7 @@ class Method(base.Method):
         turns = {turn * epochs // (self.rounds + 1) for turn in range(1, self.rounds + 1)}
         if self.mining:  # the last epoch is left to get used to the last edges
             turns = set(range(epochs - max(1, round(self.mining * epochs)), epochs))
-        if run.phase.name == WEIGHTS and done in turns:
+        if done in turns:
             self.mine(run)
         first = torch.arange(min(self._size(run), len(run.sets[0].images)))
         images, _ = _taken(run, first, torch.Generator().manual_seed(0))

@@ -24,7 +24,6 @@ import io
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -87,21 +86,18 @@ def absorb(norm: AnyModule, factor: torch.Tensor) -> None:
 
 def shared_out(
     epochs: int, float_share: float, polish_share: float, steps: int
-) -> tuple[int, list[int], int, list[int]]:
-    """Return the epochs of the float phase, of each step and of the final phase, and how many layers join at
-    each step.
-
-    A step has at least one epoch. With fewer epochs than layers, neighbours in the order join together, and a
-    network trained for one epoch is binary from the start.
+) -> tuple[int, list[float], int]:
+    """Return the epochs of the float phase, of each step and of the final phase: whole ones, but of a step a
+    part of one if there are fewer epochs than steps.
     """
     begin = min(max(1, round(epochs * float_share)), epochs - 1) if float_share else 0
     polish = min(round(epochs * polish_share), epochs - begin - (1 if steps else 0))
     left = epochs - begin - polish
     if not steps:
-        return begin, [], epochs - begin, []
-    count = min(steps, left)
-    each = [left // count + (at >= count - left % count) for at in range(count)]
-    return begin, each, polish, [len(part) for part in np.array_split(np.arange(steps), count)]
+        return begin, [], epochs - begin
+    if left < steps:
+        return begin, [left / steps] * steps, polish
+    return begin, [left // steps + (at >= steps - left % steps) for at in range(steps)], polish
 
 
 @dataclass
@@ -193,21 +189,21 @@ class Method(base.Method):
         mixed_precision.set_forms(self.network, self.units, self.chosen, self.mode == "w1a8", self.rest)
 
     def phases(self, recipe: Recipe) -> list[base.Phase]:
-        begin, each, polish, _ = shared_out(recipe.epochs, self.float_share, self.polish_share, self.steps)
-        planned = [("float", begin, recipe.lr)]
-        planned += [(f"step {at + 1}", epochs, recipe.lr * self.step_rate) for at, epochs in enumerate(each)]
-        return [base.Phase(*phase) for phase in [*planned, ("polish", polish, recipe.lr)] if phase[1]]
+        begin, each, polish = shared_out(recipe.epochs, self.float_share, self.polish_share, self.steps)
+        rate, steps = recipe.lr * self.step_rate, [(max(1, int(own)), min(1.0, own)) for own in each]
+        planned = [base.Phase("float", begin, recipe.lr)]
+        planned += [base.Phase(f"step {at}", whole, rate, part) for at, (whole, part) in enumerate(steps, 1)]
+        return [phase for phase in [*planned, base.Phase("polish", polish, recipe.lr)] if phase.epochs]
 
     def begin(self, run) -> None:
-        """Start from real numbers, or let the next layers join S."""
+        """Start from real numbers, or let the next layer join S."""
         self.rest = Form.REAL if run.phase.name == "float" else Form.EIGHT
         if run.phase.name in ("float", "step 1"):
             self.done = 0
         if run.phase.name == "step 1" and self.order == "sensitivity" and not self.ranking:
             self.ranked = self._sensitive(run)
         if run.phase.name.startswith("step") and not self.stopped:
-            joined = shared_out(run.recipe.epochs, self.float_share, self.polish_share, self.steps)[3]
-            self._join(joined[int(run.phase.name.split()[1]) - 1])
+            self._join(1)
         self._set_forms()
 
     def _join(self, count: int) -> None:

@@ -217,6 +217,7 @@ class Method(base.Method):
 
     # The text has no recipe; this is BONN's, from the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
+    WANTS_GUIDE: ClassVar[bool] = True
 
     granularity: str = "spatial"  #: one C per kernel position; layer: one per layer
     lambda1: float = 1e-4  #: weight of the kernel loss
@@ -224,7 +225,7 @@ class Method(base.Method):
     scale_rate: float = 0.1  #: eta2 / eta1: learning rate of C relative to that of W
     guess_rate: float = 2e-5  #: largest learning rate of the discriminators; it falls with that of W
     kept: int = 100  #: batches that the update strategy uses again after an epoch
-    #: folder of a train-float run of this network; none: a fifth of the epochs trains one
+    #: folder of a train-float run of this network; none: that of INIT, else a fifth of the epochs trains one
     guide: str = "none"
     scale_bits: int = 3  #: bits of the integers that replace C per kernel position
 

@@ -13,11 +13,12 @@ A method that acts on the sums of a layer without a loss of its own (ci_bcnn) ha
     move <layer>            the mean size of those changes, in standard deviations of the sums
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 
 MOVED, MOVE = "moved", "move"  # begin the names of columns
+LEAST = 1e-3  # share of a method's own term in the task's gradient, in at least one layer
 
 
 class Summands:
@@ -63,6 +64,20 @@ class Summands:
         """Return the columns of the curve."""
         found = {f"loss {name}": round(total.item() / self.steps, 7) for name, total in self.totals.items()}
         return found | {key: float(f"{share:.4g}") for key, share in self.shares.items()}
+
+
+def largest_terms(curve: Iterable[Mapping]) -> dict[str, tuple[float, str]]:
+    """Return, for each term of the method's own loss in a curve, its largest share of the task's gradient and
+    the layer that has it; likewise `moved` and `move` of a method that changes sums.
+    """
+    largest: dict[str, tuple[float, str]] = {}
+    for row in curve:
+        for key, value in row.items():
+            kind, _, place = key.partition(" ")
+            term, _, layer = place.partition(" ") if kind == "share" else (kind, "", place)
+            if kind in ("share", MOVED, MOVE) and value == value:
+                largest[term] = max(largest.get(term, (-1.0, "")), (value, layer))
+    return largest
 
 
 def shares_of(losses: Mapping[str, torch.Tensor], latents: Mapping[str, torch.Tensor]) -> dict[str, float]:

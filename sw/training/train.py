@@ -36,7 +36,7 @@ from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Ahead, Images, Task, main_figure, task_of
 from xnorforge.sw.training import captured, curves, distributed, recipes, warm_start, weights
-from xnorforge.sw.training.summands import Summands
+from xnorforge.sw.training.summands import LEAST, MOVE, MOVED, Summands, largest_terms
 
 # settings that a card leaves out
 USUAL = {"ranks": 1, "device": "cpu", "recipe_name": recipes.OURS, "init": "none"}
@@ -162,7 +162,8 @@ def train(
         hyper: hyper-parameters of the method that are not its defaults.
         lr: largest learning rate; default: the recipe's.
         recipe: name of the recipe, and what differs from it (`recipes.recipe_of`).
-        init: a run folder to start from (`warm_start.warm_start`).
+        init: a run folder to start from (`warm_start.warm_start`); one of `train-float` is also the guide of
+            a method that would train its own.
 
     Raises:
         UserError: an unknown name, no training images, or a run with other settings in `out_dir`.
@@ -187,6 +188,9 @@ def train(
         settings["recipe"] = taken.stated()
 
     torch.set_num_threads(threads)
+    if init and chosen.WANTS_GUIDE and asdict(chosen)["guide"] == "none" and warm_start.is_real(init):
+        chosen = replace(chosen, guide=str(init))
+        settings["hyper"] = asdict(chosen)
     with distributed.group(taken.batch, task.together):
         torch.manual_seed(seed)
         network = chosen.build(net)
@@ -200,6 +204,12 @@ def train(
         curve = fit(run, settings)
     if not distributed.is_first():
         return None
+    for term, (value, layer) in largest_terms(curve).items():
+        if term not in (MOVED, MOVE) and value < LEAST:
+            say(
+                f"{net}, {method}: {term} is at most {value:.2g} of the task's gradient, in {layer}; below "
+                f"{LEAST:g} it does nothing, so give it a larger weight."
+            )
     network = task.prepared(chosen.deploy(net, run.network.cpu()))
     record = settings | {
         "hyper": asdict(chosen),
@@ -294,7 +304,7 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
 def _epoch(run: Run, step: Callable[..., float], sample: Callable, count: int) -> float:
     """Make the recipe's passes over `count` images, in whole batches; return the mean loss."""
     count *= run.recipe.passes
-    batch, steps = run.recipe.batch, count // run.recipe.batch
+    batch, steps = run.recipe.batch, max(1, int(count * run.phase.share / run.recipe.batch))
     order, total = torch.randperm(count, generator=run.rng) % (count // run.recipe.passes), 0.0
     title = f"{run.net} {run.phase.name} {run.epoch + 1}/{run.phase.epochs}"
     with progress(title, steps, "batches") as advance:

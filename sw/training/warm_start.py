@@ -35,6 +35,12 @@ def saved_run(folder: Path | str, device: torch.device | str = "cpu") -> Record:
     return saved
 
 
+def is_real(folder: Path | str) -> bool:
+    """Whether a run is one of `train-float`, with its checkpoint."""
+    there = (Path(folder) / "checkpoint.pt").exists()
+    return there and saved_run(folder)["settings"]["method"] == REAL
+
+
 def _start(folder) -> tuple[Record, bool]:
     """Return `saved_run`, or the same made from weights without a checkpoint, and whether the size of latents
     says how far they are from changing sign.

@@ -492,23 +492,20 @@ def test_mining_on_pairs_takes_them_in_whole_fives_and_no_more_than_its_pixels()
 # The training.
 
 
-def test_the_last_epoch_moves_batch_norms_alone():
-    run = steps(started(ci_bcnn.Method()), 5)
-    run.phase = run.method.phases(run.recipe)[1]
-    run.method.begin(run)
-    run.optimiser = run.method.optimiser(run)
-    before = {name: parameter.detach().clone() for name, parameter in run.network.named_parameters()}
-    steps(run, 3)
-    now = run.network.named_parameters()
-    moved = {name for name, parameter in now if not torch.equal(parameter, before[name])}
-    assert moved == {f"{at}.norm.{kind}" for at in (1, 2, 3) for kind in ("weight", "bias")}
+@pytest.mark.usefixtures("digits")
+def test_without_edges_training_is_that_of_ste(tmp_path):
+    """The control of the tables: all epochs are the weights', so the bytes of the weights are ste's."""
+    for method, hyper in (("ste", {}), ("ci_bcnn", {"density": 0})):
+        train.train("mnist-tfc", method, tmp_path / method, epochs=2, hyper=hyper)
+    plain, without = (weights.read_weights(tmp_path / method)[1] for method in ("ste", "ci_bcnn"))
+    assert all(np.array_equal(found, without[name]) for name, found in plain.items())
 
 
 @pytest.mark.usefixtures("digits")
 def test_the_curve_states_what_edges_move(tmp_path):
     """A tenth to a half of the sums of channels with an edge, by about a deviation."""
     hyper = {"batches": 4, "steps": 16, "images": 128}
-    train.train("mnist-tfc", "ci_bcnn", tmp_path, epochs=5, hyper=hyper)
+    train.train("mnist-tfc", "ci_bcnn", tmp_path, epochs=4, hyper=hyper)
     card, tensors = weights.read_weights(tmp_path)
     network = weights.unpack(ci_bcnn.Method(**card["hyper"]).skeleton("mnist-tfc"), tensors, "here")
     last = curves.read_curve(tmp_path / "curve.csv")[-1]
@@ -552,17 +549,16 @@ def test_large_steps_in_a_dense_graph_cost_accuracy_and_small_ones_do_not():
 
 
 @pytest.mark.parametrize("settings, turns", [
-    ({"mining": 0.0}, [3, 6]), ({"mining": 0.0, "rounds": 1}, [4]), ({}, [5, 6, 7, 8]),
-    ({"mining": 0.1}, [8]),
+    ({"mining": 0.0}, [3, 6]), ({"mining": 0.0, "rounds": 1}, [5]), ({}, [5, 6, 7, 8, 9]),
+    ({"mining": 0.1}, [9]),
     *(({"mining": 0.0, name: 0}, []) for name in ("density", "rounds", "batches", "steps")),
 ])  # fmt: skip
 @pytest.mark.usefixtures("digits")
 def test_edges_are_mined_between_rounds_or_after_each_of_the_last_epochs(monkeypatch, settings, turns):
-    """Of ten epochs nine are the weights', counted from 1; the ninth is left to get used to the edges."""
+    """All ten epochs are the weights', counted from 1; the tenth is left to get used to the edges."""
     method, mined = ci_bcnn.Method(**settings), []
     run = started(method, epochs=10)
-    phases = [(phase.name, phase.epochs) for phase in method.phases(run.recipe)]
-    assert phases == [("weights", 9), ("norms", 1)]
+    assert [phase.epochs for phase in method.phases(run.recipe)] == [10]
     monkeypatch.setattr(method, "mine", lambda run: mined.append(run.epoch + 1))
     for epoch in range(run.phase.epochs):
         run.epoch = epoch

@@ -213,14 +213,15 @@ def test_phases_are_float_one_step_a_layer_and_a_polish():
 
 
 @pytest.mark.parametrize("epochs, expected", [
-    (1, (0, [1], 0, [4])), (2, (1, [1], 0, [4])), (3, (1, [1], 1, [4])), (5, (1, [1, 1], 2, [2, 2])),
+    (1, (0, [1 / 4] * 4, 0)), (2, (1, [1 / 4] * 4, 0)), (3, (1, [1 / 4] * 4, 1)), (5, (1, [1 / 2] * 4, 2)),
+    (11, (2, [1, 1, 1, 2], 4)),
 ])  # fmt: skip
-def test_with_fewer_epochs_than_layers_neighbours_join_together(epochs, expected):
+def test_with_fewer_epochs_than_layers_a_step_takes_a_part_of_one(epochs, expected):
     assert layer_priority.shared_out(epochs, 0.2, 0.4, 4) == expected
 
 
 def test_without_binary_layers_all_epochs_are_float_and_eight_bit():
-    assert layer_priority.shared_out(10, 0.2, 0.4, 0) == (2, [], 8, [])
+    assert layer_priority.shared_out(10, 0.2, 0.4, 0) == (2, [], 8)
 
 
 def test_s_is_a_suffix_of_the_layers_and_the_log_is_the_closed_form(digits, tmp_path):

@@ -504,6 +504,18 @@ def test_with_a_guide_all_epochs_are_the_networks_and_the_guide_rests(monkeypatc
     assert method.real and all(maps.shape[0] == 16 for maps in method.real)
 
 
+def test_the_float_network_of_init_is_the_guide_and_takes_no_epoch(monkeypatch, tmp_path):
+    in_place_of_mnist(monkeypatch, (0, 128), (128, 192), epochs=2)
+    full_precision.train_full_precision("mnist-tfc", tmp_path / "float")
+    found = []
+    for init, to in (("float", "one"), ("one", "two")):  # the second is no float network, so no guide
+        card = train.train("mnist-tfc", "rbcn", tmp_path / to, epochs=2, init=str(tmp_path / init))
+        curve = torch.load(tmp_path / to / "checkpoint.pt", weights_only=True)["curve"]
+        found.append((card["hyper"]["guide"], [row["phase"] for row in curve]))
+    assert found[0] == (str(tmp_path / "float"), [rbcn.RECTIFY] * 2)
+    assert found[1] == ("none", [rbcn.GUIDE, rbcn.RECTIFY])
+
+
 @pytest.mark.parametrize("given", [False, True])
 def test_the_network_starts_from_its_guide(given, monkeypatch, tmp_path):
     """Signs and norms are the guide's, latents have the usual size, and C fits them; not so after INIT."""

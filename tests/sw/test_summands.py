@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from xnorforge.core import plugins
 from xnorforge.sw import networks
-from xnorforge.sw.methods import base, ste
+from xnorforge.sw.methods import base, layer_priority, ste
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.training import curves, full_precision, train, weights
 from xnorforge.sw.training.summands import Summands, shares_of
@@ -68,6 +68,12 @@ def test_phases_may_have_summands_of_their_own_and_the_picture_is_drawn(tmp_path
     assert [bool(row["loss feature"]) for row in rows] == [False] * 9 + [True]
     assert curves.read_curve(tmp_path / "curve.csv")[0]["loss feature"] != 0  # no number is no number
     assert (tmp_path / "curve.svg").stat().st_size > 1000
+
+
+def test_a_term_below_a_thousandth_of_the_gradient_is_named_at_the_end(tmp_path, capsys):
+    for lambda1, said in ((1e-12, True), (1e-2, False)):
+        train.train(NET, "rbcn", tmp_path / str(lambda1), hyper={"lambda1": lambda1}, epochs=2)
+        assert ("kernel is at most" in capsys.readouterr().err) == said
 
 
 def test_a_loss_of_one_summand_leaves_the_curve_as_it_was(tmp_path):
@@ -150,26 +156,11 @@ class BiRealBaseline(ste.Method):
         return network
 
 
-class NormsLast(ste.Method):
-    """The last epoch, at a tenth of the rate, moves batch norms alone."""
-
-    def phases(self, recipe):
-        return [base.Phase("all", recipe.epochs - 1, recipe.lr), base.Phase("norms", 1, recipe.lr / 10)]
-
-    def begin(self, run):
-        if run.phase.name == "norms":
-            for latent in binary.latents(run.network).values():
-                latent.requires_grad_(False)
-
-    def optimiser(self, run):
-        return base.optimiser_of(run, [p for p in run.network.parameters() if p.requires_grad])
-
-
 # The settings that switch off what a method adds, and the baseline with its phases (and RBCN's estimator).
 BASELINES = {
     "bonn": ({"kernel": 0, "feature": 0}, ste.Method),
     "rbcn": ({"lambda1": 0, "adversarial": 0, "kept": 0, "guide": "GUIDE"}, BiRealBaseline),
-    "ci_bcnn": ({"density": 0}, NormsLast),
+    "ci_bcnn": ({"density": 0}, ste.Method),
 }
 
 
@@ -194,7 +185,7 @@ def test_without_what_it_adds_a_method_gives_the_numbers_of_the_baseline_in_its_
 
 @pytest.mark.parametrize("method, hyper, epochs, phase", [
     ("bonn", {"kernel": 0, "feature": 0}, 1, 0), ("ci_bcnn", {"density": 0}, 2, 0),
-    ("layer_priority", {"rho": 0, "step_rate": 1}, 1, "step 1"),
+    ("layer_priority", {"rho": 0}, 5, "polish"),
 ])  # fmt: skip
 def test_convolutions_in_bfloat16_step_as_those_of_the_baseline(method, hyper, epochs, phase):
     chosen = (base.create(method, hyper), phase), (ste.Method(), 0)
@@ -203,11 +194,11 @@ def test_convolutions_in_bfloat16_step_as_those_of_the_baseline(method, hyper, e
     equal_numbers(*(run.network.state_dict() for run in runs))
 
 
-def test_layer_priority_at_once_and_without_rho_is_the_baseline_but_for_its_statistics(tmp_path):
+def test_layer_priority_at_once_and_without_rho_is_the_baseline_but_for_its_statistics(tmp_path, monkeypatch):
     """All layers binary from the first step, at full rate; behind the last it takes statistics again."""
-    hyper = {"rho": 0, "float_share": 0, "step_rate": 1, "polish_share": 0}
+    monkeypatch.setattr(layer_priority, "shared_out", lambda epochs, *_: (0, [], epochs))
     train.train(NET, "ste", tmp_path / "ste", epochs=1)
-    train.train(NET, "layer_priority", tmp_path / "other", hyper=hyper, epochs=1)
+    train.train(NET, "layer_priority", tmp_path / "other", hyper={"rho": 0}, epochs=1)
     expected = {k: v for k, v in numbers_of(tmp_path / "ste").items() if not k.endswith(STATISTICS)}
     assert len(expected) > 8
     equal_numbers(numbers_of(tmp_path / "other"), expected)
