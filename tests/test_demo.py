@@ -1,8 +1,12 @@
 """Demonstrations: networks of one or two layers whose answers can be said by hand, on pictures drawn for it;
 and what is said of pictures, videos and boxes that cannot be used."""
 
+import io
 import shutil
+import signal
 import sys
+import urllib.request
+from contextlib import contextmanager
 
 import av
 import numpy as np
@@ -13,7 +17,7 @@ from xnorforge import __main__ as cli
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
-from xnorforge.demo import inputs, render
+from xnorforge.demo import inputs, outputs, render
 from xnorforge.hw import boards
 from xnorforge.sim import examples
 from xnorforge.sim.bits import BitSimulator
@@ -373,6 +377,43 @@ def test_every_frame_of_a_video_is_drawn_where_nothing_is_followed(built, tmp_pa
     np.testing.assert_allclose(middles, [[16 * k + 8, 104] for k in range(5, 10)], atol=1)
 
 
+def test_what_a_camera_sees_is_drawn_and_shown_at_once(built, call, tmp_path, monkeypatch):
+    """A video in its place: its third drawing stops it, as Ctrl-C does, and a browser has the one before."""
+    frames = [picture((320, 256), (16 * k, 96, 16 * k + 16, 112)) for k in range(5, 10)]
+    path, seen, page = video(tmp_path / "v.mp4", frames), [], outputs.live_page
+
+    @contextmanager
+    def watched():
+        with page() as (show, address):
+            show(frames[0])
+            with urllib.request.urlopen(address, timeout=20) as browser:
+                kind = browser.headers["Content-Type"]
+                assert kind == "multipart/x-mixed-replace; boundary=drawing"
+
+                def look(drawing):
+                    show(drawing)
+                    lines = [browser.readline() for _ in range(4)]
+                    jpeg = browser.read(int(lines[2].split()[1]))
+                    browser.readline()
+                    seen.append(np.asarray(Image.open(io.BytesIO(jpeg))))
+                    if len(seen) == 3:
+                        signal.raise_signal(signal.SIGINT)
+
+                yield look, address
+
+    monkeypatch.setattr(outputs, "live_page", watched)
+    before = signal.getsignal(signal.SIGINT)
+    code, _ = call("demo", built("pedestrian-tinyped"), "--camera", path, "-o", tmp_path / "out")
+    assert code == 0 and signal.getsignal(signal.SIGINT) is before
+    rows = read_json(tmp_path / "out/demo.json")["pictures"]
+    assert [row["picture"] for row in rows] == ["frame 1", "frame 2", "frame 3"]
+    middles = [np.mean(np.reshape(row["found"][0]["box"], (2, 2)), 0) for row in rows]
+    np.testing.assert_allclose(middles, [[16 * k + 8, 104] for k in range(5, 8)], atol=1)
+    with av.open(str(tmp_path / "out/v.mp4")) as film:
+        drawn = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(drawn) == 3 and np.abs(drawn[1] - seen[2].astype(int)).mean() < 8  # the first page is a frame
+
+
 def test_a_folder_of_frames_is_read_in_the_order_of_its_numbers_and_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
@@ -463,6 +504,10 @@ PED, TRK = "pedestrian-tinyped", "track-tinytrk"
 @pytest.mark.parametrize("net, words, answer", [
     (PED, [], "demo: … IMAGE= … VIDEO="),
     (PED, ["--image", "ok.png", "--video", "frames"], "demo: IMAGE and VIDEO … IMAGE= … VIDEO="),
+    (PED, ["--video", "frames", "--camera", "ok.png"], "demo: VIDEO and CAMERA … CAMERA="),
+    (PED, ["--camera", "none.mp4"], "CAMERA: '{root}/none.mp4' does not exist … /dev/video0"),
+    (PED, ["--camera", "frames"], "CAMERA: {root}/frames … /dev/video0"),
+    (TRK, ["--camera", "fast.mp4"], "BOX: … {root}/fast.mp4 … BOX=x,y,w,h"),
     (PED, ["--image", "none.png"], "IMAGE: '{root}/none.png' does not exist"),
     (PED, ["--video", "none.mp4"], "VIDEO: '{root}/none.mp4' does not exist"),
     (PED, ["--image", "nothing"], "{root}/nothing: … (.jpg, .jpeg, .png, .webp, … folder"),

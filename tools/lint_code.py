@@ -34,8 +34,9 @@ FOLDERS = ("hw", "sw", "flows", "sim", "src", "tools", "examples")
 REGISTRIES = "rule meaning emission example maker tidying takes arithmetic swap ending finishing looping"
 # Definitions that no code of ours calls by name, {why: names}.
 CALLED_ELSEWHERE = {
-    "python, click or jupyter": (
-        "__getattr__ __init_subclass__ _repr_html_ format_options list_commands get_command format_commands"
+    "python, its http.server, click or jupyter": (
+        "__getattr__ __init_subclass__ _repr_html_ format_options list_commands get_command format_commands "
+        "do_GET log_message"
     ),
     "onnx, qonnx, torch, brevitas or hls4ml": (
         "infer_node_datatype verify_node get_node_index initialize symbolic _check_input_dim"

@@ -15,14 +15,14 @@ from xnorforge.pipeline import checks, job, pictures, run, stages
 from xnorforge.pipeline.request import Request, names
 
 
-def demo_verb(asked: Request, image, video, box, port, out, as_json: bool) -> None:
-    """Draw what a network finds in pictures or in a video."""
+def demo_verb(asked: Request, image, video, camera, box, port, out, as_json: bool) -> None:
+    """Draw what a network finds in pictures, in a video or before a camera."""
     checks.check_request(asked)
     from xnorforge.demo import inputs
 
     pictures.hand_over(asked.data)
     net = (asked.task and networks.usual(asked.task)) if asked.model else asked.net
-    inputs.demo_request(net, image, video, box)
+    inputs.demo_request(net, image, video, box, camera)
     checks.claim_folders(asked)
     run.run_stages(asked, "fold")
     import numpy as np
@@ -35,7 +35,7 @@ def demo_verb(asked: Request, image, video, box, port, out, as_json: bool) -> No
     with job.stage("demo", folder, folder / render.RECORD, (*reads, *stages.left_by(acc, "fold"))):
         exported = read_json(net_dir / "export.json")
         task, given = inputs.demo_request(
-            net if asked.model else inputs.network_of(exported), image, video, box
+            net if asked.model else inputs.network_of(exported), image, video, box, camera
         )
         if asked.model:
             task.shape = np.load(net_dir / "golden.npz")["images"].shape[1:]

@@ -2,10 +2,12 @@
 
 IMAGE=   a picture, or a folder of pictures of any sizes
 VIDEO=   a video, a folder of frames sorted by name, or a sequence in a layout of docs/guide/tasks.md
+CAMERA=  a camera (/dev/video0), or a video in its place, until Ctrl-C
 BOX=     x,y,w,h in the first frame, for tasks that follow an object; an annotated sequence has its own
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -50,6 +52,7 @@ class InputFrames:
         rate: frames per second; None for single pictures.
         box: float (4,), x0, y0, x1, y1 in the first frame, if one was given or found.
         truth: of an annotated sequence, the boxes of all frames, (T, 4), and where they count, bool (T,).
+        live: a camera: its frames end with Ctrl-C, and whoever waits for the drawings sees them at once.
     """
 
     name: str
@@ -58,6 +61,7 @@ class InputFrames:
     rate: float | None = None
     box: np.ndarray | None = None
     truth: tuple[np.ndarray, np.ndarray] | None = None
+    live: bool = False
 
 
 def network_of(exported: Record) -> str | None:
@@ -66,7 +70,7 @@ def network_of(exported: Record) -> str | None:
 
 
 def demo_request(
-    net: str | None, image: str | None, video: str | None, box: str | None
+    net: str | None, image: str | None, video: str | None, box: str | None, camera: str | None = None
 ) -> tuple[Task, InputFrames]:
     """A network's task and the requested pictures; UserError without a task, or see `given`."""
     if not net:
@@ -75,47 +79,56 @@ def demo_request(
             f"drawn; set TASK= to one of {', '.join(plugins.names('sw.tasks'))}."
         )
     task = task_of(net)
-    return task, given(image, video, box, net.partition("-")[0], task.follows)
+    return task, given(image, video, box, net.partition("-")[0], task.follows, camera)
 
 
-def given(image: str | None, video: str | None, box: str | None, task: str, follows: bool) -> InputFrames:
-    """The input that IMAGE, VIDEO and BOX select.
+def given(
+    image: str | None, video: str | None, box: str | None, task: str, follows: bool, camera: str | None = None
+) -> InputFrames:
+    """The input that IMAGE, VIDEO, CAMERA and BOX select.
 
     Args:
         task: its name, for messages.
         follows: it follows an object from a box in the first frame.
 
     Raises:
-        UserError: both or neither of the first two are given; the path does not exist, or the first picture
+        UserError: none or several of the first three are given; the path does not exist, or the first picture
             cannot be read; the box is missing, malformed or outside the first frame.
     """
-    if bool(image) == bool(video):
-        why = "IMAGE and VIDEO are both given" if image else "no input is given"
-        raise UserError(
-            f"demo: {why}; give either IMAGE=, a picture or a folder of pictures, or VIDEO=, a video or a "
-            "folder of frames."
-        )
+    kind = _kind_of({"IMAGE": image, "VIDEO": video, "CAMERA": camera})
     if box and not follows:
         raise UserError(f"BOX: TASK={task} finds its objects itself and takes no box; leave BOX out.")
     if image and follows:
         raise UserError(f"IMAGE: TASK={task} follows an object from frame to frame; use VIDEO= instead.")
-    path = Path(image or video or "")
+    path = Path(image or video or camera or "")
     if not os.path.exists(path):  # pathlib raises an error for names that are too long
         raise UserError(
-            f"{'IMAGE' if image else 'VIDEO'}: '{path}' does not exist; give the path of a file or a folder."
+            f"{kind}: '{path}' does not exist; give the path of "
+            f"{'a camera, such as /dev/video0' if camera else 'a file or a folder'}."
         )
-    if video:
+    if not image:
         extras.require("av", "a video")
     if follows and not box and not tracking.annotation(path):
         raise UserError(
             f"BOX: not given, and {path} has no boxes in a layout of docs/guide/tasks.md; give the position "
             "of the object in the first frame as BOX=x,y,w,h, in pixels."
         )
-    found = (
-        _pictures(path) if image else _sequence(path, follows and not box) if path.is_dir() else _video(path)
-    )
+    read = {"IMAGE": _pictures, "CAMERA": _camera, "VIDEO": _video}[kind]
+    found = _sequence(path, follows and not box) if video and path.is_dir() else read(path)
     first = next(found.frames())
     return replace(found, box=_inside(box, first.shape[1::-1])) if box else found
+
+
+def _kind_of(asked: dict[str, str | None]) -> str:
+    """Which of the inputs is given; UserError unless it is one."""
+    kinds = [kind for kind, path in asked.items() if path]
+    if len(kinds) != 1:
+        why = f"{' and '.join(kinds)} are given together" if kinds else "no input is given"
+        raise UserError(
+            f"demo: {why}; give either IMAGE=, a picture or a folder of pictures, VIDEO=, a video or a "
+            "folder of frames, or CAMERA=, such as /dev/video0."
+        )
+    return kinds[0]
 
 
 def _pictures(path: Path) -> InputFrames:
@@ -166,8 +179,27 @@ def _empty(folder: Path) -> UserError:
     return UserError(f"{folder}: contains no pictures ({', '.join(SUFFIXES)}); give a folder with some.")
 
 
+def _camera(path: Path) -> InputFrames:
+    if not (path.is_char_device() or path.is_file()):
+        raise UserError(f"CAMERA: {path} is neither a camera nor a video; give one, such as /dev/video0.")
+    return replace(_video(path), names=[], frames=lambda: until_interrupted(_decoded(path)), live=True)
+
+
+def until_interrupted(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Pass frames on; Ctrl-C ends them and is no error."""
+    asked = list[int]()
+    before = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    try:
+        for frame in frames:
+            yield frame
+            if asked:
+                return
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _video(path: Path) -> InputFrames:
-    if not path.is_file():
+    if not (path.is_file() or path.is_char_device()):
         raise UserError(f"{path}: is not a regular file; give a video.")
     import av
 
@@ -187,11 +219,12 @@ def _opened(path: Path):
 
     try:
         # In "a:b.mp4" without "file:", "a" would be a protocol.
-        container = av.open(f"file:{path}", metadata_errors="replace")
+        kind, place = ("v4l2", str(path)) if path.is_char_device() else (None, f"file:{path}")
+        container = av.open(place, format=kind, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise UserError(
-            f"{path}: not a readable video ({_why(error)}); fetch the file again, or give its frames as a "
-            "folder."
+            f"{path}: not a readable video or camera ({_why(error)}); fetch the file again, or give its "
+            "frames as a folder."
         ) from error
     if not container.streams.video:
         container.close()

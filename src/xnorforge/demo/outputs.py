@@ -1,10 +1,13 @@
 """Drawings as files: a PNG for each picture; for a video an MP4."""
 
+import io
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Condition, Thread
 
 import numpy as np
 from PIL import Image
@@ -49,3 +52,42 @@ def film(path: Path, rate: float) -> Iterator:
 
         yield put
         container.mux(stream.encode())
+
+
+PART = b"--drawing\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n"
+
+
+@contextmanager
+def live_page() -> Iterator:
+    """Yields `show(drawing)` and the address at which a browser of this machine sees the drawings."""
+    fresh, last = Condition(), [b""]
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """Answer with one drawing after another."""
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=drawing")
+            self.end_headers()
+            shown = b""
+            with suppress(OSError):  # the browser has gone
+                while True:
+                    with fresh:
+                        fresh.wait_for(lambda shown=shown: last[0] is not shown)
+                        shown = last[0]
+                    self.wfile.write(PART % (len(shown), shown))
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing of requests."""
+
+    def show(drawing: np.ndarray) -> None:
+        file = io.BytesIO()
+        Image.fromarray(drawing).save(file, "JPEG")
+        with fresh:
+            last[0] = file.getvalue()
+            fresh.notify_all()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        server.daemon_threads, server.block_on_close = True, False
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield show, f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()

@@ -113,8 +113,13 @@ def _drawn(shown, given: InputFrames, folder: Path) -> list[Record]:
         else outputs.film(folder / f"{given.name}.mp4", given.rate)
     )
     rows = []
-    with progress("demo", len(given.names), "pictures") as advance, files as put:
+    page = outputs.live_page() if given.live else nullcontext((None, ""))
+    with progress("demo", len(given.names), "pictures") as advance, files as put, page as (show, address):
+        if show:
+            say(f"demo      {address} shows the drawings; Ctrl-C ends it")
         for at, (drawing, found) in enumerate(shown):
+            if show:
+                show(drawing)
             name = given.names[at] if at < len(given.names) else f"frame {at + 1}"
             rows.append({"picture": name, **put(name, drawing), **found})
             advance()

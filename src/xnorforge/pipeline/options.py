@@ -287,6 +287,7 @@ ALSO = {  # options of single verbs
                usual="out/<network>"),
         Option("image", "A picture, or a folder of pictures."),
         Option("video", "A video, a folder of frames, or a sequence with its boxes."),
+        Option("camera", "A camera, /dev/video0, or a video in its place.", example="/dev/video0"),
         Option("box", "x,y,w,h in pixels of the object in the first frame, for a network that tracks it."),
         Option("port", "Serial device of a BOARD that computes in place of the bit simulator.", example="/dev/ttyUSB0"),
         Option("prefix", "First part of all module names.", usual="the network's name"),
@@ -445,9 +446,9 @@ VERBS = (
         leaves=tuple(one.key for one in OPTIONS if one.name not in OF_FOLDERS),
     ),
     Verb(
-        "demo", "Use", "Draw what a network finds in pictures or a video.", builds=True, module="results",
+        "demo", "Use", "Draw what a network finds in pictures, a video or a camera's.", builds=True, module="results",
         reads=("fold",),
-        options=(*_also("image", "video", "box", "port"),
+        options=(*_also("image", "video", "camera", "box", "port"),
                  *_also("out", help="Output folder, which is replaced.", usual="demo in the network's folder")),
     ),
     Verb(
