@@ -344,7 +344,7 @@ class Verb:
         stage: the last stage that a verb named after a stage runs; "" for all other verbs.
         reads: the last stages that it runs: it takes the options of a build that these and the stages before
             them read; () for all.
-        leaves: options of a build that it does not take all the same.
+        leaves: options that it does not take all the same.
     """
 
     name: str
@@ -361,8 +361,9 @@ class Verb:
     def all_options(self) -> tuple[Option, ...]:
         """Those of a build first; an option of the verb takes the place of one of a build with the same word."""
         own = (*self.options, *(_also("config", "scheduler") if self.builds else ()), ALSO["json"])
-        taken = {one.key for one in own} | set(self.leaves)
-        return (*(one for one in self._of_build() if one.key not in taken), *own)
+        taken = {one.key for one in own}
+        every = (*(one for one in self._of_build() if one.key not in taken), *own)
+        return tuple(one for one in every if one.key not in self.leaves)
 
     def _of_build(self) -> tuple[Option, ...]:
         last = (self.stage,) if self.stage else self.reads
@@ -443,17 +444,19 @@ VERBS = (
         "explain", "Build", "One operator in five lines: folding, what limits it, cost, next step.", builds=True,
         arguments=(Argument("layer", "Name of an operator, such as conv1.", True), WHAT), module="inquire",
         options=(Option("rtl", "Print its SystemVerilog instead.", False, kind="flag"),),
-        leaves=tuple(one.key for one in OPTIONS if one.name not in OF_FOLDERS),
+        leaves=(*(one.key for one in OPTIONS if one.name not in OF_FOLDERS or one.name == "data"),
+                "config", "scheduler"),
     ),
     Verb(
-        "demo", "Use", "Draw what a network finds in pictures, a video or a camera's.", builds=True, module="results",
+        "demo", "Use", "Draw what a network finds in pictures or a video.", builds=True, module="results",
         reads=("fold",),
         options=(*_also("image", "video", "camera", "box", "port"),
                  *_also("out", help="Output folder, which is replaced.", usual="demo in the network's folder")),
     ),
     Verb(
         "load", "Use", "Load the bitstream of a build onto its board, over the board's cable.", builds=True,
-        module="results", leaves=tuple(one.key for one in OPTIONS if one.name not in ("net", "board")),
+        module="results",
+        leaves=(*(one.key for one in OPTIONS if one.name not in ("net", "board")), "config", "scheduler"),
     ),
     Verb(
         "package", "Use", "The accelerator for other flows: FuseSoC, Vivado, LiteX.", builds=True, reads=("sim",),
