@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
+from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.decode.square import fitted
 from xnorforge.sw.draw import bars
 
@@ -214,6 +215,44 @@ class Task:
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:
         """Return the network with everything it needs, beyond training, to compute scores."""
         return network
+
+
+class Published(Task):
+    """Classes of a published data set, the last of whose training images are held out.
+
+    Attributes:
+        data: its name.
+        apart: how many images are held out.
+        read: its images and labels of "train" or "test", which may be absent.
+    """
+
+    data: str
+    apart: int
+    read: Callable[[str], tuple[np.ndarray, np.ndarray]]
+
+    def train_sets(self) -> tuple[Images, Images]:
+        return held_out(*type(self).read("train"), self.apart, self.data)
+
+    def test_sets(self) -> list[Images]:
+        images, labels = type(self).read("test")
+        return [Images(images, labels, f"{len(images):,} test images of {self.data}")]
+
+    def golden(self, count: int | None = None) -> Images:
+        """Return the first 1,000 test images; where they are absent, 100 random ones without labels."""
+        try:
+            images, labels = (part[:1000][:count] for part in type(self).read("test"))
+        except datasets.Absent:
+            return unlabelled(min(count or 100, 100), self.shape, self.data)
+        return Images(images, labels, f"the first {len(images):,} test images of {self.data}")
+
+
+def held_out(images: np.ndarray, labels: np.ndarray, count: int, of: str) -> tuple[Images, Images]:
+    """Return the images to train on, and the last ones, which are held out."""
+    at = len(images) - count
+    return (
+        Images(images[:at], labels[:at], f"the first {at:,} training images of {of}"),
+        Images(images[at:], labels[at:], f"the last {count:,} training images of {of}"),
+    )
 
 
 def unlabelled(count: int, shape: tuple[int, int, int], data: str) -> Images:

@@ -29,18 +29,7 @@ class Task(base.Task):
 
     def train_sets(self) -> tuple[Images, Images]:
         images, labels, pixels = cifar10_images.images("train")
-        return (
-            Images(
-                images[:-HELD_OUT],
-                labels[:-HELD_OUT],
-                f"the first 47,500 training images of CIFAR-10, {_PIXELS[pixels]}",
-            ),
-            Images(
-                images[-HELD_OUT:],
-                labels[-HELD_OUT:],
-                f"the last 2,500 training images of CIFAR-10, {_PIXELS[pixels]}",
-            ),
-        )
+        return base.held_out(images, labels, HELD_OUT, f"CIFAR-10, {_PIXELS[pixels]}")
 
     def test_sets(self) -> list[Images]:
         images, labels, pixels = cifar10_images.images("test")

@@ -23,11 +23,7 @@ class Task(base.Task):
     recipe_words = "each image moved by up to 1 pixel each way"
 
     def train_sets(self) -> tuple[Images, Images]:
-        images, labels = mnist_images.images("train")
-        return (
-            Images(images[:-HELD_OUT], labels[:-HELD_OUT], "the first 55,000 training images of MNIST"),
-            Images(images[-HELD_OUT:], labels[-HELD_OUT:], "the last 5,000 training images of MNIST"),
-        )
+        return base.held_out(*mnist_images.images("train"), HELD_OUT, "MNIST")
 
     def test_sets(self) -> list[Images]:
         return [Images(*mnist_images.images("test"), "10,000 test images of MNIST"), self.golden()]
