@@ -157,8 +157,7 @@ class Source {
   // Its beats come from a memory, if they are constants.
   void join(Memory& memory) {
     if (!slot_) return;
-    memory_ = &memory;
-    reader_ = memory.add(slot_, frame_);
+    memory_ = &memory, reader_ = memory.add(slot_, frame_);
     memory.read(count_ / frame_);
   }
 
@@ -235,7 +234,7 @@ class Driver {
       join(cycle);
     }
     lane_.reset_n.set(reset_left_ == 0);
-    if (memory_) memory_->serve_until(cycle);
+    for (int64_t at = 0; memory_ && (at = memory_->next()) >= 0 && at <= int64_t(cycle);) memory_->serve();
     for (auto& source : sources_) source.set(reset_left_ == 0, cycle, sinks_);
     for (auto& sink : sinks_) sink.set(cycle);
     if (inner_.empty()) return;

@@ -107,14 +107,11 @@ def record_memory(folder: str) -> None:
     """Record the cycles per frame of an accelerator with memories of each rate, by the cycle model."""
     made = json.loads((Path(folder) / "fold.json").read_text())
     ops, clock = operators(Path(folder) / "folded.onnx"), made["clock_mhz"]["value"]
-    line = {"net": made["net"], "board": made["board"], "mhz": clock, "asked": made["interval"]}
-    line |= {name: made["estimate"][name] for name in ("lut", "bram36", "dsp")}
-    line |= {"bytes": bytes_per_frame(ops), "full": made["interval_bound"], "commit": str(commit())}
+    line = {name: made[name] for name in ("net", "board", "interval", "interval_bound", "estimate")}
+    line |= {"mhz": clock, "bytes": bytes_per_frame(ops), "commit": str(commit())}
     line["cycles"] = {rate: interval_with(ops, rate, clock) for rate in RATES}
-    key = ("net", "board", "asked")
-    others = [one for one in lines_of(MEMORY) if any(one[name] != line[name] for name in key)]
-    lines = sorted([*others, line], key=lambda one: [one[name] for name in key])
-    MEMORY.write_text("".join(f"{json.dumps(one)}\n" for one in lines))
+    lines = {tuple(one.values())[:3]: one for one in (*lines_of(MEMORY), line)}
+    MEMORY.write_text("".join(f"{json.dumps(lines[key])}\n" for key in sorted(lines)))
 
 
 MEMORY_WORDS = """
@@ -129,12 +126,12 @@ those of the cost model. Made by `make fold NET=… BOARD=… MEMORY=…` and `t
 def memory_page() -> str:
     """Frames per second over the rate of a memory outside the part."""
     rows = [
-        [line["net"], line["board"], round(line["mhz"] * 1e6 / line["asked"]), line["lut"], line["bram36"],
-         line["dsp"], round(line["bytes"] / 1e6, 2), round(line["mhz"] * 1e6 / line["full"], 1),
-         *(round(line["mhz"] * 1e6 / cycles, 1) for cycles in line["cycles"].values())]
+        [line["net"], line["board"], *(line["estimate"][name] for name in ("lut", "bram36", "dsp")),
+         round(line["bytes"] / 1e6, 2), *(round(line["mhz"] * 1e6 / cycles, 1) for cycles in
+         (line["interval"], line["interval_bound"], *line["cycles"].values()))]
         for line in lines_of(MEMORY)
     ]  # fmt: skip
-    head = ["network", "board", "frames/s asked", "LUT", "BRAM36", "DSP", "MB per frame", "without a limit"]
+    head = ["network", "board", "LUT", "BRAM36", "DSP", "MB per frame", "frames/s asked", "without a limit"]
     head += [f"{rate:g} GB/s" for rate in RATES]
     return "\n".join(["# Frames per second over GB/s", "", MADE, MEMORY_WORDS, table(head, rows), ""])
 

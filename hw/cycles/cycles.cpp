@@ -384,10 +384,9 @@ class Model {
         offer(out, cycle);
         moved = true;
       }
-      bool sure;
-      const int64_t begin = n.memory->next(sure);
+      const int64_t begin = n.memory->next();
       if (moved || begin < 0) continue;
-      if (!sure && !n.forced) {
+      if (!n.memory->sure && !n.forced) {
         n.unsure = begin;
         return;
       }
