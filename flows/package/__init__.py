@@ -50,7 +50,7 @@ def write_package(acc: Path, out: Path, prefix: str | None = None, interface: st
     with artifacts.whole(out) as aside:
         with artifacts.measured("verilator") as run:
             renamed = sources.renamed(acc / "rtl", [TOP, AROUND[interface]], prefix)
-            given = _facts(ops, fold, prefix, renamed, interface)
+            given = _facts(ops, fold, prefix, renamed, interface) | _name(acc, f"{prefix}_{interface}")
             texts = {f"rtl/{name}": text for name, text in renamed.texts.items()} | _written(given)
             widths = given["into"].width, given["out"].width
             texts |= vectors.beats(ops, acc.parent / "golden.npz", prefix, *widths)
@@ -77,17 +77,14 @@ def _facts(ops, fold: Record, prefix: str, renamed: sources.Renamed, interface: 
     board, timing = boards.load(fold["board"]), contract(ops) if interface == "plain" else None
     into, out = (top_stream(one, timing is not None) for one in (ops[0].in_stream(), ops[-1].out_stream()))
     module = f"{prefix}_{interface}"
-    version = xnorforge.__version__
     synth = families.load(board.family).synth.removeprefix("synth_")  # flat, logic that waits disappears
-    short = ".".join(version.split(".")[:2])
     wide, channels = control_address_bits(ops), control.CHANNELS.items()
     ports = {name: (way, bits or wide) for name, (way, bits) in channels} if wide else {}
     return {
         "net": fold["net"], "title": " ".join(board.title.split()), "part": board.part,
-        "mhz": board.clock_mhz, "version": version,
-        "short_version": short, "prefix": prefix, "upper": prefix.upper(), "module": module,
+        "mhz": board.clock_mhz, "version": xnorforge.__version__,
+        "prefix": prefix, "upper": prefix.upper(), "module": module,
         "camel": "".join(word.capitalize() for word in prefix.split("_")),
-        "vlnv": f"xnorforge:bnn:{module}:{version}",
         "timing": timing, "into": into, "out": out, "depth": frames_in_flight(ops),
         "control": ports,  # of the AXI4-Lite slave, {name: (direction, bits)}
         "synth": (synth.replace(" -noflatten", "") if timing else synth).split(),
@@ -96,6 +93,14 @@ def _facts(ops, fold: Record, prefix: str, renamed: sources.Renamed, interface: 
         "sources": renamed.sources, "memories": renamed.memories,
         "vivado_family": VIVADO_FAMILIES.get(board.part[:4]) if vivado.has_vivado(board) else None,
     }  # fmt: skip
+
+
+def _name(acc: Path, module: str) -> Record:
+    """The name by which tools know the core, with a version of the network's own: 28 bits of the SHA-256 of
+    `folded.onnx`, as `hash` of its overlay, so that each training has another.
+    """
+    version = f"1.{int(artifacts.sha256(acc / 'folded.onnx')[:7], 16)}"
+    return {"own_version": version, "vlnv": f"xnorforge:bnn:{module}:{version}"}
 
 
 def _written(given: Record) -> dict[str, str]:

@@ -2,6 +2,7 @@
 its names, files and refusals. test_clients.py has the tools that read it.
 """
 
+import hashlib
 import re
 import shutil
 from functools import partial
@@ -10,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from damaged_streams import damaged, whole_packets
+from fusesoc.vlnv import Vlnv
 from op_examples import examples_of
+from op_examples.drawn import seeded
 from packaged import alone, listed, with_loads
 
 from xnorforge.core.artifacts import read_json
@@ -19,6 +22,7 @@ from xnorforge.flows.package import sources, write_package
 from xnorforge.flows.package.streams import top_stream
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.pipeline import packaging
 from xnorforge.sim import cosim, device, verilate
 
@@ -152,6 +156,26 @@ def test_equal_networks_are_packaged_to_equal_bytes(nets, tmp_path):
     for file in read_json(package / "package.json")["files"]:
         if file != "package.json":
             assert (package / file).read_bytes() == (tmp_path / "again" / file).read_bytes(), file
+
+
+def test_two_trainings_of_one_network_have_versions_of_their_own(tmp_path):
+    """28 bits of SHA-256 of folded.onnx behind `1.`, for FuseSoC and for Vivado; the tool's is nowhere."""
+    found = set()
+    for seed in (1, 2):
+        acc = alone(seeded(XnorMvu, seed, 8, 4, 8, 4, 1, raw=True), tmp_path / f"{seed}/net")
+        write_package(acc, acc / "package")
+        core = (acc / "package/net_axis.core").read_text()
+        vlnv = Vlnv(re.findall("^name: (.*)$", core, re.MULTILINE)[0])
+        version = f"1.{int(hashlib.sha256((acc / 'folded.onnx').read_bytes()).hexdigest()[:7], 16)}"
+        assert (vlnv.vendor, vlnv.library, vlnv.name, vlnv.version) == (
+            "xnorforge",
+            "bnn",
+            "net_axis",
+            version,
+        )
+        assert f"set_property version {version} " in (acc / "package/vivado/package_ip.tcl").read_text()
+        found.add(version)
+    assert len(found) == 2
 
 
 def test_a_network_with_loads_has_its_axi_lite_port(tmp_path):
