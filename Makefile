@@ -27,7 +27,7 @@ ANY  := PYTHONPATH=src "$$(command -v $(PY) || command -v "$$PYTHON" || command 
 TEST := env -u MAKEFLAGS -u MFLAGS -u ASKED $(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 # Limits of lines as in Python; Yosys has no type for a parameter that is a string.
 VERIBLE := line-length=length:110,explicit-parameter-storage-type=exempt_type:string
-OWN  := help doctor clean distclean docs formal lint mutate release-bitstreams test test-full $(filter clean_% .venv/%,$(MAKECMDGOALS))
+OWN  := help doctor clean distclean docs formal lint mutate release release-bitstreams test test-full $(filter clean_% .venv/%,$(MAKECMDGOALS))
 .PHONY: $(OWN) $(MAKECMDGOALS)
 
 $(filter-out $(OWN),$(MAKECMDGOALS)): | $(VENV)
@@ -45,6 +45,8 @@ formal: | $(VENV)
 	@PYTHONPATH=tests/hw $(PY) tests/formal/proofs.py
 release-bitstreams: | $(VENV)
 	@$(PY) tools/boards.py --release
+release: | $(VENV)
+	@$(PY) tools/release.py $(if $(TAG),"$$TAG")
 mutate: | $(VENV)
 	@$(PY) tests/mutate.py --whole
 lint: | $(VENV)

@@ -35,6 +35,25 @@ def test_every_example_is_short_and_on_the_page():
         assert f"]({path.name})" in page and f"/python examples/{path.name}" in page
 
 
+def test_the_notebook_folds_predicts_and_shows_it(tmp_path, monkeypatch):
+    """Its cells as a browser's machine runs them, from the installed package on."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    page = EXAMPLES / "first_build.ipynb"
+    assert f"]({page.name})" in (EXAMPLES / "README.md").read_text()
+    notebook = nbformat.read(page, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in cells), "clear the outputs first"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    text = "".join(out.get("text", "") for cell in cells for out in cell.outputs)
+    assert "943 of 1000 digits" in text  # of the card of the weights
+    assert re.search(r"^fold      \d+ cycles per frame .* frames/s", text, re.MULTILINE)
+    shown = [out.data for cell in cells for out in cell.outputs if "data" in out]
+    assert "mnist-tfc" in shown[0]["text/plain"] and "image/png" in shown[-1]
+
+
 def test_a_network_of_ones_own_predicts_as_in_pytorch(output_of):
     said = output_of("own_network")
     assert "accelerator of Stripes in out/Stripes/rtl-pynq-z2" in said

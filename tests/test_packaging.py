@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -44,6 +45,16 @@ def test_every_file_of_the_four_folders_is_in_the_wheel(wheel):
     tracked += [str(path.relative_to(package)) for path in package.glob("*/*.py")]
     assert len(tracked) > 50
     assert [name for name in tracked if f"xnorforge/{name}" not in inside] == []
+
+
+def test_the_sdist_holds_all_that_the_wheel_is_made_of(wheel):
+    """Files of the four folders are there as files, not as the links of a checkout."""
+    code = "from setuptools import build_meta; print(build_meta.build_sdist('..'))"
+    name = ran([sys.executable, "-c", code], cwd=wheel.parent / "tree", check=True).stdout.splitlines()[-1]
+    with tarfile.open(wheel.parent / name) as archive:
+        held = {one.name.partition("/")[2] for one in archive if one.isfile()}
+    inside = [one for one in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in one]
+    assert [one for one in inside if f"src/{one}" not in held] == [] and "PKG-INFO" in held
 
 
 @pytest.fixture(scope="module")

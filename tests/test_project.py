@@ -79,7 +79,7 @@ def test_a_workflow_limits_its_jobs_and_calls_what_is_there(path):
         steps = job.get("steps", [])
         for used in filter(None, [called, *(step.get("uses", "") for step in steps)]):
             ours = used.startswith("./") and (ROOT / used).is_file()
-            assert ours or re.fullmatch(r"[\w-]+/[\w-]+@v\d+", used)
+            assert ours or re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", used)
         # What others write reaches a script as a variable, never as a part of the script.
         assert not any("${{" in step.get("run", "") for step in steps)
 

@@ -24,6 +24,7 @@ TARGETS = {
     "distclean": "remove out/, including trained weights",
     "docs": "the documents as a site, out/site",
     "formal": "proofs of the modules that move streams",
+    "release": "wheel, sdist, bill of materials, notes and checksums in out/release; TAG=v0.2.0",
     "release-bitstreams": "the shipped networks for every board that can be routed, in out/release",
     "lint": "ruff, basedpyright, and the checks of documents and code",
     "mutate": "60 changes of single operators and numbers: which of them proofs and tests find",
