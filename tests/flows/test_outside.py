@@ -8,12 +8,14 @@ from pipeline import flowing
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
+from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.hw import graph
 from xnorforge.hw.memory import bytes_per_frame
 from xnorforge.hw.shells.forms import check_inside
+from xnorforge.sim.stage import simulate
 from xnorforge.sw import zoo
 
 
@@ -28,6 +30,17 @@ def test_a_network_is_the_same_with_weights_from_outside(chains, tmp_path, names
     fold(net, "pynq-z2", net / "acc", interval=700, folding=given)
     assert [op.name for op in graph.operators(net / "acc" / "folded.onnx") if op.outside] == names
     flowing(net, chain.answers(), level="-O0")
+
+
+def test_fold_knows_the_interval_with_a_memory_that_binds(chains, tmp_path):
+    net, given = chains["small"](5).save(tmp_path / "net"), tmp_path / "folding.json"
+    given.write_text(json.dumps({name: {"rom": "outside"} for name in ("conv1", "fc0", "fc1")}))
+    reads = fold(net, "pynq-z2", net / "acc", interval=700, folding=given, gb_per_s=0.02)["memory"]
+    generate(net / "acc/folded.onnx", net / "acc/rtl")
+    found = simulate(net / "acc", net, 4, 4)
+    assert found["memory"] == reads | {"interval": reads["interval_modelled"], "binds": "memory"}
+    names = "RTL with a memory = lowered", "cycles of the RTL with a memory = cycle model"
+    assert {*names} <= {one["name"] for one in found["checks"] if not one["mismatches"]}
 
 
 def test_an_operator_without_such_a_form_is_refused(chains, tmp_path):
