@@ -10,7 +10,7 @@ from xnorforge.hw.ir.leaves import leaves
 from xnorforge.hw.ir.meaning import computed
 from xnorforge.hw.ir.values import Value, stream_element, table, tables
 from xnorforge.hw.ir.verilog import Design, Module, Port, module_text
-from xnorforge.hw.ops.base import HwOp, Memories, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Memories, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.per_channel import MOST_INSIDE, PerChannel
 from xnorforge.hw.timing import Stop, Timing, Work
@@ -146,7 +146,7 @@ class CombiningBeat(Beat):
     in_stream = HwOp.in_stream
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
+        per_stream: dict[str, tuple] = node_attributes(in_bits=[], in_signed=[])
         return super().get_nodeattr_types() | per_stream | self.widths
 
     def in_streams(self) -> list[Stream]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Stream, node_attributes
 from xnorforge.hw.parts import LUTS_PER_BLOCK
 from xnorforge.hw.streams import check_divides
 
@@ -23,18 +23,10 @@ class PerChannel(HwOp):
     2**out_bits.
     """
 
-    widths: ClassVar[dict[str, tuple[object, ...]]] = {
-        "out_bits": ("i", True, 0),
-        "out_signed": ("i", False, 0),
-    }
+    widths: ClassVar[dict[str, tuple[object, ...]]] = node_attributes(out_bits=int, out_signed=0)
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "in_shape": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "in_bits": ("i", True, 0),
-            "in_signed": ("i", False, 0, {0, 1}),
-        }
+        return node_attributes(in_shape=[], pe=1, in_bits=int, in_signed=(0, 1))
 
     def in_stream(self) -> Stream:
         return self.stream(self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))

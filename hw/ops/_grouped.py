@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Stream, node_attributes
 from xnorforge.hw.streams import check_divides
 
 
@@ -14,14 +14,7 @@ class Grouped(HwOp):
     extents: ClassVar[dict[str, str]] = {"pe": "group"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "in_shape": ("ints", True, []),
-            "out_shape": ("ints", True, []),
-            "group": ("i", False, 1),
-            "pe": ("i", False, 1),
-            "bits": ("i", False, 1),
-            "signed": ("i", False, 0, {0, 1}),
-        }
+        return node_attributes(in_shape=[], out_shape=[], group=1, pe=1, bits=1, signed=(0, 1))
 
     def in_stream(self) -> Stream:
         return self._stream("in_shape")

@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Timing, some_given
@@ -27,13 +27,7 @@ class Pool(HwOp):
     extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "ifm": ("ints", True, []),
-            "kernel": ("ints", True, []),
-            "stride": ("ints", True, []),
-            "windows": ("i", False, 0, {0, 1}),
-            "pe": ("i", False, 1),
-        }
+        return node_attributes(ifm=[], kernel=[], stride=[], windows=(0, 1), pe=1)
 
     @property
     def element(self) -> tuple[int, bool]:

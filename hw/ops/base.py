@@ -52,10 +52,23 @@ Tensors: TypeAlias = dict[str, np.ndarray]  # by name
 Rtl: TypeAlias = tuple[str, dict[str, int | str | tuple[int, int]]]  # see HwOp.rtl
 Memories: TypeAlias = dict[str, tuple[int, list[int]]]  # see HwOp.memories
 DOMAIN = "xnorforge.hw.ops"
+
+
+def node_attributes(**usual: Any) -> dict[str, tuple[object, ...]]:
+    """Attributes of a node as qonnx declares them, by their usual values; of several, the others are allowed
+    too. Those with a type or an empty list must be given."""
+    found: dict[str, tuple[object, ...]] = {}
+    for name, value in usual.items():
+        first, *others = value if isinstance(value, tuple) else (value,)
+        needed = first == [] or isinstance(first, type)
+        first = first() if isinstance(first, type) else first
+        kind = {int: "i", str: "s", list: "ints"}[type(first)]
+        found[name] = (kind, needed, first, {first, *others}) if others else (kind, needed, first)
+    return found
+
+
 # Whether a host can replace the constants; the place of their first memory on the chain; bodies of a loop.
-LOADABLE: dict[str, tuple[object, ...]] = {
-    "loadable": ("i", False, 0, {0, 1}), "on_chain": ("i", False, 0), "pages": ("i", False, 0)
-}  # fmt: skip
+LOADABLE: dict[str, tuple[object, ...]] = node_attributes(loadable=(0, 1), on_chain=0, pages=0)
 LOAD_BITS = 61  # of load_t in xf_pkg.sv
 PAGE = 1024  # times the pages of a memory, in place of its number (xf_rom)
 SITES = ("ff", "carry", "lut_ram")  # resources of HwOp.estimate besides LUTs, block RAM and DSP blocks

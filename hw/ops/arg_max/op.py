@@ -10,7 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width, whole_numbers
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops._mvu_cost import logic_rom
-from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.per_channel import PerChannel
 from xnorforge.hw.streams import packed, signed_bits, value_range
@@ -35,7 +35,7 @@ class ArgMax(PerChannel):
     arrays: tuple[str, ...] = ("offset",)
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        own = {"shift": ("i", False, 0), "levels": ("i", False, 1)}
+        own = node_attributes(shift=0, levels=1)
         return super().get_nodeattr_types() | own | LOADABLE
 
     @property

@@ -9,7 +9,7 @@ from xnorforge.core.types import Ints, Record
 from xnorforge.hw.beat import LoadedBeat
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ir.values import Value, choose, sum_of, tables
-from xnorforge.hw.ops.base import LOADABLE
+from xnorforge.hw.ops.base import LOADABLE, node_attributes
 from xnorforge.hw.parts import LUTS_PER_BLOCK
 from xnorforge.hw.streams import signed_bits, value_range
 from xnorforge.hw.words import bits_of, different_columns
@@ -38,13 +38,9 @@ class Border(LoadedBeat):
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = {"rom": ("block", "logic")}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        own: dict[str, tuple] = {
-            "mul": ("i", False, 1),
-            "rows": ("ints", True, []),
-            "columns": ("ints", True, []),
-            "rom": ("s", False, "auto", {"auto", "block", "logic"}),
-            "offset_bits": ("i", False, 0),
-        }
+        own: dict[str, tuple] = node_attributes(
+            mul=1, rows=[], columns=[], rom=("auto", "block", "logic"), offset_bits=0,
+        )  # fmt: skip
         return super().get_nodeattr_types() | self.widths | own | LOADABLE
 
     @classmethod

@@ -4,7 +4,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._mvu import Mvu, offset_of_signs
-from xnorforge.hw.ops.base import Matrix
+from xnorforge.hw.ops.base import Matrix, node_attributes
 
 MOST_INPUT_BITS = 12
 
@@ -29,10 +29,7 @@ class ByteMvu(Mvu):
     result_signed = True
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {
-            "in_bits": ("i", False, 8),
-            "in_signed": ("i", False, 0, {0, 1}),
-        }
+        return super().get_nodeattr_types() | node_attributes(in_bits=8, in_signed=(0, 1))
 
     @property
     def in_bits(self) -> int:

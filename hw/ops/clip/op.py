@@ -6,6 +6,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.beat import Beat
 from xnorforge.hw.ir.values import Value, beyond, choose
+from xnorforge.hw.ops.base import node_attributes
 
 
 class Clip(Beat):
@@ -25,7 +26,7 @@ class Clip(Beat):
     arrays: tuple[str, ...] = ("at", "direction")
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {"mul": ("i", False, 1, {1, 2})} | self.widths
+        return super().get_nodeattr_types() | node_attributes(mul=(1, 2)) | self.widths
 
     def tables(self) -> tuple[np.ndarray, np.ndarray]:
         """Bounds and directions, integers (C,) each.

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides, packed, wrapped
 from xnorforge.hw.timing import Stop, Timing, Work
@@ -30,15 +30,10 @@ class Concat(HwOp):
     extents: ClassVar[dict[str, str]] = {"pe": "channels"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "out_shape": ("ints", True, []),
-            "channels": ("ints", True, []),
-            "in_bits": ("ints", True, []),
-            "in_signed": ("ints", True, []),
-            "out_bits": ("i", True, 0),
-            "out_signed": ("i", True, 0),
-            "pe": ("i", False, 1),
-        }
+        return node_attributes(
+            out_shape=[], channels=[], in_bits=[], in_signed=[], out_bits=int, out_signed=int,
+            pe=1,
+        )  # fmt: skip
 
     @classmethod
     def sizes(cls, attributes: Attributes) -> dict[str, int]:

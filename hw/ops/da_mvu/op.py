@@ -10,7 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.ops._compare import comparison_lut
 from xnorforge.hw.ops._mvu import check_matrix
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import value_range
 from xnorforge.hw.timing import Timing, beat_for_beat
@@ -50,19 +50,10 @@ class DaMvu(HwOp):
     structure = "adders"
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "mw": ("i", True, 0),
-            "mh": ("i", True, 0),
-            "vectors": ("i", False, 1),
-            "in_shape": ("ints", True, []),
-            "out_shape": ("ints", True, []),
-            "in_bits": ("i", False, 1),
-            "in_signed": ("i", False, 0, {0, 1}),
-            "out_bits": ("i", False, 1),
-            "out_signed": ("i", False, 0, {0, 1}),
-            "levels": ("i", False, adders.LEVELS),
-            "w_bits": ("i", False, 1),  # of a weight as the network has it, for the report
-        }
+        return node_attributes(
+            mw=int, mh=int, vectors=1, in_shape=[], out_shape=[], in_bits=1, in_signed=(0, 1),
+            out_bits=1, out_signed=(0, 1), levels=adders.LEVELS, w_bits=1,
+        )  # fmt: skip
 
     @classmethod
     def with_adders(

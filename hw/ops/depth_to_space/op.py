@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Buffer, Stop, Timing, Work, some_given
@@ -41,14 +41,7 @@ class DepthToSpace(HwOp):
     extents: ClassVar[dict[str, str]] = {"pe": "out_shape"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "ifm": ("ints", True, []),
-            "block": ("ints", True, []),
-            "out_shape": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "bits": ("i", False, 1),
-            "signed": ("i", False, 0, {0, 1}),
-        }
+        return node_attributes(ifm=[], block=[], out_shape=[], pe=1, bits=1, signed=(0, 1))
 
     def in_stream(self) -> Stream:
         ifm, (*_, channels) = tuple(self.get_nodeattr("ifm")), self.get_nodeattr("out_shape")

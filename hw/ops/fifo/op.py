@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import block_choice, memory_of
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.timing import Timing, fifo
 
@@ -30,14 +30,7 @@ class Fifo(HwOp):
     extents: ClassVar[dict[str, str]] = {}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "shape": ("ints", True, []),
-            "lanes": ("i", False, 1),
-            "bits": ("i", False, 1),
-            "signed": ("i", False, 0),
-            "depth": ("i", False, 2),
-            "kind": ("s", False, "auto"),
-        }
+        return node_attributes(shape=[], lanes=1, bits=1, signed=0, depth=2, kind="auto")
 
     def in_stream(self) -> Stream:
         depth, kind = self.get_nodeattr("depth"), self.get_nodeattr("kind")

@@ -1,6 +1,6 @@
 """One stream to several readers."""
 
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Stop, Timing, beat_for_beat
@@ -22,13 +22,7 @@ class Fork(HwOp):
     identity = True
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "in_shape": ("ints", True, []),
-            "readers": ("i", True, 2),
-            "pe": ("i", False, 1),
-            "bits": ("i", False, 1),
-            "signed": ("i", False, 0),
-        }
+        return node_attributes(in_shape=[], readers=int, pe=1, bits=1, signed=0)
 
     @property
     def outputs(self) -> int:

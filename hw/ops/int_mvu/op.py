@@ -11,7 +11,7 @@ from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streamed import NARROWEST_PRODUCT
-from xnorforge.hw.ops.base import Attributes, Matrix, Rtl
+from xnorforge.hw.ops.base import Attributes, Matrix, Rtl, node_attributes
 from xnorforge.hw.parts import Parts, family_in_use
 from xnorforge.hw.streams import value_range
 
@@ -49,14 +49,9 @@ class IntMvu(Mvu):
         return fits and super().together(attributes, folding)
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {
-            "in_bits": ("i", False, 8),
-            "in_signed": ("i", False, 0, {0, 1}),
-            "bipolar": ("i", False, 0, {0, 1}),
-            "w_bits": ("i", False, 8),
-            "out_bits": ("i", False, 0),
-            "dsp": ("i", False, 0, {0, 1}),
-        }
+        return super().get_nodeattr_types() | node_attributes(
+            in_bits=8, in_signed=(0, 1), bipolar=(0, 1), w_bits=8, out_bits=0, dsp=(0, 1),
+        )  # fmt: skip
 
     @property
     def in_bits(self) -> int:

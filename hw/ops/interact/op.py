@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops.base import Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.per_channel import PerChannel
 from xnorforge.hw.streams import value_range
@@ -39,13 +39,7 @@ class Interact(PerChannel):
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         given = super().get_nodeattr_types()
         del given["in_signed"]  # `matches` says it
-        return given | {
-            "matches": ("i", False, 1),
-            "n0": ("i", True, 0),
-            "unit": ("i", True, 0),
-            "extent": ("i", False, 0),
-            "form": ("s", False, "auto", {"auto", "adder", "table"}),
-        }
+        return given | node_attributes(matches=1, n0=int, unit=int, extent=0, form=("auto", "adder", "table"))
 
     @property
     def raw(self) -> bool:

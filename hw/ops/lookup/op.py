@@ -8,7 +8,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._generated import generated_module
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Stream, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.timing import Timing, beat_for_beat
 
@@ -43,7 +43,7 @@ class Lookup(HwOp):
     extents: ClassVar[dict[str, str]] = {}
 
     def get_nodeattr_types(self):
-        return {"in_shape": ("ints", True, []), "neurons": ("i", True, 0)}
+        return node_attributes(in_shape=[], neurons=int)
 
     def in_stream(self) -> Stream:
         """The whole frame in a beat."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops.base import Rtl
+from xnorforge.hw.ops.base import Rtl, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import packed
 
@@ -27,7 +27,7 @@ class MaxPool(Pool):
     arrays: tuple[str, ...] = ("direction",)
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {"in_bits": ("i", True, 0), "in_signed": ("i", False, 0)}
+        return super().get_nodeattr_types() | node_attributes(in_bits=int, in_signed=0)
 
     def minima(self) -> np.ndarray:
         """Where the minimum is taken, bool (C,).

@@ -2,6 +2,7 @@
 
 from xnorforge.hw.beat import CombiningBeat
 from xnorforge.hw.ir.values import Value
+from xnorforge.hw.ops.base import node_attributes
 
 
 class Product(CombiningBeat):
@@ -25,7 +26,7 @@ class Product(CombiningBeat):
         return 2
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {"xnor": ("i", False, 0, {0, 1})}
+        return super().get_nodeattr_types() | node_attributes(xnor=(0, 1))
 
     def expression(self, x0: Value, x1: Value) -> Value:
         return x0.equals(x1) if self.get_nodeattr("xnor") else x0 * x1

@@ -6,7 +6,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import width_of
 from xnorforge.hw.beat import LoadedBeat
 from xnorforge.hw.ir.values import Value, choose, clamp
-from xnorforge.hw.ops.base import LOADABLE, Stream
+from xnorforge.hw.ops.base import LOADABLE, Stream, node_attributes
 from xnorforge.hw.streams import value_range
 
 SLOPE_BITS = 3  # slopes are multiples of 2**-SLOPE_BITS
@@ -36,7 +36,7 @@ class Requantise(LoadedBeat):
     arrays: tuple[str, ...] = ("offset", "ties", "direction", "slope")
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        numbers = {"shift": ("i", True, 0), "levels": ("i", True, 0), "zero": ("i", False, 0)}
+        numbers = node_attributes(shift=int, levels=int, zero=0)
         return super().get_nodeattr_types() | numbers | LOADABLE
 
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu, memory_words
-from xnorforge.hw.ops.base import Attributes, Matrix, Memories, Rtl
+from xnorforge.hw.ops.base import Attributes, Matrix, Memories, Rtl, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of
 
@@ -33,7 +33,7 @@ class SpatialMvu(Mvu):
     result_signed = True
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {"run": ("i", True, 0), "scale_bits": ("i", False, 3)}
+        return super().get_nodeattr_types() | node_attributes(run=int, scale_bits=3)
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:

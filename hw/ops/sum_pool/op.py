@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops.base import Rtl
+from xnorforge.hw.ops.base import Rtl, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import value_range
 
@@ -25,7 +25,7 @@ class SumPool(Pool):
     """
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {"in_bits": ("i", False, 1), "in_signed": ("i", False, 0)}
+        return super().get_nodeattr_types() | node_attributes(in_bits=1, in_signed=0)
 
     @property
     def result(self) -> tuple[int, bool]:

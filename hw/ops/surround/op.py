@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides, packed, value_range
 from xnorforge.hw.timing import Stop, Timing, works_of
@@ -34,15 +34,9 @@ class Surround(HwOp):
     extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "ifm": ("ints", True, []),
-            "pads": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "in_bits": ("i", True, 0),
-            "in_signed": ("i", False, 0, {0, 1}),
-            "out_bits": ("i", True, 0),
-            "out_signed": ("i", False, 0, {0, 1}),
-        }
+        return node_attributes(
+            ifm=[], pads=[], pe=1, in_bits=int, in_signed=(0, 1), out_bits=int, out_signed=(0, 1),
+        )  # fmt: skip
 
     def in_stream(self) -> Stream:
         ifm, pe = tuple(self.get_nodeattr("ifm")), self.get_nodeattr("pe")

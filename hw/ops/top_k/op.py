@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.fabric import address_bits
-from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.timing import Buffer, Stop, Timing, Work, beat_for_beat
 
@@ -29,15 +29,7 @@ class TopK(HwOp):
     extents: ClassVar[dict[str, str]] = {"pe": "n"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "n": ("i", True, 0),
-            "k": ("i", False, 1),
-            "pe": ("i", False, 1),
-            "in_bits": ("i", True, 0),
-            "in_signed": ("i", False, 0),
-            "pixel": ("i", False, 0),
-            "levels": ("i", False, 1),
-        }
+        return node_attributes(n=int, k=1, pe=1, in_bits=int, in_signed=0, pixel=0, levels=1)
 
     @classmethod
     def foldings(cls, attributes: Attributes) -> dict[str, list[int]]:

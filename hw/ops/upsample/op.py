@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Buffer, Stop, Timing, Work
@@ -35,13 +35,7 @@ class Upsample(HwOp):
     extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "ifm": ("ints", True, []),
-            "factor": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "bits": ("i", False, 1),
-            "signed": ("i", False, 0),
-        }
+        return node_attributes(ifm=[], factor=[], pe=1, bits=1, signed=0)
 
     def in_stream(self) -> Stream:
         ifm, factor = tuple(self.get_nodeattr("ifm")), list(self.get_nodeattr("factor"))

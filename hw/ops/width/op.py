@@ -4,7 +4,7 @@ from math import prod
 from typing import ClassVar
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.timing import SKID, Buffer, Stop, Timing, Work
 
@@ -25,14 +25,7 @@ class Width(HwOp):
     extents: ClassVar[dict[str, str]] = {}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "shape": ("ints", True, []),
-            "in_lanes": ("i", True, 0),
-            "out_lanes": ("i", True, 0),
-            "bits": ("i", False, 1),
-            "signed": ("i", False, 0),
-            "gap": ("i", False, 0, {0, 1}),
-        }
+        return node_attributes(shape=[], in_lanes=int, out_lanes=int, bits=1, signed=0, gap=(0, 1))
 
     def _stream(self, name: str) -> Stream:
         shape = tuple(self.get_nodeattr("shape"))

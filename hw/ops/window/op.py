@@ -7,7 +7,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.ops.window.abreast import row_elements
 from xnorforge.hw.ops.window.schedule import Rows, ring
 from xnorforge.hw.ops.window.several import Beats, groups, offered
@@ -99,19 +99,10 @@ class Window(HwOp):
     extents: ClassVar[dict[str, str]] = {"simd": "ifm", "pixels": "ifm"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "ifm": ("ints", True, []),
-            "kernel": ("ints", True, []),
-            "stride": ("ints", False, [1, 1]),
-            "pads": ("ints", False, [0, 0, 0, 0]),
-            "pad_value": ("i", False, 0),
-            "dilation": ("ints", False, [1, 1]),
-            "rates": ("ints", False, [1]),
-            "bits": ("i", False, 1),
-            "signed": ("i", False, 0),
-            "simd": ("i", False, 1),
-            "pixels": ("i", False, 1),
-        }
+        return node_attributes(
+            ifm=[], kernel=[], stride=[1, 1], pads=[0, 0, 0, 0], pad_value=0, dilation=[1, 1], rates=[1],
+            bits=1, signed=0, simd=1, pixels=1,
+        )  # fmt: skip
 
     def axes(self) -> tuple[Axis, Axis]:
         """Rows and columns.

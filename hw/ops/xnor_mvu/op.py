@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw import families
 from xnorforge.hw.ops._mvu import Mvu
-from xnorforge.hw.ops.base import Attributes, HwOp, Matrix, Memories, Rtl
+from xnorforge.hw.ops.base import Attributes, HwOp, Matrix, Memories, Rtl, node_attributes
 from xnorforge.hw.parts import Parts, cost_of
 from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Timing, beat_for_beat
@@ -45,7 +45,7 @@ class XnorMvu(Mvu):
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"rom": (*Mvu.styles["rom"], "columns")}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {"pixels": ("i", False, 1), "levels": ("i", False, 1)}
+        return super().get_nodeattr_types() | node_attributes(pixels=1, levels=1)
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
