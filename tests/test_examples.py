@@ -49,7 +49,7 @@ def test_the_notebook_folds_predicts_and_shows_it(tmp_path, monkeypatch):
     NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(tmp_path)}}).execute()
     text = "".join(out.get("text", "") for cell in cells for out in cell.outputs)
     assert "943 of 1000 digits" in text  # of the card of the weights
-    assert re.search(r"^fold      \d+ cycles per frame .* frames/s", text, re.MULTILINE)
+    assert re.search(r"^fold      [\d,]+ cycles per frame .* frames/s", text, re.MULTILINE)
     shown = [out.data for cell in cells for out in cell.outputs if "data" in out]
     assert "mnist-tfc" in shown[0]["text/plain"] and "image/png" in shown[-1]
 
