@@ -45,14 +45,14 @@ module xf_axi_write #(
   logic             addr_valid_q, data_valid_q, b_valid_q, both, allowed, done;
   logic [WordW-1:0] addr_q;
   logic [31:0]      data_q;
-  logic [3:0]       strb_q;
+  logic             whole_q;  // it has all four bytes
   logic [1:0]       b_resp_q;
 
   // Address and data wait for each other, then for write_*, then the answer for its reader.
   assign awready_o     = ~addr_valid_q;
   assign wready_o      = ~data_valid_q;
   assign both          = addr_valid_q & data_valid_q & ~b_valid_q;
-  assign allowed       = write_known_i & (&strb_q);
+  assign allowed       = write_known_i & whole_q;
   assign done          = both & (write_ready_i | ~allowed);
   assign write_addr_o  = addr_q;
   assign write_data_o  = data_q;
@@ -70,13 +70,12 @@ module xf_axi_write #(
       else if (awvalid_i) addr_valid_q <= 1'b1;
       if (done) data_valid_q <= 1'b0;
       else if (wvalid_i) data_valid_q <= 1'b1;
-      if (done) b_valid_q <= 1'b1;
-      else if (bready_i) b_valid_q <= 1'b0;
+      b_valid_q <= done | (b_valid_q & ~bready_i);
     end
     if (awready_o) addr_q <= awaddr_i[AddrW-1:2];
     if (wready_o) begin
-      data_q <= wdata_i;
-      strb_q <= wstrb_i;
+      data_q  <= wdata_i;
+      whole_q <= &wstrb_i;
     end
     if (done) b_resp_q <= (allowed & ~write_error_i) ? Okay : Slverr;
   end

@@ -25,7 +25,6 @@ always_ff @(posedge clk_i) begin
 end
 for (genvar k = 0; k < Slots; k++) begin : gen_slot
   wire [8*Slot-1:0] wanted = (8*Slot)'(newest[3'(out_q + k)]) >> 8*Word*word_n_q;
-  `XF_INVARIANT(!m_valid_o || m_strb_o[Span*k +: Span] == {Span{k < here}})
   `XF_INVARIANT(!m_valid_o || k >= here || m_data_o[8*Span*k +: 8*Span] == wanted[8*Span-1:0])
 end
 `XF_INVARIANT(!m_valid_o || waits >= here)

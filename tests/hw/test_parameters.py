@@ -34,7 +34,7 @@ xf_arg_max Folds=0: Folds, Pe, InBits, Step must be at least 1; got 0, 1, 8, 1
 xf_arg_max Step=0: Folds, Pe, InBits, Step must be at least 1; got 4, 1, 8, 0
 xf_arg_max Shift=2: KeyBits must hold InBits + Shift; got KeyBits=9, InBits=8, Shift=2
 xf_at_least Width=0: Width must be at least 1; got Width=0
-xf_axi3_lite AddrW=30: AddrW must be 2 .. 29; got AddrW=30
+xf_axi3_lite AddrW=30: AddrW must be 8 .. 29; got AddrW=30
 xf_axi_lite AddrW=3: AddrW must be at least 4; got AddrW=3
 xf_axi_lite AddrW=4 Count=3: Count must be 1 .. 2**(AddrW-3); got Count=3, AddrW=4
 xf_axi_write AddrW=2: AddrW must be at least 3; got AddrW=2
@@ -70,12 +70,12 @@ xf_depthwise Taps=0: Taps, Folds, Pe, Bits must be at least 1; got 0, 4, 1, 1
 xf_depthwise Bits=6: AccW must be at least Bits; got AccW=5, Bits=6
 xf_dma_read AddrW=12: AddrW must be 13 .. 64; got AddrW=12
 xf_dma_read Words=0: Words, FramesW must be at least 1; got 0, 16
-xf_dma_read Depth=15: Depth must hold a burst of 16; got Depth=15
+xf_dma_read Depth=24: Depth must be a power of two from 16 on; got Depth=24
 xf_dma_share Readers=0: Readers must be at least 1; got Readers=0
 xf_dma_weights Beats=0: Bytes, Beats must be at least 1; got 1, 0
 xf_dma_write AddrW=65: AddrW must be 13 .. 64; got AddrW=65
 xf_dma_write FramesW=0: Words, FramesW must be at least 1; got 1, 0
-xf_dma_write Depth=8: Depth must hold a burst of 16; got Depth=8
+xf_dma_write Depth=48: Depth must be a power of two from 32 on; got Depth=48
 xf_dsp_sum Chain=0: Simd, Bits, WBits, Chain must be at least 1; got 4, 8, 8, 0
 xf_dsp_sum Rows=3: Rows must be 1 or 2; got Rows=3
 xf_dsp_sum FieldW=16: FieldW must hold a chain's sum; got FieldW=16 of 17 bits
@@ -125,7 +125,7 @@ xf_shell OutBeats=0: OutBytes, OutBeats must be at least 1; got 1, 0
 xf_shell CtrlW=7: CtrlW must be at least 8; got CtrlW=7
 xf_shell_control AddrW=12: AddrW must be 13 .. 64; got AddrW=12
 xf_shell_control FramesW=33: FramesW must be 1 .. 32; got FramesW=33
-xf_shell_control Queue=2: Queue must be 3 .. 64; got Queue=2
+xf_shell_control Queue=6: Queue must be 4, 8, 16, 32 or 64; got Queue=6
 xf_skid Width=0: Width must be at least 1; got Width=0
 xf_ram Width=0: Width, Depth must be at least 1; got 0, 4
 xf_ram Kind=4: Kind must be 0, 1, 2 or 3; got Kind=4

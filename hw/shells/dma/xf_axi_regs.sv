@@ -2,13 +2,14 @@
 //
 // AXI4-Lite slave of 32 bits for registers in another module.
 //
-// A write of four bytes leaves as one pulse of write_valid_o; read_addr_o requests a word, whose
-// value and existence are sampled one cycle later. Accesses to addresses that do not exist, and
-// writes of less than four bytes, are answered with SLVERR and have no effect. read_valid_o marks
-// the cycle in which a word is sampled, for words that reading consumes. AW and W are accepted in
-// any order; one write and one read are in flight at a time. Address bits 1 and 0 are ignored.
+// A write of four bytes leaves as one pulse of write_valid_o, and its address and data stay for another
+// cycle. read_addr_o requests a word, with a pulse of read_asked_o and, a cycle later, of read_fetch_o; its
+// value and existence are sampled in the cycle behind them, which read_valid_o marks. While ready_i is low
+// no access begins. Accesses to addresses that do not exist, and writes of less than four bytes, are
+// answered with SLVERR and have no effect. AW and W are accepted in any order; one write and one read are in
+// flight at a time. Address bits 1 and 0 are ignored.
 //
-// Rate       a write in two cycles, a read in three
+// Rate       a write in two cycles, a read in five
 // Reset      synchronous, control state only
 
 `include "xf_assert.svh"
@@ -41,9 +42,12 @@ module xf_axi_regs #(
   output logic             write_valid_o,
   input  logic             write_known_i,  // write_addr_o can be written
   output logic [WordW-1:0] read_addr_o,
+  output logic             read_asked_o,
+  output logic             read_fetch_o,
   output logic             read_valid_o,
   input  logic [31:0]      read_data_i,
-  input  logic             read_known_i    // read_addr_o can be read
+  input  logic             read_known_i,   // read_addr_o can be read
+  input  logic             ready_i
 );
 
   if (AddrW < 3) begin : gen_bad_address
@@ -52,36 +56,36 @@ module xf_axi_regs #(
 
   localparam logic [1:0] Okay = 2'b00, Slverr = 2'b10;
 
-  logic             asked_q, r_valid_q;
+  logic             asked_q, fetch_q, sample_q, r_valid_q, offered;
   logic [WordW-1:0] read_addr_q;
   logic [31:0]      r_data_q;
   logic [1:0]       r_resp_q;
 
   xf_axi_write #(.AddrW(AddrW)) u_write (
     .clk_i, .rst_ni, .awaddr_i, .awvalid_i, .awready_o, .wdata_i, .wstrb_i, .wvalid_i, .wready_o,
-    .bresp_o, .bvalid_o, .bready_i, .write_addr_o, .write_data_o, .write_valid_o, .write_known_i,
-    .write_ready_i(1'b1), .write_error_i(1'b0)
+    .bresp_o, .bvalid_o, .bready_i, .write_addr_o, .write_data_o, .write_valid_o(offered),
+    .write_known_i, .write_ready_i(ready_i), .write_error_i(1'b0)
   );
 
   // Reads: address, then its word, then the reader.
-  assign arready_o    = ~asked_q & ~r_valid_q;
+  assign write_valid_o = offered & ready_i;
+
+  assign arready_o    = ~asked_q & ~fetch_q & ~sample_q & ~r_valid_q & ready_i;
   assign read_addr_o  = read_addr_q;
-  assign read_valid_o = asked_q;
+  assign {read_asked_o, read_fetch_o, read_valid_o} = {asked_q, fetch_q, sample_q};
   assign rvalid_o     = r_valid_q;
   assign rdata_o      = r_data_q;
   assign rresp_o      = r_resp_q;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      asked_q   <= 1'b0;
-      r_valid_q <= 1'b0;
-    end else begin
-      asked_q <= arvalid_i & arready_o;
-      if (asked_q) r_valid_q <= 1'b1;
+    if (!rst_ni) {asked_q, fetch_q, sample_q, r_valid_q} <= '0;
+    else begin
+      {asked_q, fetch_q, sample_q} <= {arvalid_i & arready_o, asked_q, fetch_q};
+      if (sample_q) r_valid_q <= 1'b1;
       else if (rready_i) r_valid_q <= 1'b0;
     end
     if (arready_o) read_addr_q <= araddr_i[AddrW-1:2];
-    if (asked_q) begin
+    if (sample_q) begin
       r_data_q <= read_known_i ? read_data_i : '0;
       r_resp_q <= read_known_i ? Okay : Slverr;
     end

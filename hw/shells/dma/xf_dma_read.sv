@@ -2,8 +2,8 @@
 //
 // Reads frames from memory: descriptors in, AXI bursts out, a stream of words.
 //
-// Frames and bursts are those of xf_dma_bursts. A burst is requested when the FIFO has room for all
-// of it, so rready_o is always high and no burst in flight depends on the reader of the stream.
+// Frames and bursts are those of xf_dma_bursts. A burst is requested when the FIFO has room for 16
+// words, so rready_o is always high and no burst in flight depends on the reader of the stream.
 //
 // stop_i: no further burst is requested; idle_o says when all requested ones have been answered.
 // The rest of the descriptor is not read: a reset follows.
@@ -50,63 +50,72 @@ module xf_dma_read #(
   output logic [AddrW-1:0]   error_addr_o
 );
 
-  localparam int unsigned RoomW = $clog2(Depth + 1);
+  localparam int unsigned CountW = $clog2(Depth) + 1;
 
   if (AddrW < 13 || AddrW > 64) begin : gen_bad_address
     $error("xf_dma_read: AddrW must be 13 .. 64; got AddrW=%0d", AddrW);
   end else if (Words < 1 || FramesW < 1) begin : gen_bad_size
     $error("xf_dma_read: Words, FramesW must be at least 1; got %0d, %0d", Words, FramesW);
-  end else if (Depth < 16) begin : gen_bad_depth
-    $error("xf_dma_read: Depth must hold a burst of 16; got Depth=%0d", Depth);
+  end else if (Depth < 16 || (Depth & (Depth - 1)) != 0) begin : gen_bad_depth
+    $error("xf_dma_read: Depth must be a power of two from 16 on; got Depth=%0d", Depth);
   end
 
-  logic [RoomW-1:0] room_q;  // words of the FIFO that no burst was promised
-  logic             ask, sending, taken, popped;
-  logic [4:0]       len;
-  logic [AddrW+1:0] oldest;
+  // Words that bursts were asked for, that came, that left the memory.
+  logic [CountW-1:0] asked_q, came_q, left_q, size, used;
+  logic              ask, ends, taken, room_q, have, go, valid_q;
+  logic [3:0]        len;
+  logic [63:0]       data_q;
+  logic [AddrW+1:0]  oldest;
+
+  (* ram_style = "distributed" *) logic [63:0] mem [Depth];
 
   xf_dma_bursts #(
     .AddrW(AddrW), .FramesW(FramesW), .Words(Words), .Again(Again)
   ) u_bursts (
     .clk_i, .rst_ni, .stop_i, .idle_o, .s_place_i, .s_frames_i, .s_valid_i, .s_ready_o,
-    .len_o(len), .enough_i(room_q >= RoomW'(len)), .ask_o(ask), .sending_o(sending), .sent_i(1'b0),
+    .len_o(len), .ends_o(ends), .enough_i(room_q), .busy_i(1'b0), .ask_o(ask),
     .axaddr_o(araddr_o), .axlen_o(arlen_o), .axvalid_o(arvalid_o), .axready_i(arready_i),
     .answered_i(taken & rlast_i), .oldest_o(oldest)
   );
 
-  assign taken    = rvalid_i & rready_o;
-  assign popped   = m_valid_o & m_ready_i;
-  assign rready_o = 1'b1;
+  assign taken     = rvalid_i & rready_o;
+  assign rready_o  = 1'b1;
+  assign size      = CountW'(len);
+  assign used      = asked_q - left_q;
+  assign have      = came_q != left_q;
+  assign go        = m_ready_i | ~valid_q;  // an enable and nothing else
+  assign {m_valid_o, m_data_o} = {valid_q, data_q};
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) room_q <= RoomW'(Depth);
-    else         room_q <= room_q - (ask ? RoomW'(len) : '0) + RoomW'(popped);
+    if (!rst_ni) {asked_q, came_q, left_q, room_q, valid_q} <= '0;
+    else begin
+      if (ask) asked_q <= asked_q - ~size;  // len + 1 in one chain of carries
+      if (taken) came_q <= came_q + 1'b1;
+      if (go) left_q <= left_q + CountW'(have);
+      if (go) valid_q <= have;
+      room_q <= used <= CountW'(Depth - 16) && !ask;
+    end
+    if (taken) mem[came_q[CountW-2:0]] <= rdata_i;
+    if (go) data_q <= mem[left_q[CountW-2:0]];
   end
 
   assign error_o      = taken & rresp_i[1];
   assign error_resp_o = rresp_i;
   assign error_addr_o = oldest[AddrW-1:0];
 
-  logic fifo_ready;
-
-  xf_fifo #(.Width(64), .Depth(Depth), .Kind(1)) u_fifo (
-    .clk_i, .rst_ni, .s_data_i(rdata_i), .s_valid_i(rvalid_i), .s_ready_o(fifo_ready),
-    .m_data_o, .m_valid_o, .m_ready_i
-  );
-
 `ifdef XF_CHECK
   // All words of the bursts that were asked for come out, each once and in order.
   xf_check_order #(.Width(64), .Most(Depth + 1)) u_order (
     .clk_i, .rst_ni, .taken_i(taken), .taken_data_i(rdata_i),
-    .given_i(popped), .given_data_i(m_data_o)
+    .given_i(m_valid_o & m_ready_i), .given_data_i(m_data_o)
   );
 `endif
 
   logic unused;
-  assign unused = ^{fifo_ready, sending, oldest[AddrW+1:AddrW]};
+  assign unused = ^{ends, oldest[AddrW+1:AddrW]};
 
   `XF_ASSERT_STABLE(WordHeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
-  `XF_ASSERT_WHEN(RoomForEveryWord_A, rvalid_i, fifo_ready)
+  `XF_ASSERT_WHEN(RoomForEveryWord_A, rvalid_i, CountW'(came_q - left_q) < CountW'(Depth))
   `XF_ASSERT_WHEN(AnswersWhatWasAsked_A, rvalid_i, !idle_o)
 
 endmodule : xf_dma_read

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Beats of a stream to words of memory, of Word bytes, with a strobe per byte: the inverse of
-// xf_unpack.
+// Beats of a stream to words of memory, of Word bytes: the inverse of xf_unpack.
 //
-// Strobes are low after the last slot of a frame, in its last word, so that those bytes of the
-// memory are kept. The bytes of a slot that its beat does not fill are zero.
+// The bytes of a slot that its beat does not fill are zero; those after the last slot of a frame, in its
+// last word, are anything.
 //
 // Rate       one beat per cycle, or one word per cycle if a slot has several words
-// Latency    1 cycle from the beat that fills a word, or 2 if a slot has several words
+// Latency    1 cycle from the beat that fills a word, none if a slot is a word, or 2 if it has several
 // Reset      synchronous, control state only; data registers keep their values
 
 `include "xf_assert.svh"
@@ -27,7 +26,6 @@ module xf_pack #(
   input  logic               s_valid_i,
   output logic               s_ready_o,
   output logic [8*Word-1:0]  m_data_o,
-  output logic [Word-1:0]    m_strb_o,
   output logic               m_valid_o,
   input  logic               m_ready_i
 );
@@ -46,12 +44,17 @@ module xf_pack #(
     assign slot = s_data_i;
   end
 
-  if (Slot >= Word) begin : gen_wide
+  if (Slot == Word) begin : gen_wire
+
+    assign m_data_o  = slot;
+    assign m_valid_o = s_valid_i;
+    assign s_ready_o = m_ready_i;
+
+  end else if (Slot > Word) begin : gen_wide
 
     xf_width #(.InWidth(8*Slot), .OutWidth(8*Word)) u_width (
       .clk_i, .rst_ni, .s_data_i(slot), .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i
     );
-    assign m_strb_o = '1;
 
   end else begin : gen_narrow
 
@@ -60,7 +63,6 @@ module xf_pack #(
     localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
 
     logic [8*Word-1:0] word_q;
-    logic [Word-1:0]   strb_q;
     logic              valid_q, take, last, last_beat;
     logic [PartW-1:0]  part_q;
     logic [BeatW-1:0]  beat_q;
@@ -71,7 +73,6 @@ module xf_pack #(
     assign s_ready_o = ~valid_q | m_ready_i;
     assign m_valid_o = valid_q;
     assign m_data_o  = word_q;
-    assign m_strb_o  = strb_q;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
@@ -87,21 +88,20 @@ module xf_pack #(
       end
       for (int unsigned p = 0; p < Parts; p++) begin
         if (take && part_q == PartW'(p)) word_q[8*Slot*p +: 8*Slot] <= slot;
-        if (take && (part_q == PartW'(p) || part_q == '0)) begin
-          strb_q[Slot*p +: Slot] <= {Slot{part_q == PartW'(p)}};
-        end
       end
     end
 
   end
 
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, {m_strb_o, m_data_o})
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // What is taken and not given is at most a word, and a slot behind it.
-  xf_check_beats #(.In(Beats), .Out(Words), .Most(Beats + 1)) u_beats (
-    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
-  );
+  if (Slot != Word) begin : gen_check
+    xf_check_beats #(.In(Beats), .Out(Words), .Most(Beats + 1)) u_beats (
+      .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+    );
+  end
 `endif
 
 endmodule : xf_pack

@@ -115,7 +115,7 @@ module xf_shell #(
   logic        clk_i, rst_ni;  // rst_ni: of all but the registers
   logic [CtrlW-3:0] write_addr, read_addr;
   logic [31:0]      write_data, read_data;
-  logic             write_valid, write_known, read_valid, read_known;
+  logic             write_valid, write_known, read_asked, read_fetch, read_valid, read_known, regs_ready;
   logic             write_far, read_far;  // behind the last
 
   assign clk_i       = aclk;
@@ -138,15 +138,16 @@ module xf_shell #(
     .rready_i(s_axi_ctrl_rready),
     .write_addr_o(write_addr), .write_data_o(write_data), .write_valid_o(write_valid),
     .write_known_i(write_known & ~write_far),
-    .read_addr_o(read_addr), .read_valid_o(read_valid), .read_data_i(read_data),
-    .read_known_i(read_known & ~read_far)
+    .read_addr_o(read_addr), .read_asked_o(read_asked), .read_fetch_o(read_fetch),
+    .read_valid_o(read_valid), .read_data_i(read_data), .read_known_i(read_known & ~read_far),
+    .ready_i(regs_ready)
   );
 
   logic [PlaceW-1:0]  source, target;
   logic [FramesW-1:0] source_frames, target_frames;
   logic               source_valid, source_ready, target_valid, target_ready;
   logic               wait_q;  // the descriptor that is offered waits
-  logic               stop, read_idle, write_idle, read_error, write_error, last_error;
+  logic               stop, read_idle, write_idle, read_error, write_error, last_error_q;
   logic [1:0]         read_resp, write_resp;
   logic [AddrW-1:0]   read_where, write_where;
   logic               frame_done, batch_done;
@@ -158,7 +159,8 @@ module xf_shell #(
     .clk_i, .rst_ni(aresetn), .core_rst_no(rst_ni),
     .write_addr_i(write_addr[5:0]), .write_data_i(write_data), .write_valid_i(write_valid),
     .write_known_o(write_known),
-    .read_addr_i(read_addr[5:0]), .read_data_o(read_data), .read_known_o(read_known),
+    .read_addr_i(read_addr[5:0]), .read_asked_i(read_asked), .read_fetch_i(read_fetch),
+    .read_data_o(read_data), .read_known_o(read_known), .ready_o(regs_ready),
     .read_place_o(source), .read_frames_o(source_frames),
     .read_weights_o(weights_place_o),
     .read_valid_o(source_valid), .read_ready_i(source_ready & ~wait_q),
@@ -168,12 +170,12 @@ module xf_shell #(
     .read_error_i(read_error), .read_error_resp_i(read_resp), .read_error_addr_i(read_where),
     .write_error_i(write_error), .write_error_resp_i(write_resp), .write_error_addr_i(write_where),
     .weights_error_i, .weights_error_resp_i, .weights_error_addr_i,
-    .last_error_i(last_error), .frame_done_i(frame_done), .batch_done_i(batch_done),
+    .last_error_i(last_error_q), .frame_done_i(frame_done), .batch_done_i(batch_done),
     .in_valid_i(acc_in_tvalid), .in_ready_i(acc_in_tready),
     .out_valid_i(acc_out_tvalid), .out_ready_i(acc_out_tready), .irq_o(irq)
   );
 
-  // Memory to accelerator. The skids cut the accelerator's ready from the shell's.
+  // Memory to accelerator. Skids cut its ready from the shell's; to that of words it is only an enable.
   logic [63:0]           in_word;
   logic                  in_word_valid, in_word_ready, in_valid, in_ready;
   logic [8*InBytes-1:0]  in_beat;
@@ -198,10 +200,15 @@ module xf_shell #(
     .m_data_o(in_beat), .m_valid_o(in_valid), .m_ready_i(in_ready)
   );
 
-  xf_skid #(.Width(8*InBytes)) u_in (
-    .clk_i, .rst_ni, .s_data_i(in_beat), .s_valid_i(in_valid), .s_ready_o(in_ready),
-    .m_data_o(acc_in_tdata), .m_valid_o(acc_in_tvalid), .m_ready_i(acc_in_tready)
-  );
+  if (InSlot < 8) begin : gen_skid
+    xf_skid #(.Width(8*InBytes)) u_in (
+      .clk_i, .rst_ni, .s_data_i(in_beat), .s_valid_i(in_valid), .s_ready_o(in_ready),
+      .m_data_o(acc_in_tdata), .m_valid_o(acc_in_tvalid), .m_ready_i(acc_in_tready)
+    );
+  end else begin : gen_direct
+    assign {acc_in_tdata, acc_in_tvalid} = {in_beat, in_valid};
+    assign in_ready                      = acc_in_tready;
+  end
 
   // A descriptor goes to all readers at once.
   logic accept;
@@ -212,24 +219,23 @@ module xf_shell #(
   assign accept           = source_valid & source_ready & ~wait_q;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) wait_q <= 1'b1;
-    else wait_q <= accept | ~source_valid | ~weights_ready_i;
+    if (!rst_ni) wait_q <= Weights != 0;
+    else wait_q <= (Weights != 0) & (accept | ~source_valid | ~weights_ready_i);
   end
 
   // Accelerator to memory.
   localparam int unsigned BeatW = (OutBeats > 1) ? $clog2(OutBeats) : 1;
 
   logic [63:0]           out_word;
-  logic [7:0]            out_strb;
   logic                  out_word_valid, out_word_ready, out_valid, out_ready, given, last_beat;
   logic [8*OutBytes-1:0] out_beat;
   logic [BeatW-1:0]      beat_q;  // of the frame that comes out
 
   assign given      = acc_out_tvalid & acc_out_tready;
   assign last_beat  = beat_q == BeatW'(OutBeats - 1);
-  assign last_error = given & (acc_out_tlast != last_beat);
 
   always_ff @(posedge clk_i) begin
+    last_error_q <= rst_ni & given & (acc_out_tlast != last_beat);
     if (!rst_ni) beat_q <= '0;
     else if (given) beat_q <= last_beat ? '0 : beat_q + 1'b1;
   end
@@ -241,17 +247,17 @@ module xf_shell #(
 
   xf_pack #(.Bytes(OutBytes), .Beats(OutBeats)) u_pack (
     .clk_i, .rst_ni, .s_data_i(out_beat), .s_valid_i(out_valid), .s_ready_o(out_ready),
-    .m_data_o(out_word), .m_strb_o(out_strb), .m_valid_o(out_word_valid), .m_ready_i(out_word_ready)
+    .m_data_o(out_word), .m_valid_o(out_word_valid), .m_ready_i(out_word_ready)
   );
 
   xf_dma_write #(
-    .AddrW(AddrW), .FramesW(FramesW), .Words((OutSlot * OutBeats + 7) / 8)
+    .AddrW(AddrW), .FramesW(FramesW), .Words((OutSlot * OutBeats + 7) / 8),
+    .Strobes(8'hff >> ((8 - OutSlot * OutBeats % 8) % 8))
   ) u_write (
     .clk_i, .rst_ni, .stop_i(stop), .idle_o(write_idle),
     .s_place_i(target), .s_frames_i(target_frames),
     .s_valid_i(target_valid), .s_ready_o(target_ready),
-    .s_word_data_i(out_word), .s_word_strb_i(out_strb), .s_word_valid_i(out_word_valid),
-    .s_word_ready_o(out_word_ready),
+    .s_word_data_i(out_word), .s_word_valid_i(out_word_valid), .s_word_ready_o(out_word_ready),
     .awaddr_o(m_axi_awaddr), .awlen_o(m_axi_awlen),
     .awvalid_o(m_axi_awvalid), .awready_i(m_axi_awready),
     .wdata_o(m_axi_wdata), .wstrb_o(m_axi_wstrb), .wlast_o(m_axi_wlast),

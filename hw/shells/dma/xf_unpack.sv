@@ -7,7 +7,7 @@
 // first. The bytes after the last slot of a frame, in its last word, are skipped.
 //
 // Rate       one beat per cycle, or one word per cycle if a slot has several words
-// Latency    1 cycle, or the number of words of a slot if it has several
+// Latency    1 cycle, none if a slot is a word, or the number of words of a slot if it has several
 // Reset      synchronous, control state only; data registers keep their values
 
 `include "xf_assert.svh"
@@ -39,7 +39,13 @@ module xf_unpack #(
 
   logic [8*Slot-1:0] slot;
 
-  if (Slot >= Word) begin : gen_wide
+  if (Slot == Word) begin : gen_wire
+
+    assign slot      = s_data_i;
+    assign m_valid_o = s_valid_i;
+    assign s_ready_o = m_ready_i;
+
+  end else if (Slot > Word) begin : gen_wide
 
     xf_width #(.InWidth(8*Word), .OutWidth(8*Slot)) u_width (
       .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o(slot), .m_valid_o, .m_ready_i
@@ -52,31 +58,34 @@ module xf_unpack #(
     localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
 
     logic [8*Word-1:0] word_q;
-    logic              valid_q, take, last, last_beat;
+    logic              valid_q, take, frame_next;  // the beat behind this one is the last of a frame
+    logic              last_q, end_q;              // this one is the last of a word, of a frame
     logic [PartW-1:0]  part_q;
     logic [BeatW-1:0]  beat_q;
 
-    assign last_beat = beat_q == BeatW'(Beats - 1);
-    assign last      = last_beat | (part_q == PartW'(Parts - 1));
+    assign frame_next = Beats == 1 || (!end_q && beat_q == BeatW'(Beats - 2));
     assign take      = valid_q & m_ready_i;
-    assign s_ready_o = ~valid_q | (m_ready_i & last);
+    assign s_ready_o = ~valid_q | (m_ready_i & last_q);
     assign m_valid_o = valid_q;
-    assign slot      = word_q[8*Slot-1:0];
+    assign slot      = word_q[8*Slot*part_q +: 8*Slot];
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
         valid_q <= 1'b0;
         part_q  <= '0;
         beat_q  <= '0;
+        end_q   <= Beats == 1;
+        last_q  <= Beats == 1;
       end else begin
         if (s_ready_o) valid_q <= s_valid_i;
         if (take) begin
-          part_q <= last ? '0 : part_q + 1'b1;
-          beat_q <= last_beat ? '0 : beat_q + 1'b1;
+          part_q <= last_q ? '0 : part_q + 1'b1;
+          beat_q <= end_q ? '0 : beat_q + 1'b1;
+          end_q  <= frame_next;
+          last_q <= frame_next || (!last_q && part_q == PartW'(Parts - 2));
         end
       end
       if (s_ready_o) word_q <= s_data_i;
-      else if (take) word_q <= word_q >> 8*Slot;
     end
 
   end
@@ -92,9 +101,11 @@ module xf_unpack #(
 
 `ifdef XF_CHECK
   // What is taken and not given is at most a slot, and a word behind it.
-  xf_check_beats #(.In(Words), .Out(Beats), .Most(Words + 1)) u_beats (
-    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
-  );
+  if (Slot != Word) begin : gen_check
+    xf_check_beats #(.In(Words), .Out(Beats), .Most(Words + 1)) u_beats (
+      .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+    );
+  end
 `endif
 
 endmodule : xf_unpack

@@ -84,12 +84,21 @@ module {name} (
   wire [31:0] hp_awaddr, hp_araddr;
   wire [7:0] hp_awlen, hp_arlen, hp_wstrb;
   wire [2:0] hp_awsize, hp_arsize, hp_awprot, hp_arprot;
-  wire [1:0] hp_awburst, hp_arburst, hp_bresp, hp_rresp;
+  wire [1:0] hp_awburst, hp_arburst, in_bresp, in_rresp;
   wire [3:0] hp_awcache, hp_arcache;
-  wire [63:0] hp_wdata, hp_rdata;
+  wire [63:0] hp_wdata, in_rdata;
   wire [5:0] hp_bid, hp_rid;
-  wire hp_awvalid, hp_awready, hp_wlast, hp_wvalid, hp_wready, hp_bvalid, hp_bready;
-  wire hp_arvalid, hp_arready, hp_rlast, hp_rvalid, hp_rready;
+  wire hp_awvalid, hp_awready, hp_wlast, hp_wvalid, hp_wready, in_bvalid, hp_bready;
+  wire hp_arvalid, hp_arready, in_rlast, in_rvalid, hp_rready;
+
+  // What the memory answers is taken at once, into registers.
+  reg [63:0] hp_rdata;
+  reg [1:0] hp_rresp, hp_bresp;
+  reg hp_rlast, hp_rvalid, hp_bvalid;
+  always @(posedge clk) begin
+    {{hp_rdata, hp_rresp, hp_rlast, hp_bresp}} <= {{in_rdata, in_rresp, in_rlast, in_bresp}};
+    {{hp_rvalid, hp_bvalid}} <= {{in_rvalid & rst_n, in_bvalid & rst_n}};
+  end
 
   xf_system u_system (
     .aclk(clk), .aresetn(rst_n),
@@ -139,14 +148,14 @@ module {name} (
     .SAXIHP0AWVALID(hp_awvalid), .SAXIHP0AWREADY(hp_awready),
     .SAXIHP0WID({{5'b0, hp_awid}}), .SAXIHP0WDATA(hp_wdata), .SAXIHP0WSTRB(hp_wstrb),
     .SAXIHP0WLAST(hp_wlast), .SAXIHP0WVALID(hp_wvalid), .SAXIHP0WREADY(hp_wready),
-    .SAXIHP0BID(hp_bid), .SAXIHP0BRESP(hp_bresp), .SAXIHP0BVALID(hp_bvalid),
+    .SAXIHP0BID(hp_bid), .SAXIHP0BRESP(in_bresp), .SAXIHP0BVALID(in_bvalid),
     .SAXIHP0BREADY(hp_bready),
     .SAXIHP0ARID({{5'b0, hp_arid}}), .SAXIHP0ARADDR(hp_araddr), .SAXIHP0ARLEN(hp_arlen[3:0]),
     .SAXIHP0ARSIZE(hp_arsize[1:0]), .SAXIHP0ARBURST(hp_arburst), .SAXIHP0ARLOCK(2'b0),
     .SAXIHP0ARCACHE(hp_arcache), .SAXIHP0ARPROT(hp_arprot), .SAXIHP0ARQOS(4'b0),
     .SAXIHP0ARVALID(hp_arvalid), .SAXIHP0ARREADY(hp_arready),
-    .SAXIHP0RID(hp_rid), .SAXIHP0RDATA(hp_rdata), .SAXIHP0RRESP(hp_rresp), .SAXIHP0RLAST(hp_rlast),
-    .SAXIHP0RVALID(hp_rvalid), .SAXIHP0RREADY(hp_rready)
+    .SAXIHP0RID(hp_rid), .SAXIHP0RDATA(in_rdata), .SAXIHP0RRESP(in_rresp), .SAXIHP0RLAST(in_rlast),
+    .SAXIHP0RVALID(in_rvalid), .SAXIHP0RREADY(hp_rready)
   );
 
 endmodule

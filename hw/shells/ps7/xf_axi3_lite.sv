@@ -8,13 +8,14 @@
 // after the slave's are answered with DECERR and not forwarded; the two highest bits select the
 // port and are ignored.
 //
-// Rate       an access takes two cycles more than the slave needs
+// Rate       an access takes four cycles more than the slave needs
+// Latency    every channel has a register, and an input enters at most one gate in front of one
 // Reset      synchronous, control state only
 
 `include "xf_assert.svh"
 
 module xf_axi3_lite #(
-  parameter int unsigned AddrW = 8,  // bits of an address of the slave, 2 .. 29
+  parameter int unsigned AddrW = 8,  // bits of an address of the slave, 8 .. 29
   parameter int unsigned IdW   = 12  // bits of an identifier
 ) (
   input  logic             clk_i,
@@ -67,117 +68,117 @@ module xf_axi3_lite #(
   output logic             m_rready_o
 );
 
-  if (AddrW < 2 || AddrW > 29) begin : gen_bad_address
-    $error("xf_axi3_lite: AddrW must be 2 .. 29; got AddrW=%0d", AddrW);
+  if (AddrW < 8 || AddrW > 29) begin : gen_bad_address
+    $error("xf_axi3_lite: AddrW must be 8 .. 29; got AddrW=%0d", AddrW);
   end
 
   localparam logic [1:0] Fixed = 2'b00, Wrap = 2'b10, Decerr = 2'b11;
 
-  // The address behind one of a burst: a wrapping burst stays within (len + 1) << size bytes.
-  function automatic logic [29:0] next(logic [29:0] at, logic [1:0] size, logic [3:0] len,
-                                       logic [1:0] burst);
-    logic [29:0] step, span;
-    step = (at & ~((30'd1 << size) - 30'd1)) + (30'd1 << size);
-    span = ((30'(len) + 30'd1) << size) - 30'd1;
-    next = (burst == Fixed) ? at : (burst == Wrap) ? (at & ~span) | (step & span) : step;
+  // The address behind one of a burst: a wrapping burst stays within (len + 1) << size bytes, 64 at most.
+  function automatic logic [AddrW:0] next(logic [AddrW:0] at, logic [1:0] size, logic [3:0] len,
+                                          logic [1:0] burst);
+    logic [AddrW:0] step, kept;
+    logic [5:0]     span;
+    step      = at;
+    step[1:0] = size[1] ? '0 : size[0] ? {~at[1], 1'b0} : at[1:0] + 1'b1;
+    if (size[1] || (at[1] && (size[0] || at[0]))) step[AddrW:2] = at[AddrW:2] + 1'b1;
+    span      = size[1] ? {len, 2'b11} : size[0] ? {1'b0, len, 1'b1} : {2'b00, len};
+    kept      = {(AddrW+1){burst == Fixed || burst == Wrap}};
+    kept[5:0] = kept[5:0] & ~(burst == Wrap ? span : '0);
+    next      = (at & kept) | (step & ~kept);
   endfunction
 
-  // Writes. A beat is taken when the slave has answered it.
-  logic           writing_q, w_addr_sent_q, w_data_sent_q, b_valid_q, w_far, w_beat;
+  // Writes. An address is looked at for a cycle. A beat is done when the slave has answered it.
+  logic           writing_q, w_known_q, w_far_q, w_valid_q, w_addr_sent_q, w_data_sent_q, b_valid_q;
+  logic           w_go, w_done, w_last_q;
   logic [IdW-1:0] w_id_q;
-  logic [29:0]    w_addr_q;
-  logic [3:0]     w_len_q, w_left_q;
-  logic [1:0]     w_size_q, w_burst_q, b_resp_q, w_resp;
+  logic [29:0]    w_first_q;
+  logic [AddrW:0] w_addr_q;  // the highest bit: it has gone beyond the slave's
+  logic [3:0]     w_len_q, w_left_q, w_strb_q;
+  logic [1:0]     w_size_q, w_burst_q, b_resp_q;
+  logic [31:0]    w_data_q;
 
-  assign w_far       = |(w_addr_q >> AddrW);
-  assign w_beat      = wvalid_i & wready_o;
-  assign w_resp      = w_far ? Decerr : m_bresp_i;
+  assign w_go        = w_known_q & w_valid_q & ~b_valid_q;
+  assign w_done      = w_go & (w_far_q | (w_addr_sent_q & w_data_sent_q & m_bvalid_i));
   assign awready_o   = ~writing_q;
-  assign wready_o    = writing_q & ~b_valid_q & (w_far | (w_addr_sent_q & w_data_sent_q & m_bvalid_i));
+  assign wready_o    = ~w_valid_q;
   assign m_awaddr_o  = w_addr_q[AddrW-1:0];
-  assign m_awvalid_o = writing_q & ~b_valid_q & wvalid_i & ~w_far & ~w_addr_sent_q;
-  assign m_wdata_o   = wdata_i;
-  assign m_wstrb_o   = wstrb_i;
-  assign m_wvalid_o  = writing_q & ~b_valid_q & wvalid_i & ~w_far & ~w_data_sent_q;
+  assign m_awvalid_o = w_go & ~w_far_q & ~w_addr_sent_q;
+  assign m_wdata_o   = w_data_q;
+  assign m_wstrb_o   = w_strb_q;
+  assign m_wvalid_o  = w_go & ~w_far_q & ~w_data_sent_q;
   assign m_bready_o  = w_addr_sent_q & w_data_sent_q;
-  assign bid_o       = w_id_q;
-  assign bresp_o     = b_resp_q;
-  assign bvalid_o    = b_valid_q;
+
+  assign {bid_o, bresp_o, bvalid_o} = {w_id_q, b_resp_q, b_valid_q};
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      writing_q     <= 1'b0;
-      b_valid_q     <= 1'b0;
-      w_addr_sent_q <= 1'b0;
-      w_data_sent_q <= 1'b0;
-    end else begin
-      if (awvalid_i && awready_o) writing_q <= 1'b1;
-      else if (b_valid_q && bready_i) writing_q <= 1'b0;
-      if (w_beat && w_left_q == '0) b_valid_q <= 1'b1;
-      else if (bready_i) b_valid_q <= 1'b0;
-      w_addr_sent_q <= ~w_beat & (w_addr_sent_q | (m_awvalid_o & m_awready_i));
-      w_data_sent_q <= ~w_beat & (w_data_sent_q | (m_wvalid_o & m_wready_i));
+    if (!rst_ni) {writing_q, w_known_q, w_valid_q, b_valid_q, w_addr_sent_q, w_data_sent_q} <= '0;
+    else begin
+      writing_q     <= writing_q ? ~(b_valid_q & bready_i) : awvalid_i;
+      w_known_q     <= writing_q & ~b_valid_q;
+      w_valid_q     <= w_valid_q ? ~w_done : wvalid_i;
+      b_valid_q     <= b_valid_q ? ~bready_i : w_done & (w_left_q == '0);
+      w_addr_sent_q <= ~w_done & (w_addr_sent_q | (m_awvalid_o & m_awready_i));
+      w_data_sent_q <= ~w_done & (w_data_sent_q | (m_wvalid_o & m_wready_i));
     end
-    if (awready_o) begin
-      w_id_q    <= awid_i;
-      w_addr_q  <= awaddr_i[29:0];
-      w_len_q   <= awlen_i;
-      w_left_q  <= awlen_i;
-      w_size_q  <= awsize_i;
-      w_burst_q <= awburst_i;
+    w_far_q <= writing_q & (w_far_q | w_addr_q[AddrW] | (|(w_first_q >> AddrW)));
+    if (!w_valid_q) {w_data_q, w_strb_q, w_last_q} <= {wdata_i, wstrb_i, wlast_i};
+    if (!writing_q) begin
+      {w_id_q, w_len_q, w_left_q, w_size_q, w_burst_q} <= {awid_i, awlen_i, awlen_i, awsize_i, awburst_i};
+      w_first_q <= awaddr_i[29:0];
+      w_addr_q  <= {1'b0, awaddr_i[AddrW-1:0]};
       b_resp_q  <= '0;
-    end else if (w_beat) begin
+    end else if (w_done) begin
       w_addr_q <= next(w_addr_q, w_size_q, w_len_q, w_burst_q);
       w_left_q <= w_left_q - 1'b1;
-      if (w_resp > b_resp_q) b_resp_q <= w_resp;
+      b_resp_q <= b_resp_q | (w_far_q ? Decerr : m_bresp_i);  // of 0, 2 and 3 the worst
     end
   end
 
   // Reads.
-  logic           reading_q, asked_q, r_far, r_beat;
+  logic           reading_q, r_known_q, r_far_q, r_valid_q, asked_q, r_last_q, r_go, r_done;
   logic [IdW-1:0] r_id_q;
-  logic [29:0]    r_addr_q;
+  logic [29:0]    r_first_q;
+  logic [AddrW:0] r_addr_q;
   logic [3:0]     r_len_q, r_left_q;
-  logic [1:0]     r_size_q, r_burst_q;
+  logic [1:0]     r_size_q, r_burst_q, r_resp_q;
+  logic [31:0]    r_data_q;
 
-  assign r_far       = |(r_addr_q >> AddrW);
-  assign r_beat      = rvalid_o & rready_i;
+  assign r_go        = r_known_q & ~r_valid_q;
+  assign r_done      = r_go & (r_far_q | (asked_q & m_rvalid_i));
   assign arready_o   = ~reading_q;
   assign m_araddr_o  = r_addr_q[AddrW-1:0];
-  assign m_arvalid_o = reading_q & ~r_far & ~asked_q;
-  assign m_rready_o  = asked_q & rready_i;
-  assign rid_o       = r_id_q;
-  assign rdata_o     = r_far ? '0 : m_rdata_i;
-  assign rresp_o     = r_far ? Decerr : m_rresp_i;
-  assign rlast_o     = r_left_q == '0;
-  assign rvalid_o    = reading_q & (r_far | (asked_q & m_rvalid_i));
+  assign m_arvalid_o = r_go & ~r_far_q & ~asked_q;
+  assign m_rready_o  = r_go & asked_q;
+
+  assign {rid_o, rdata_o, rresp_o, rlast_o, rvalid_o} = {r_id_q, r_data_q, r_resp_q, r_last_q, r_valid_q};
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      reading_q <= 1'b0;
-      asked_q   <= 1'b0;
-    end else begin
-      if (arvalid_i && arready_o) reading_q <= 1'b1;
-      else if (r_beat && rlast_o) reading_q <= 1'b0;
-      asked_q <= ~r_beat & (asked_q | (m_arvalid_o & m_arready_i));
+    if (!rst_ni) {reading_q, r_known_q, r_valid_q, asked_q} <= '0;
+    else begin
+      reading_q <= reading_q ? ~(r_valid_q & r_last_q & rready_i) : arvalid_i;
+      r_known_q <= reading_q & ~(r_valid_q & r_last_q);
+      r_valid_q <= r_valid_q ? ~rready_i : r_done;
+      asked_q   <= ~r_done & (asked_q | (m_arvalid_o & m_arready_i));
     end
-    if (arready_o) begin
-      r_id_q    <= arid_i;
-      r_addr_q  <= araddr_i[29:0];
-      r_len_q   <= arlen_i;
-      r_left_q  <= arlen_i;
-      r_size_q  <= arsize_i;
-      r_burst_q <= arburst_i;
-    end else if (r_beat) begin
+    r_far_q <= reading_q & (r_far_q | r_addr_q[AddrW] | (|(r_first_q >> AddrW)));
+    if (!reading_q) begin
+      {r_id_q, r_len_q, r_left_q, r_size_q, r_burst_q} <= {arid_i, arlen_i, arlen_i, arsize_i, arburst_i};
+      r_first_q <= araddr_i[29:0];
+      r_addr_q  <= {1'b0, araddr_i[AddrW-1:0]};
+    end else if (r_done) begin
+      r_data_q <= m_rdata_i;
+      r_resp_q <= r_far_q ? Decerr : m_rresp_i;
+      r_last_q <= r_left_q == '0;
       r_addr_q <= next(r_addr_q, r_size_q, r_len_q, r_burst_q);
       r_left_q <= r_left_q - 1'b1;
     end
   end
 
   logic unused;
-  assign unused = ^{awaddr_i[31:30], araddr_i[31:30], wlast_i};
+  assign unused = ^{awaddr_i[31:30], araddr_i[31:30], w_last_q};
 
-  `XF_ASSERT_WHEN(LastIsCounted_A, w_beat, wlast_i == (w_left_q == '0))
+  `XF_ASSERT_WHEN(LastIsCounted_A, w_done, w_last_q == (w_left_q == '0))
   `XF_ASSERT_STABLE(AnswerHeldWhileStalled_A, bvalid_o, bready_i, {bid_o, bresp_o})
   `XF_ASSERT_STABLE(WordHeldWhileStalled_A, rvalid_o, rready_i, {rid_o, rdata_o, rresp_o, rlast_o})
 
