@@ -15,7 +15,7 @@ def bytes_per_cycle(gb_per_s: float, clock_mhz: float) -> float:
     return min(1000 * gb_per_s / clock_mhz, dma.WORD) * (1 - REFRESH / BETWEEN)
 
 
-def times(gb_per_s: float, clock_mhz: float) -> tuple[int, ...]:
+def word_times(gb_per_s: float, clock_mhz: float) -> tuple[int, ...]:
     """Such a memory in the simulators (`Pauses.memory`)."""
     rest = (round(time * clock_mhz) for time in (LATENCY, BETWEEN, REFRESH))
     return round(2**20 * max(dma.WORD * clock_mhz / 1000 / gb_per_s, 1)), *rest

@@ -55,16 +55,16 @@ def test_a_verb_offers_what_its_stages_read_and_says_who_reads_the_rest(call):
     assert "lut" in takes["fold"] & takes["explore"] & takes["hls"] - takes["lower"] - takes["train"]
     assert takes["import"] >= {"input", "shape", "task"} and not takes["import"] & {"net", "model", "method"}
     code, _, err = call("fold", "--images", "3")
-    says(err.strip(), "xnorforge fold: does not read --images; build, sim, import, cut and package do.")
+    says(err.strip(), "xnorforge fold: does not read --images; build, sim, import and package do.")
     assert code == 2
 
 
 USUAL = {
     "net": "mnist-cnn", "method": "ste", "board": "pynq-z2", "backend": "rtl", "output": "scores",
     "loops": "auto", "images": 100, "stalled": 20, "pnr": "auto", "seeds": (1, 2, 3), "jobs": 2, "set": (),
-    "until": "report", "interface": "axis", "devices": 2, "link": 32, "threads": 1, "recipe": "ours",
+    "until": "report", "interface": "axis", "threads": 1, "recipe": "ours",
 }  # fmt: skip
-USUAL_OF = {"cut": {"until": "fold"}, "compare": {"seeds": "0 1 2", "jobs": 1, "methods": ""}}
+USUAL_OF = {"compare": {"seeds": "0 1 2", "jobs": 1, "methods": ""}}
 
 
 def test_what_is_taken_for_an_option_that_is_not_given():

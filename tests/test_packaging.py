@@ -52,9 +52,9 @@ def test_the_sdist_holds_all_that_the_wheel_is_made_of(wheel):
     code = "from setuptools import build_meta; print(build_meta.build_sdist('..'))"
     name = ran([sys.executable, "-c", code], cwd=wheel.parent / "tree", check=True).stdout.splitlines()[-1]
     with tarfile.open(wheel.parent / name) as archive:
-        held = {one.name.partition("/")[2] for one in archive if one.isfile()}
+        packed = {one.name.partition("/")[2] for one in archive if one.isfile()}
     inside = [one for one in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in one]
-    assert [one for one in inside if f"src/{one}" not in held] == [] and "PKG-INFO" in held
+    assert [one for one in inside if f"src/{one}" not in packed] == [] and "PKG-INFO" in packed
 
 
 @pytest.fixture(scope="module")

@@ -229,7 +229,7 @@ def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
         "generate": ["mnist-tfc"], "sim": ["mnist-tfc", *few[:4]], "synth": ["mnist-tfc"],
         "netlist": ["mnist-tfc"], "overlay": ["mnist-tfc", *few[4:]], "report": ["mnist-tfc", *few],
         "build": [ACC, "--dry-run"], "explain": ["dense0", ACC], "package": [ACC], "explore": ["mnist-tfc"],
-        "cut": ["mnist-tfc"], "fit": ["mnist-tfc"], "cache": [],
+        "fit": ["mnist-tfc"], "cache": [],
         "import": ["net.py:Net", "--shape", "16", "--until", "fold"],
         "train": ["digits-cnn", "--epochs", "1"], "train-float": ["digits-cnn", "--epochs", "1"],
         "compare": ["digits-cnn", "--methods", "ste", "--seeds", "0", "--epochs", "1"], "diff": [ACC, ACC],

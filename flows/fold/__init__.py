@@ -249,7 +249,7 @@ def fold(
 
 def interval_with(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> int:
     """The most cycles from one of a few frames to the next, with such a memory, by the cycle model."""
-    reads = Pauses(memory=memory.times(gb_per_s, clock_mhz))
+    reads = Pauses(memory=memory.word_times(gb_per_s, clock_mhz))
     return max(CycleModel(ops, memory=True).run(WITH_MEMORY, reads, watched=()).gaps)
 
 

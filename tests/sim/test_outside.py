@@ -101,7 +101,7 @@ def test_a_memory_is_the_same_in_rtl_and_cycle_model_and_binds_by_its_rate(built
     frames = np.random.default_rng(1).integers(0, 2, (40, 9, 24))
     model = CycleModel(ops, memory=True)
     for ends in ((0.0, 0.0), (0.6, 0.2)):
-        pauses = replace(Pauses.of(ends), memory=memory.times(rate, 100.0))
+        pauses = replace(Pauses.of(ends), memory=memory.word_times(rate, 100.0))
         run, course = cosim.run(device, frames, pauses, seed=3), model.run(40, pauses, 3)
         tensors = [*model.sources, *model.constants.values(), *model.sinks]
         for tensor, cycles in zip(tensors, [*run.taken, *run.given], strict=True):

@@ -1,4 +1,4 @@
-"""Verbs that fold a network in several ways, or for several boards: explore, fit, cut."""
+"""Verbs that fold a network in several ways, or for all boards: explore, fit."""
 
 import shlex
 import sys
@@ -8,7 +8,6 @@ import click
 
 from xnorforge.cli import asked as builds
 from xnorforge.cli.main import print_object
-from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import say
 from xnorforge.pipeline import checks, run, settings
@@ -70,22 +69,3 @@ def fit_verb(asked: Request, as_json: bool) -> None:
     else:
         click.echo(fit.fit_table(rows))
     say(f"fit       {sum('fps' in row for row in rows)} of {len(rows)} boards")
-
-
-def cut_verb(asked: Request, devices: int, link: int, until: str, as_json: bool) -> None:
-    """Cut a network into parts for several boards of a kind, build each, and compare the chain's scores with
-    the network's; into out/<network>/cut-<board>/.
-    """
-    from xnorforge.hw import boards
-    from xnorforge.studies import chain
-
-    checks.check_request(asked)
-    checks.claim_folders(asked)
-    run.run_stages(asked, until="export")
-    folder = asked.net_dir / f"cut-{asked.board}"
-    parts = chain.build_parts(asked, devices, link, folder, run.run_stages, until)
-    if as_json:
-        print_object("cut", {"folder": str(folder), **read_json(folder / "chain.json")})
-    else:
-        click.echo(chain.chain_table(parts, boards.load(asked.board).clock_mhz))
-    say(f"cut       {len(parts)} parts -> {folder}/part1, …, chain.json")

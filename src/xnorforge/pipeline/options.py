@@ -432,15 +432,6 @@ VERBS = (
         options=(named("interval"), named("fps")), module="explore", reads=("lower",),
     ),
     Verb(
-        "cut", "Build", "A network on several boards: cut it, build every part, compare the chain.", builds=True,
-        options=(
-            Option("devices", "Number of boards.", 2, kind="count", least=2),
-            Option("link", "Bits that pass from one board to the next in a clock cycle.", 32, kind="count", least=1),
-            *_also("until", default="fold", help="The last stage to run for every part: fold, sim, report."), *_also("out"),
-        ),
-        module="explore",
-    ),
-    Verb(
         "explain", "Build", "One operator in five lines: folding, what limits it, cost, next step.", builds=True,
         arguments=(Argument("layer", "Name of an operator, such as conv1.", True), WHAT), module="inquire",
         options=(Option("rtl", "Print its SystemVerilog instead.", False, kind="flag"),),
