@@ -39,7 +39,12 @@ def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
         f",\n  {'output' if alone is None else 'input '} logic [{bits - 1}:0] {port}"
         for port, (bits, alone) in side.items()
     )
-    passed = "".join(f",\n    .{port}" for port in side)
+    if op.outside:  # the module takes it as stream 1
+        streams = [(f"weights_{end}", f"s_{end}") for end in ("data_i", "valid_i", "ready_o")]
+        taken = ", ".join(f".{port}({{{first}, {port}}})" for first, port in streams)
+    else:
+        taken = ".s_data_i, .s_valid_i, .s_ready_o"
+    passed = "".join(f",\n    .{port}" for port in side if not port.startswith("weights_"))
     passed += ",\n    .load_i('0)" if op.has_load_port and not op.first_load else ""
     wires, lines = op.beside()
     passed += "".join(f",\n    .{port}({wire})" for port, wire in wires.items())
@@ -61,7 +66,7 @@ module {module} (
 );
 
 {around}  {name} {assigned}u_op (
-    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i{passed}
+    .clk_i, .rst_ni, {taken}, .m_data_o, .m_valid_o, .m_ready_i{passed}
   );
 
 endmodule : {module}

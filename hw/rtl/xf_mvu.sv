@@ -77,7 +77,6 @@ module xf_mvu #(
 
   localparam bit Binary  = Scaled || Dot == xf_pkg::Signs;
   localparam bit InBlock = WeightMemory != xf_pkg::Logic;
-  localparam bit Columns = WeightMemory == xf_pkg::Columns;
 
   if (Mw < 1 || Mh < 1 || Simd < 1 || Pe < 1) begin : gen_bad_size
     $error("xf_mvu: Mw, Mh, Simd, Pe must be at least 1; got %0d, %0d, %0d, %0d", Mw, Mh, Simd, Pe);
@@ -102,7 +101,7 @@ module xf_mvu #(
   end
 
   localparam int unsigned Depth   = Beats * Passes;
-  localparam int unsigned Late    = !Columns ? 0 : (Depth > WeightRows) ? 2 : 1;
+  localparam int unsigned Late    = (WeightMemory != xf_pkg::Columns) ? 0 : (Depth > WeightRows) ? 2 : 1;
   localparam int unsigned Latency = DotCycles + Late;
   localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1;
 
@@ -143,38 +142,21 @@ module xf_mvu #(
     .en_i(en), .step_o(step), .last_o(last), .addr_o(addr), .data_o(x_read)
   );
 
-  if (Columns) begin : gen_columns
-    logic [Late*Simd*Bits-1:0] x_late_q;
-    always_ff @(posedge clk_i) if (en) x_late_q <= (Late*Simd*Bits)'({x_late_q, x_read});
-    assign x_there = x_late_q[(Late-1)*Simd*Bits +: Simd*Bits];
-    xf_rom_columns #(
-      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile),
-      .Load(Load)
-    ) u_weights (
-      .clk_i, .en_i(en), .addr_i(addr), .load_i, .data_o(w_read)
-    );
-  end else if (WeightMemory == xf_pkg::Deep) begin : gen_deep
-    assign x_there = x_read;
-    xf_rom_deep #(
-      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile),
-      .Load(Load)
-    ) u_weights (
-      .clk_i, .en_i(en), .addr_i(addr), .load_i, .data_o(w_read)
-    );
-  end else if (Joined) begin : gen_joined
+  xf_delay #(.Width(Simd * Bits), .Stages(Late)) u_late (
+    .clk_i, .en_i(en), .data_i(x_read), .data_o(x_there)
+  );
+
+  if (Joined) begin : gen_joined
     logic [AddrW-1:0] addr_q;
     always_ff @(posedge clk_i) if (en) addr_q <= addr;
-    assign x_there = x_read;
     xf_ternary_rom #(
       .Simd(Simd), .Bits(Bits), .Pe(Pe), .Depth(Depth), .File(WeightFile)
     ) u_weights (
       .addr_i(addr_q), .x_i(x_read), .data_o(w_read)
     );
   end else begin : gen_words
-    assign x_there = x_read;
-    xf_rom #(
-      .Width(Pe * Simd * WBits), .Depth(Depth), .Kind((WeightMemory == xf_pkg::Ultra) ? 3 : InBlock ? 2 : 1),
-      .File(WeightFile),
+    xf_weights #(
+      .Width(Pe * Simd * WBits), .Depth(Depth), .Memory(WeightMemory), .Rows(WeightRows), .File(WeightFile),
       .Load(Load)
     ) u_weights (
       .clk_i, .en_i(en), .addr_i(addr), .load_i, .data_o(w_read)

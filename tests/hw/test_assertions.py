@@ -15,7 +15,7 @@ MODULES = {path.stem: path for path in sorted(HW.glob("*/**/*.sv"))}
 STREAMED = [name for name, path in MODULES.items() if re.search(r"\b[ms]\w*_?valid_[io]\b", path.read_text())]
 # Their streams are those of so many xf_fifo, which state it.
 PASSED_ON = {"xf_uart_shell": 1}
-WRAPPED = {"xf_xnor_outside": "xf_xnor_matmul", "xf_dma_weights": "xf_skid"}
+WRAPPED = {"xf_dma_weights": "xf_skid"}
 INNER = {
     "xf_replay": "the unit around it stalls as a whole, so nothing of it is offered and not taken",
     "xf_through": "the module around it has the data, and asserts it",

@@ -18,7 +18,6 @@ MODULES = {path.stem: path for path in SOURCES}
 ANY_VALUE = {
     "xf_dma_bursts": "xf_dma_read and xf_dma_write, which refuse, hand it their own",
     "xf_count3": "it has no parameter",
-    "xf_xnor_outside": "xf_xnor_matmul, which refuses, is in it",
     "xf_pkg": "it is a package",
 }
 
@@ -114,9 +113,9 @@ xf_pool Sum=1 OutBits=2: OutBits must hold every sum; got OutBits=2 of 3 bits
 xf_replay Passes=0: Width, Beats, Passes must be at least 1; got 8, 4, 0
 xf_result Width=0: Width must be at least 1; got Width=0
 xf_result Apart=2: Apart must be 0 or 1; got Apart=2
-xf_rom_columns Width=0: Width, Depth must be at least 1; got 0, 16
-xf_rom_deep Rows=16: Rows must be a power of two, a sixteenth of Depth or more; got 16, 16
-xf_rom_columns Rows=6: Rows must be a power of two, 2 or more; got Rows=6
+xf_weights Width=0: Width, Depth must be at least 1; got 0, 16
+xf_weights Memory=3 Rows=16: Rows must be a power of two, a sixteenth of Depth or more; got 16, 16
+xf_weights Memory=4 Rows=6: Rows must be a power of two, 2 or more; got Rows=6
 xf_rom Depth=0: Width, Depth must be at least 1; got 8, 0
 xf_rom Kind=4: Kind must be 0, 1, 2 or 3; got Kind=4
 xf_rom Kind=3: Kind=3 has no contents unless a host loads them; got Load=0
@@ -176,7 +175,7 @@ xf_window_whole Depth=2: Depth must be at least 3; got Depth=2
 xf_xnor3 Gate=3: Gate must be 0, 1 or 2; got Gate=3
 xf_xnor_matmul Pe=0: Mw, Mh, Vectors, Simd, Pe must be at least 1; got 64, 64, 4, 16, 0
 xf_xnor_matmul Simd=7: Simd must divide Mw, Pe Mh; got 7, 64, 4, 64
-xf_xnor_outside Pe=7: xf_xnor_matmul: Simd must divide Mw, Pe Mh; got 16, 64, 7, 64
+xf_xnor_matmul Pe=7: Simd must divide Mw, Pe Mh; got 16, 64, 7, 64
 xf_xnor_mvu_pixels Mw=0: Mw, Pe must be at least 1, Mh 2; got 0, 4, 64
 xf_xnor_mvu_pixels Mh=1: Mw, Pe must be at least 1, Mh 2; got 64, 4, 1
 xf_xnor_mvu_pixels Pe=5: Pe must divide Mh; got Pe=5, Mh=64

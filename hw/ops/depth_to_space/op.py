@@ -7,6 +7,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
+from xnorforge.hw.ops.crop.op import Crop
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Buffer, Stop, Timing, Work, some_given
@@ -105,10 +106,15 @@ class DepthToSpace(HwOp):
 
     def rtl(self) -> Rtl:
         source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
-        (height, width, _), rows = source.shape, self.block()[0]
+        (height, width, _), rows, kept = source.shape, self.block()[0], wide * channels // source.lanes
+        if rows == 1:
+            return Crop.module, {
+                "Rows": 1, "Beats": width * self.chunk(), "FirstRow": 0, "FirstBeat": 0, "KeptRows": 1,
+                "KeptBeats": kept, "Width": source.width,
+            }  # fmt: skip
         return self.module, {
             "Rows": height, "Pixels": width, "Block": rows, "Chunk": self.chunk(), "Width": source.width,
-            "Kept": wide * channels // source.lanes, "LastRows": tall - (height - 1) * rows,
+            "Kept": kept, "LastRows": tall - (height - 1) * rows,
         }  # fmt: skip
 
     def parts(self) -> Parts:

@@ -165,9 +165,8 @@ class XnorMatmul(HwOp):
 
     def rtl(self) -> Rtl:
         mw, mh, simd, pe, vectors = self.folding()
-        module = "xf_xnor_outside" if self.outside else self.module
         (dot, offset), acc = self._product(), self.out_stream().bits
-        return module, {
+        return self.module, {
             "Mw": mw, "Mh": mh, "Vectors": vectors, "Simd": simd, "Pe": pe,
             "Bits": self.get_nodeattr("in_bits"), "WBits": self.get_nodeattr("w_bits"), "AccW": acc,
             "SumW": dot.bits, "Start": (acc, -offset * (mw // simd) % 2**acc), "DotCycles": dot.latency,

@@ -160,20 +160,11 @@ module xf_xnor_mvu_pixels #(
   end
 
   logic [Mw-1:0] w_read, w;
-  if (WeightMemory == xf_pkg::Columns) begin : gen_columns
-    xf_rom_columns #(
-      .Width(Mw), .Depth(Mh), .Rows(WeightRows), .File(WeightFile), .Load(Load)
-    ) u_weights (
-      .clk_i, .en_i(en_q), .addr_i(row_q), .load_i, .data_o(w_read)
-    );
-  end else begin : gen_words
-    xf_rom #(
-      .Width(Mw), .Depth(Mh), .Kind((WeightMemory == xf_pkg::Block) ? 2 : 1), .File(WeightFile),
-      .Load(Load)
-    ) u_weights (
-      .clk_i, .en_i(en_q), .addr_i(row_q), .load_i, .data_o(w_read)
-    );
-  end
+  xf_weights #(
+    .Width(Mw), .Depth(Mh), .Memory(WeightMemory), .Rows(WeightRows), .File(WeightFile), .Load(Load)
+  ) u_weights (
+    .clk_i, .en_i(en_q), .addr_i(row_q), .load_i, .data_o(w_read)
+  );
   if (Hold != 0) begin : gen_hold
     logic [Mw-1:0] w_q;
     always_ff @(posedge clk_i) if (en_q) w_q <= w_read;
