@@ -32,6 +32,8 @@ xf_add3 SumW=7: SumW must be Width .. Width + 2; got SumW=7, Width=4
 xf_arg_max Folds=0: Folds, Pe, InBits, Step must be at least 1; got 0, 1, 8, 1
 xf_arg_max Step=0: Folds, Pe, InBits, Step must be at least 1; got 4, 1, 8, 0
 xf_arg_max Shift=2: KeyBits must hold InBits + Shift; got KeyBits=9, InBits=8, Shift=2
+xf_arg_max ScoreBits=8: Folds must be 1 where scores leave; got Folds=4
+xf_arg_max Folds=1 ScoreBits=7: ScoreBits must hold a score and an index; got ScoreBits=7, InBits=8, Pe=1
 xf_at_least Width=0: Width must be at least 1; got Width=0
 xf_axi3_lite AddrW=30: AddrW must be 8 .. 29; got AddrW=30
 xf_axi_lite AddrW=3: AddrW must be at least 4; got AddrW=3
@@ -130,8 +132,6 @@ xf_ram Width=0: Width, Depth must be at least 1; got 0, 4
 xf_ram Kind=4: Kind must be 0, 1, 2 or 3; got Kind=4
 xf_ternary_gate Bits=0: Bits must be at least 1; got Bits=0
 xf_ternary_rom Depth=0: Simd, Bits, Pe, Depth must be at least 1; got 4, 2, 1, 0
-xf_top_1 Count=1: Count must be at least 2, InBits and Step at least 1; got 1, 8, 1
-xf_top_1 OutBits=7: OutBits must hold a score and an index; got OutBits=7, InBits=8, Count=10
 xf_top_k Count=0: Count, InBits must be at least 1; got 0, 8
 xf_top_k Best=11: Best must be 1 .. Count; got Best=11, Count=10
 xf_top_k OutBits=7: OutBits must hold a score; got OutBits=7, InBits=8

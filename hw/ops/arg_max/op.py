@@ -17,7 +17,24 @@ from xnorforge.hw.streams import packed, signed_bits, value_range
 from xnorforge.hw.timing import Timing, some_given
 
 
-class ArgMax(PerChannel):
+class Tree(HwOp):
+    """An operator that compares the elements of a beat in a tree, with registers behind every `levels` of its
+    levels.
+    """
+
+    def register_levels(self) -> list[int]:
+        """Levels of the tree, from 1, behind which there are registers; the last one has others."""
+        step, last = self.get_nodeattr("levels"), address_bits(self.get_nodeattr("pe"))
+        return [*range(step, last, step)]
+
+    def sooner(self, levels: int) -> list[HwOp]:
+        """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
+        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
+        steps = range(2, levels // 2 + 1) if given["pe"] > 1 else ()
+        return self.falling(self.make(self.name, self.arrays_of, **given | {"levels": n}) for n in steps)
+
+
+class ArgMax(PerChannel, Tree):
     """Compute, for every pixel, the index of the channel with the largest key; the lowest index on ties.
 
         y[…] = argmax over c of x[…, c] * 2**shift + offset[c]
@@ -88,17 +105,6 @@ class ArgMax(PerChannel):
         """Beats per pixel."""
         source = self.in_stream()
         return source.shape[-1] // source.lanes
-
-    def register_levels(self) -> list[int]:
-        """Levels of the tree, from 1, behind which there are registers."""
-        step, last = self.get_nodeattr("levels"), address_bits(self.get_nodeattr("pe"))
-        return [*range(step, last, step)]
-
-    def sooner(self, levels: int) -> list[HwOp]:
-        """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
-        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
-        steps = range(2, levels // 2 + 1)
-        return self.falling(self.make(self.name, self.arrays_of, **given | {"levels": n}) for n in steps)
 
     def timing(self) -> Timing:
         """With the last beat of a pixel; the keys and the tree's registers are in front."""

@@ -8,12 +8,13 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.fabric import address_bits
-from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors, node_attributes
+from xnorforge.hw.ops.arg_max.op import ArgMax, Tree
+from xnorforge.hw.ops.base import Attributes, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.timing import Buffer, Stop, Timing, Work, beat_for_beat
 
 
-class TopK(HwOp):
+class TopK(Tree):
     """Pass scores through and append the indices of the k largest, largest first, lowest index first on ties.
 
     Shapes: scores (n,) to (n + k,), with pixel=1 (1, 1, n) to (1, 1, n + k). An output element holds a score
@@ -58,6 +59,10 @@ class TopK(HwOp):
         """Whether a beat is a whole frame."""
         return self.get_nodeattr("pe") > 1
 
+    @property
+    def has_load_port(self) -> bool:
+        return self.tree  # that of ArgMax, which has constants
+
     def execute_node(self, context: Tensors, _graph: object) -> None:
         scores = self.taken(context).reshape(-1, self.get_nodeattr("n"))
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.get_nodeattr("k")]
@@ -75,21 +80,10 @@ class TopK(HwOp):
         order = np.argsort(-integers, axis=1, kind="stable")
         return np.concatenate([integers, order[:, : self.indices]], axis=1)
 
-    def _held(self) -> list[int]:
-        """Levels of the tree behind which there are registers, from 1; the last one is among them."""
-        last, step = address_bits(self.get_nodeattr("n")), self.get_nodeattr("levels")
-        return [*range(step, last, step), last]
-
-    def sooner(self, levels: int) -> list[HwOp]:
-        """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
-        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
-        steps = range(2, levels // 2 + 1) if self.tree else ()
-        return self.falling(self.make(self.name, {}, **given | {"levels": step}) for step in steps)
-
     def timing(self) -> Timing:
         """Scores pass a skid, the indices follow, then the next frame; whole frames pass a tree."""
         if self.tree:
-            return beat_for_beat(len(self._held()))
+            return beat_for_beat(1 + len(self.register_levels()))
         count = self.get_nodeattr("n")
         scores = [Work(needs=k, frees=k) for k in range(1, count)]
         works = [*scores, Work(needs=count), Work(steps=self.indices, frees=count)]
@@ -97,16 +91,17 @@ class TopK(HwOp):
 
     def rtl(self) -> Rtl:
         source, sink = self.in_stream(), self.out_stream()
-        given = {"InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits}
+        given, n = {"InBits": source.bits, "Signed": source.signed}, self.get_nodeattr("n")
         if self.tree:
-            return "xf_top_1", {"Count": self.get_nodeattr("n"), "Step": self.get_nodeattr("levels")} | given
-        return self.module, {"Count": self.get_nodeattr("n"), "Best": self.get_nodeattr("k")} | given
+            given |= {"Folds": 1, "Pe": n, "KeyBits": source.bits}
+            return ArgMax.module, given | {"Step": self.get_nodeattr("levels"), "ScoreBits": sink.bits}
+        return self.module, given | {"Count": n, "Best": self.get_nodeattr("k"), "OutBits": sink.bits}
 
     def parts(self) -> Parts:
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
         if self.tree:
-            levels, index = len(self._held()), address_bits(n)
-            winners = sum(-(-n // 2**level) for level in self._held()[:-1])
+            held, index = self.register_levels(), address_bits(n)
+            levels, winners = 1 + len(held), sum(-(-n // 2**level) for level in held)
             found = Parts(scores=n * bits, rivals=(n - 1) * index)
             found.spare(n * bits + index).comparators(bits, n - 1)
             return found.delay(n * bits, levels).registers(levels + winners * (bits + index) + index)
