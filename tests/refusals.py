@@ -33,6 +33,14 @@ def refuses(facts: str) -> Iterator[pytest.ExceptionInfo[UserError]]:
     says(error, facts)
 
 
+def stops(said: str, call: Callable, *given, kind: type[Exception] = UserError, **options) -> None:
+    """Check that a call raises an error of this kind that says it: a pattern, or the facts of `says`."""
+    with pytest.raises(kind, match=None if " … " in said else said) as error:
+        call(*given, **options)
+    if " … " in said:
+        says(error, said)
+
+
 def contains(text: str, *parts: object) -> str:
     """The text, once it is found to be one line, a whole sentence, that contains all parts in any order."""
     assert "\n" not in text and text[-1] in ".?"

@@ -8,6 +8,7 @@ import xnorforge
 from xnorforge import accelerator
 from xnorforge.core.errors import UserError
 
+from .refusals import stops
 from .sw.test_folder import photos
 
 
@@ -87,8 +88,7 @@ def test_what_the_input_does_not_hold_is_one_sentence(dense, images, answer):
 ])  # fmt: skip
 def test_what_cannot_be_built_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, model, given, answer):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=f"^{answer}"):
-        xnorforge.build(model, **given)
+    stops(f"^{answer}", xnorforge.build, model, **given)
     assert not (tmp_path / "out").exists()
 
 
@@ -101,10 +101,8 @@ def test_networks_and_boards_are_those_of_the_command_line():
 
 def test_training_from_python_says_what_is_wrong(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"^NET: 'digits' is a task; .*--task digits"):
-        xnorforge.train_network("digits")
-    with pytest.raises(UserError, match="DATA: 'nowhere'"):
-        xnorforge.train_network("folder-small", data="nowhere")
+    stops(r"^NET: 'digits' is a task; .*--task digits", xnorforge.train_network, "digits")
+    stops("DATA: 'nowhere'", xnorforge.train_network, "folder-small", data="nowhere")
     assert not (tmp_path / "out").exists()
 
 

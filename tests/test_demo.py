@@ -28,7 +28,7 @@ from xnorforge.sw.metrics.boxes import Truth
 from xnorforge.sw.tasks import pedestrian
 from xnorforge.sw.tasks.base import task_of
 
-from .refusals import refuses, says
+from .refusals import refuses, says, stops
 from .sim.driving import write_folded
 
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
@@ -230,8 +230,7 @@ def test_a_board_computes_what_is_drawn(built, tmp_path, monkeypatch):
     for name in ("a.png", "b.png"):
         assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
     write_json(acc / "fold.json", {"stage": "fold", "board": "pynq-z2"})
-    with pytest.raises(UserError, match="PORT"):
-        render.demo(acc, task, given, tmp_path / "other", port="/dev/ttyUSB7")
+    stops("PORT", render.demo, acc, task, given, tmp_path / "other", port="/dev/ttyUSB7")
     assert not (tmp_path / "other").exists()
 
 

@@ -18,6 +18,7 @@ from xnorforge.core import jobs
 from xnorforge.core.errors import UserError
 
 from .documents import ROOT, python
+from .refusals import stops
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +55,13 @@ def test_a_job_takes_what_lies_in_its_folder_and_leaves_what_it_made(remote, tmp
 
 
 def test_the_error_of_a_job_arrives(remote, tmp_path):
-    with pytest.raises(UserError, match="asked to fail"):
-        jobs.carry_out(tmp_path, fail)
+    stops("asked to fail", jobs.carry_out, tmp_path, fail)
 
 
 def test_a_worker_with_other_code_is_refused(remote, tmp_path, monkeypatch):
     (tmp_path / "start.json").write_text("7")
     monkeypatch.setattr(jobs, "package_digest", lambda: "another")
-    with pytest.raises(UserError, match="another xnorforge"):
-        jobs.carry_out(tmp_path, add_squares, 4)
+    stops("another xnorforge", jobs.carry_out, tmp_path, add_squares, 4)
     assert not (tmp_path / "deep").exists()
 
 
@@ -95,8 +94,7 @@ def test_no_scheduler_is_one_sentence(monkeypatch):
     monkeypatch.setattr(jobs, "SECONDS", 1)
     monkeypatch.setenv(jobs.VARIABLE, "tcp://127.0.0.1:9")
     jobs._client.cache_clear()
-    with pytest.raises(UserError, match=r"tcp://127\.0\.0\.1:9"):
-        jobs.carry_out(Path(), fail)
+    stops(r"tcp://127\.0\.0\.1:9", jobs.carry_out, Path(), fail)
     jobs._client.cache_clear()
 
 

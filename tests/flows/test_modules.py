@@ -12,7 +12,7 @@ from xnorforge.flows.importing.modules import export_module, load_weights
 from xnorforge.flows.qonnx_execution import qonnx_scores
 from xnorforge.sw.modules import module_of
 
-from ..refusals import refuses
+from ..refusals import refuses, stops
 
 NETS = """
 import brevitas.nn as qnn
@@ -103,8 +103,7 @@ def test_refused_weights_of_another_network_name_what_differs(nets, tmp_path):
     values = net.state_dict()
     del values["norm.bias"]
     torch.save(values | {"head.weight": torch.zeros(2), "scores.bias": torch.zeros(5)}, tmp_path / "w.pt")
-    with refuses("w.pt: … head.weight … norm.bias … scores.bias is 5 … 3"):
-        load_weights(net, tmp_path / "w.pt")
+    stops("w.pt: … head.weight … norm.bias … scores.bias is 5 … 3", load_weights, net, tmp_path / "w.pt")
 
 
 def test_a_scale_that_brevitas_has_measured_is_taken_by_a_network_that_has_measured_none(tmp_path):
@@ -122,8 +121,7 @@ def test_refused_weights_saved_before_brevitas_has_measured_its_scales(tmp_path)
     import brevitas.nn as qnn
 
     torch.save(qnn.QuantReLU(bit_width=2).state_dict(), tmp_path / "w.pt")
-    with refuses("scaling_impl.value; … 300 steps"):
-        load_weights(qnn.QuantReLU(bit_width=2), tmp_path / "w.pt")
+    stops("scaling_impl.value; … 300 steps", load_weights, qnn.QuantReLU(bit_width=2), tmp_path / "w.pt")
 
 
 def test_refused_a_shape_that_does_not_run(nets, tmp_path):
@@ -151,8 +149,7 @@ def test_weights_are_those_of_a_quantiser_that_does_not_round_or_refused(step, t
     weights = torch.tensor([[0.1, -0.2, 0.6, -0.7], [0.9, 0.4, -0.5, -0.1]])
     layer.weight.data.copy_(weights)
     if step != 1.0:
-        with pytest.raises(UserError, match=r"weight.* multiples"):
-            export_module(layer, (4,), tmp_path / "net.onnx")
+        stops(r"weight.* multiples", export_module, layer, (4,), tmp_path / "net.onnx")
         return
     export_module(layer, (4,), tmp_path / "net.onnx")
     x = np.arange(4, dtype=np.float32)[None]

@@ -18,6 +18,8 @@ from xnorforge.hw.shells.forms import check_inside
 from xnorforge.sim.stage import simulate
 from xnorforge.sw import zoo
 
+from ..refusals import stops
+
 
 @pytest.mark.quick("names2")
 @pytest.mark.parametrize("names", [["conv0"], ["conv1", "fc0"], ["conv0", "conv1", "fc0", "fc1"]])
@@ -46,14 +48,12 @@ def test_fold_knows_the_interval_with_a_memory_that_binds(chains, tmp_path):
 def test_an_operator_without_such_a_form_is_refused(chains, tmp_path):
     net, given = chains["small"](5).save(tmp_path / "net"), tmp_path / "folding.json"
     given.write_text(json.dumps({"pool1": {"rom": "outside"}}))
-    with pytest.raises(UserError, match=r"^pool1: .*outside"):
-        fold(net, "pynq-z2", net / "acc", interval=700, folding=given)
+    stops(r"^pool1: .*outside", fold, net, "pynq-z2", net / "acc", interval=700, folding=given)
 
 
 def test_shells_refuse_weights_from_outside():
     record = {"outside": [{"operator": "conv5", "bits": 64, "words": 9}]}
-    with pytest.raises(UserError, match=r"^net: .*conv5.*rom"):
-        check_inside(record, "net")
+    stops(r"^net: .*conv5.*rom", check_inside, record, "net")
     check_inside({}, "net")
 
 
@@ -65,8 +65,7 @@ def test_weights_that_do_not_fit_come_from_a_memory_that_is_quick_enough(chains,
     chain = chains["Chain"]((16,)).sign("sign").dense("fc0", 512).dense("fc1", 512).dense("fc2", 10, raw=True)
     net = chain.save(tmp_path / "net")
     aim = {"interval": 40_000, "limits": {"bram": "4", "lut": "3000"}}
-    with pytest.raises(UserError, match="MEMORY=2"):
-        fold(net, "pynq-z2", net / "acc", **aim)
+    stops("MEMORY=2", fold, net, "pynq-z2", net / "acc", **aim)
     with pytest.raises(UserError, match=r"^pynq-z2") as error:
         fold(net, "pynq-z2", net / "acc", gb_per_s=0.01, **aim)
     assert "MEMORY" not in str(error.value)

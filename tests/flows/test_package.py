@@ -26,7 +26,7 @@ from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.pipeline import packaging
 from xnorforge.sim import cosim, device, verilate
 
-from ..refusals import refuses, says
+from ..refusals import says, stops
 
 
 @pytest.fixture(scope="module")
@@ -204,8 +204,7 @@ def test_a_prefix_is_made_of_the_network_s_name(net, prefix):
 @pytest.mark.parametrize("given", ["Net", "3net", "a-b", "", "a" * 61, "n\nn", "_n"])
 def test_a_prefix_that_no_module_can_have_is_refused(given):
     shown = given.replace("\n", "\\n")
-    with refuses(f"PREFIX: … '{shown}' … 60 … PREFIX=digits"):
-        sources.checked_prefix(given)
+    stops(f"PREFIX: … '{shown}' … 60 … PREFIX=digits", sources.checked_prefix, given)
 
 
 def test_two_packages_of_one_network_have_prefixes_of_their_own(nets, tmp_path):

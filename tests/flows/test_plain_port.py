@@ -20,7 +20,7 @@ from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.base import Stream
 from xnorforge.sim import cosim, device, verilate
 
-from ..refusals import refuses
+from ..refusals import stops
 from .test_clients import fusesoc
 
 FOLDINGS = {1: {}, 2: {"sign0": {"pe": 24}, "fc0": {"pe": 5, "simd": 24}, "fc1": {"pe": 4, "simd": 10}}}
@@ -137,6 +137,5 @@ def test_frames_of_several_beats_and_loads_are_refused(chains, tmp_path):
     loaded = alone(loaded_sums(), tmp_path / "loaded")
     cases = {folded: "beats … INTERVAL=1", loaded: "loads of … INTERFACE=axis"}
     for acc, said in cases.items():
-        with refuses(f"INTERFACE=plain: … {said}"):
-            write_package(acc, acc / "package", interface="plain")
+        stops(f"INTERFACE=plain: … {said}", write_package, acc, acc / "package", interface="plain")
         assert not (acc / "package").exists()

@@ -19,7 +19,7 @@ from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, netlist_digest, write_json
-from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.errors import MismatchError
 from xnorforge.flows import report
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold import folded_graph
@@ -30,6 +30,8 @@ from xnorforge.hw.graph import in_a_row
 from xnorforge.pipeline.record import Places
 from xnorforge.pipeline.request import Request
 from xnorforge.studies.explain import explain
+
+from ..refusals import stops
 
 BOARD = boards.load("pynq-z2")
 # Of `chain`: 12 x 8 and 8 x 3 binary weights, each used once.
@@ -408,8 +410,7 @@ def written(tmp_path, backend: str, stage: str, given: dict) -> tuple[Path, dict
     spoiled = copy.deepcopy(given)
     spoiled["checks"][0]["mismatches"] = 3
     write_json(acc / f"{stage}.json", spoiled)
-    with pytest.raises(MismatchError, match=f"^report: {given['checks'][0]['name']} failed"):
-        report.write(acc)
+    stops(f"^report: {given['checks'][0]['name']} failed", report.write, acc, kind=MismatchError)
     write_json(acc / f"{stage}.json", given)
     record = report.write(acc)
     assert record["verdict"] == "PASS" and f" BACKEND={backend}" in record["command"]
@@ -520,8 +521,7 @@ def test_no_interval_is_longer_than_the_one_requested(most, fps, wrong):
 def test_a_single_image_has_no_interval(tmp_path):
     given = records()
     given["sim"]["interval"] = None
-    with pytest.raises(MismatchError, match=r"^report: sim .*one image.*IMAGES=2"):
-        report.write(lay(tmp_path, given))
+    stops(r"^report: sim .*one image.*IMAGES=2", report.write, lay(tmp_path, given), kind=MismatchError)
 
 
 @pytest.mark.parametrize("stage", collect.STAGES)
@@ -529,8 +529,7 @@ def test_a_stage_that_left_no_record_is_named(tmp_path, stage):
     given = records()
     del given[stage]
     acc = lay(tmp_path, given)
-    with pytest.raises(MismatchError, match=rf"^report: .*json is missing.*`make {stage}`"):
-        report.write(acc)
+    stops(rf"^report: .*json is missing.*`make {stage}`", report.write, acc, kind=MismatchError)
 
 
 def rename(record, new) -> None:
@@ -689,8 +688,7 @@ def test_a_view_from_outside_stands_in_the_page_at_its_place(built, outside):
 def test_a_view_that_does_not_say_where_it_stands_is_refused(built, outside):
     acc, record = built
     (outside / "mine.j2").write_text("{% block html %}here{% endblock %}")
-    with pytest.raises(UserError, match=r"mine\.j2: .*comment must give form"):
-        pages.page(record, acc, "design", "html")
+    stops(r"mine\.j2: .*comment must give form", pages.page, record, acc, "design", "html")
 
 
 @pytest.mark.parametrize("name", plugins.names("flows.report.views"))
@@ -767,8 +765,7 @@ def test_a_bitstream_of_another_netlist_and_one_left_out_are_not_shown(tmp_path)
     write_json(acc / "bitstream.json", ROUTED)
     assert report.write(acc, routed=False)["routed"] is None
     (acc / "bitstream.json").unlink()
-    with pytest.raises(MismatchError, match=r"^report: .*bitstream\.json is missing"):
-        report.write(acc, routed=True)
+    stops(r"^report: .*bitstream\.json is missing", report.write, acc, routed=True, kind=MismatchError)
 
 
 def test_a_shell_that_is_slower_than_the_network_is_told(built):
@@ -790,10 +787,8 @@ def test_an_operator_is_explained_in_five_lines(built):
     assert lines[2].startswith("bound     busy 100.0 % of the 24 cycles of a frame: a bottleneck")
     assert f"{own['lut']:,} LUT" in lines[3] and f"{own['ff']:,} FF" in lines[3]
     assert "pe 2 -> 4: 12 cycles for" in lines[4] and "simd 2 -> 3: 16 cycles for" in lines[4]
-    with pytest.raises(UserError, match=r"LAYER: 'dens0' .*dense0.*'dense0'"):
-        explain(acc, "dens0")
-    with pytest.raises(UserError, match=r"explain: .* has no report with counted cells"):
-        explain(acc.parent, "dense0")
+    stops(r"LAYER: 'dens0' .*dense0.*'dense0'", explain, acc, "dens0")
+    stops(r"explain: .* has no report with counted cells", explain, acc.parent, "dense0")
 
 
 def test_every_key_of_the_schema_is_described():

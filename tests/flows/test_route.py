@@ -16,7 +16,7 @@ from loaders import loaded, stand_in
 from xnorforge.cli import doctor
 from xnorforge.cli.results import load_verb
 from xnorforge.core.artifacts import digest, netlist_digest, read_json
-from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.errors import ToolMissing
 from xnorforge.flows import synth
 from xnorforge.flows.route import fastest_of, joined, place_and_route
 from xnorforge.flows.route.shells import shell_of
@@ -26,7 +26,7 @@ from xnorforge.hw.families.xc7.route import ROUTER, pins
 from xnorforge.hw.routing import Routed
 from xnorforge.pipeline import options, request, stages
 
-from ..refusals import refuses, says
+from ..refusals import refuses, says, stops
 from .test_synth import PARITY, RTL, TOP
 
 BORDER = {side: {"bytes": 1, "beats": 3} for side in ("input", "output")}
@@ -317,8 +317,7 @@ def test_a_failure_is_one_sentence_and_leaves_only_its_logs(how, acc, tmp_path, 
 
 def test_a_success_takes_the_logs_of_failures_away(acc, tmp_path, monkeypatch):
     with_tools(monkeypatch, tmp_path / "tools", said=SHORT)
-    with pytest.raises(UserError, match=r"bitstream-logs/seed1-nextpnr\.log"):
-        place_and_route(acc, acc.parent, (1,))
+    stops(r"bitstream-logs/seed1-nextpnr\.log", place_and_route, acc, acc.parent, (1,))
     assert (acc / "bitstream-logs/seed1-nextpnr.log").read_text() == SHORT
     with_tools(monkeypatch, tmp_path / "others")
     place_and_route(acc, acc.parent, (1,))
@@ -337,16 +336,13 @@ def test_more_carries_than_can_be_placed_are_refused(acc, tmp_path, monkeypatch)
 def test_missing_tools_databases_and_shells_are_one_sentence(acc, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     said = r"^bitstream: nextpnr-xilinx, fasm2frames, xc7frames2bit .*openXC7"
-    with pytest.raises(ToolMissing, match=said):
-        place_and_route(acc, acc.parent, (1,))
+    stops(said, place_and_route, acc, acc.parent, (1,), kind=ToolMissing)
     with_tools(monkeypatch, tmp_path / "tools")
     (tmp_path / "tools/chipdb/xc7z020clg400.bin").unlink()
-    with pytest.raises(UserError, match=r"^bitstream: .*xc7z020clg400.bin .*openXC7"):
-        place_and_route(acc, acc.parent, (1,))
+    stops(r"^bitstream: .*xc7z020clg400.bin .*openXC7", place_and_route, acc, acc.parent, (1,))
     record = read_json(acc / "synth.json")
     (acc / "synth.json").write_text(json.dumps(record | {"board": "ultra96"}))
-    with pytest.raises(UserError, match=r"^bitstream: .*ultra96 .*ecp5, gw1n, gw2a, .*xc7\.$"):
-        place_and_route(acc, acc.parent, (1,))
+    stops(r"^bitstream: .*ultra96 .*ecp5, gw1n, gw2a, .*xc7\.$", place_and_route, acc, acc.parent, (1,))
 
 
 def test_the_stage_is_part_of_a_build_where_its_tools_are_found(tmp_path, monkeypatch):
@@ -378,8 +374,7 @@ def test_the_stage_is_part_of_a_build_where_its_tools_are_found(tmp_path, monkey
 def test_seeds_are_different_whole_numbers(given):
     seeds = options.named("seeds")
     assert seeds.read("1,2 3") == (1, 2, 3)
-    with pytest.raises(UserError, match=rf"^SEEDS: '{given}' "):
-        seeds.read(given)
+    stops(rf"^SEEDS: '{given}' ", seeds.read, given)
 
 
 # {board: (site of the PLL, used and available; what the bitstream begins with)}

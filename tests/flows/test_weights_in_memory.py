@@ -8,7 +8,6 @@ import pytest
 from driving import as_ddr, simulations, words_read
 
 from xnorforge.core.artifacts import read_json, write_json
-from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate, in_slots
 from xnorforge.flows.fold import fold
 from xnorforge.flows.overlay import write_overlay
@@ -16,6 +15,8 @@ from xnorforge.hw import graph
 from xnorforge.hw.loads import weights_file
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator
 from xnorforge.sim.shell import shell_library
+
+from ..refusals import stops
 
 OUTSIDE = {name: {"rom": "outside"} for name in ("conv1", "fc0", "fc1")}
 
@@ -122,8 +123,7 @@ def test_an_error_of_the_memory_stops_the_shell_and_a_reset_helps(acc, open_sim,
     device = accelerator(acc, bus)
     at = device.weights[-1].address + device.about["weights"]["bytes"] - 8
     bus.fail(at, at + 8, 2)
-    with pytest.raises(UserError, match=r"^DMA: reading weights stopped after .*SLVERR.*reset"):
-        device.run(frames)
+    stops(r"^DMA: reading weights stopped after .*SLVERR.*reset", device.run, frames)
     bus.fail(0, 0, 0)
     for cycles in (0, 97, 1001):  # and in mid-frame
         device.reset()
@@ -157,9 +157,6 @@ def test_files_that_do_not_fit_are_refused(acc, open_sim, other, tmp_path):
         ("cut", data[:-1], "whole"), ("strange", data[:4] + b"12345678" + data[12:], "structure"),
     ):  # fmt: skip
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserError, match=rf"^load: .*{name} .*{wanted}"):
-            device.load(tmp_path / name)
-    with pytest.raises(UserError, match=r"^load: .*absent .*whole"):
-        device.load(tmp_path / "absent")
-    with pytest.raises(UserError, match=r"^Accelerator: .*weights"):
-        Accelerator(read_json(acc / "overlay" / "overlay.json"), open_sim())
+        stops(rf"^load: .*{name} .*{wanted}", device.load, tmp_path / name)
+    stops(r"^load: .*absent .*whole", device.load, tmp_path / "absent")
+    stops(r"^Accelerator: .*weights", Accelerator, read_json(acc / "overlay" / "overlay.json"), open_sim())

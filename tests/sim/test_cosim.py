@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from xnorforge.core import native
-from xnorforge.core.errors import MismatchError, ToolMissing, UserError
+from xnorforge.core.errors import MismatchError, ToolMissing
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import bench
+
+from ..refusals import stops
 
 POINTS = [
     ([16], 1, 8), ([3, 4], 4, 1), ([8], 2, 9), ([100], 100, 1), ([40], 20, 5), ([6], 1, 33), ([4], 1, 62),
@@ -74,8 +76,7 @@ def test_each_broken_rule_is_named_and_the_other_lanes_are_whole(make_add):
     np.testing.assert_array_equal(fine.output, ops[0].run(x[0]))
     for error, message in zip(bad, FAULTS.values(), strict=True):
         assert isinstance(error, MismatchError) and re.fullmatch(message, str(error))
-    with pytest.raises(MismatchError, match=FAULTS[1]):
-        cosim.run(device, x, stall=0.5, seed=1, probe=True)
+    stops(FAULTS[1], cosim.run, device, x, stall=0.5, seed=1, probe=True, kind=MismatchError)
 
 
 def test_a_missing_memory_file_is_named(device, inputs):
@@ -101,11 +102,9 @@ def test_an_unchanged_design_is_not_built_again(device, make_add):
 
 def test_a_design_that_verilator_rejects_gives_its_first_message(tmp_path):
     (tmp_path / "bad.sv").write_text("module bad; assign nowhere = 1; endmodule\n")
-    with pytest.raises(UserError, match=r"^bad: Verilator .*: %\w+.*nowhere"):
-        verilate.lint("bad", [tmp_path / "bad.sv"])
+    stops(r"^bad: Verilator .*: %\w+.*nowhere", verilate.lint, "bad", [tmp_path / "bad.sv"])
 
 
 def test_a_missing_compiler_is_named_with_its_cure(monkeypatch, make_add):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(ToolMissing, match=r"'no-such-compiler'.*apt-get install g..\).*CXX"):
-        native.compiler()
+    stops(r"'no-such-compiler'.*apt-get install g..\).*CXX", native.compiler, kind=ToolMissing)

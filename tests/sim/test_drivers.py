@@ -19,6 +19,8 @@ from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device, Frames
 from xnorforge.sim.shell import shell_library
 
+from ..refusals import stops
+
 FRAMES = 4  # in most tests: the simulation is the price
 
 
@@ -61,10 +63,8 @@ def test_images_that_are_no_frames_are_refused(acc, open_sim):
     device = accelerator(acc, open_sim())
     with pytest.raises(UserError, match=r"^predict: .*\(2, 4, 4\).* small.*\(N, 3, 4, 4\).*\(N, 4, 4, 3\)"):
         device.predict(np.zeros((2, 4, 4), np.uint8))
-    with pytest.raises(UserError, match=r"^predict: .*256 \.\. 256.*0 \.\. 255.*floats"):
-        device.predict(np.full((2, 3, 4, 4), 256))
-    with pytest.raises(UserError, match=r"^predict: .*float64.*NaN; "):
-        device.predict(np.full((2, 3, 4, 4), np.nan))
+    stops(r"^predict: .*256 \.\. 256.*0 \.\. 255.*floats", device.predict, np.full((2, 3, 4, 4), 256))
+    stops(r"^predict: .*float64.*NaN; ", device.predict, np.full((2, 3, 4, 4), np.nan))
 
 
 def test_a_driver_refuses_another_network_and_other_frames(acc, open_sim):
@@ -98,8 +98,7 @@ def test_a_descriptor_that_cannot_be_is_one_sentence_and_a_reset_helps(acc, open
     images, answers = (part[:2] for part in expected)
     given = device.buffers[0]
     device.buffers[0] = driver.Buffer(given[0].data[4:], given[0].address + 4), given[1]
-    with pytest.raises(UserError, match=r"^DMA: .*descriptor.*0 frames.*\b8\b.*reset\(\)"):
-        device.run(device.integers(images))
+    stops(r"^DMA: .*descriptor.*0 frames.*\b8\b.*reset\(\)", device.run, device.integers(images))
     device.buffers[0] = given
     device.reset()
     np.testing.assert_array_equal(device.run(device.integers(images)), answers)
@@ -121,14 +120,10 @@ def test_twenty_resets_in_mid_transfer_leave_nothing_behind(acc, open_sim, expec
 
 def test_addresses_and_registers_that_do_not_exist(acc, open_sim):
     bus = open_sim(memory=4096)
-    with pytest.raises(UserError, match=r"^Device: 5,000 bytes\b.*\b4,096\b.*memory="):
-        bus.allocate(5000)
-    with pytest.raises(UserError, match=r"register 0x7c cannot be read"):
-        bus.read(0x7C)
-    with pytest.raises(UserError, match=r"register 0x0 cannot be written"):
-        bus.write(0, 1)
-    with pytest.raises(UserError, match=r"^Device: .*'usb'.*sim, linux, pynq"):
-        Device("usb")
+    stops(r"^Device: 5,000 bytes\b.*\b4,096\b.*memory=", bus.allocate, 5000)
+    stops(r"register 0x7c cannot be read", bus.read, 0x7C)
+    stops(r"register 0x0 cannot be written", bus.write, 0, 1)
+    stops(r"^Device: .*'usb'.*sim, linux, pynq", Device, "usb")
 
 
 def test_the_interrupt_says_that_a_batch_is_done(acc, open_sim):
@@ -203,8 +198,7 @@ def test_a_clock_above_the_bitstream_s_is_refused_whoever_set_it(acc, open_sim):
     bus.clock_mhz = 1000 / 12
     Accelerator(about, bus)
     bus.clock_mhz = 100.0
-    with pytest.raises(UserError, match=r"^Accelerator: .*\bsmall\b.*\b83\.333 MHz.*\b100; .*=83\.333"):
-        Accelerator(about, bus)
+    stops(r"^Accelerator: .*\bsmall\b.*\b83\.333 MHz.*\b100; .*=83\.333", Accelerator, about, bus)
 
 
 def test_linux_maps_registers_and_a_buffer_and_says_what_is_missing(tmp_path, acc):
@@ -224,8 +218,7 @@ def test_linux_maps_registers_and_a_buffer_and_says_what_is_missing(tmp_path, ac
     assert (first.address, second.address) == (0x1F000000, 0x1F000080)
     second.data[:] = 7
     assert (tmp_path / "dev/udmabuf0").read_bytes()[128:138] == bytes([7]) * 10
-    with pytest.raises(UserError, match=r"\b8,192 bytes\b.*\b8,000\b.*u-dma-buf"):
-        bus.allocate(8192)
+    stops(r"\b8,192 bytes\b.*\b8,000\b.*u-dma-buf", bus.allocate, 8192)
     with pytest.raises(UserError, match=r"no shell of version 1 .* \(identity 0x00000000,"):
         Accelerator(read_json(acc / "overlay" / "overlay.json"), bus)
 
@@ -241,12 +234,10 @@ def test_a_bitstream_goes_to_the_kernel_with_its_bytes_swapped(tmp_path):
     assert (tmp_path / "lib/firmware/net.bin").read_bytes().hex() == "ffffffff" + "665599aa" + "00000020"
     assert (manager / "flags").read_text() == "0" and (manager / "firmware").read_text() == "net.bin"
     (manager / "state").write_text("write init error\n")
-    with pytest.raises(UserError, match=r"^load_bitstream: .*'write init error'.*net\.bin\b"):
-        driver.load_bitstream(file, tmp_path)
+    stops(r"^load_bitstream: .*'write init error'.*net\.bin\b", driver.load_bitstream, file, tmp_path)
     for broken in (b"", file.read_bytes()[:-1], bytes(200)):
         file.write_bytes(broken)
-        with pytest.raises(UserError, match=r"net\.bit is not a complete \.bit"):
-            driver.load_bitstream(file, tmp_path)
+        stops(r"net\.bit is not a complete \.bit", driver.load_bitstream, file, tmp_path)
 
 
 def form_of(stream: Stream) -> Frames:
@@ -324,5 +315,4 @@ def test_an_overlay_of_another_network_is_not_simulated(acc, tmp_path):
     net = shutil.copytree(acc.parent, tmp_path / "net")
     about = net / "acc" / "overlay" / "overlay.json"
     write_json(about, {**read_json(about), "hash": "0" * 16})
-    with pytest.raises(UserError, match=rf"^{about}: .*folded\.onnx.*xnorforge overlay {net / 'acc'}\b"):
-        shell_library(net / "acc")
+    stops(rf"^{about}: .*folded\.onnx.*xnorforge overlay {net / 'acc'}\b", shell_library, net / "acc")

@@ -37,7 +37,7 @@ from xnorforge.sim.serial_line import beat_bytes, conversation, frame_integers
 from xnorforge.sw.tasks.base import task_of
 
 from ..hw.test_uart import HEAD
-from ..refusals import refuses, says
+from ..refusals import says, stops
 
 BYTE = Stream((1,), 1, 8)  # one byte per frame: a sequence of requests has no other unit
 CLOCKS, SEED, RESETS = 5, 3, 50
@@ -380,11 +380,9 @@ def test_a_port_that_is_no_serial_line_is_refused(built, tmp_path):
     (tmp_path / "file").write_text("")
     before = os.listdir("/proc/self/fd")
     for port in (tmp_path / "none", tmp_path / "file"):
-        with refuses(f"PORT: {port} … serial line … /dev/ttyUSB0"):
-            SerialBoard(net.ops, port, 1_000_000)
+        stops(f"PORT: {port} … serial line … /dev/ttyUSB0", SerialBoard, net.ops, port, 1_000_000)
     assert os.listdir("/proc/self/fd") == before
-    with refuses("PORT: … 123,456 baud … shell.baud"):
-        SerialBoard(net.ops, "/dev/null", 123_456)
+    stops("PORT: … 123,456 baud … shell.baud", SerialBoard, net.ops, "/dev/null", 123_456)
 
 
 DISTURBED = """

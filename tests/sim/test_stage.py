@@ -13,6 +13,8 @@ from xnorforge.core.errors import MismatchError
 from xnorforge.hw import graph
 from xnorforge.sim import stage
 
+from ..refusals import stops
+
 IMAGES = 24
 
 
@@ -112,8 +114,7 @@ def test_a_fault_between_operators_is_told_from_one_in_an_operator(net):
 def test_a_network_that_hangs_says_how_far_it_came(net):
     spoil(net, r"= (valid_0?7\w*);", r"= \1 && beat_q < 2;")
     message = r"^xf_top: .*cycle \d+: 2 of 50 output beats .*, 640 of 640 input beats .*top\.sv"
-    with pytest.raises(MismatchError, match=message):
-        stage.simulate(net, net, images=10, stalled=5)
+    stops(message, stage.simulate, net, net, images=10, stalled=5, kind=MismatchError)
 
 
 def test_a_folded_graph_that_is_not_the_lowered_one_is_named(net):
@@ -121,8 +122,7 @@ def test_a_folded_graph_that_is_not_the_lowered_one_is_named(net):
     lowered["integers"][3, 2] += 1
     np.savez(net / "lowered.npz", **lowered)
     said = r"^folded.onnx .*lowered.onnx .*: output: .* first in image 3, channel 2"
-    with pytest.raises(MismatchError, match=said):
-        stage.simulate(net, net, images=4, stalled=2)
+    stops(said, stage.simulate, net, net, images=4, stalled=2, kind=MismatchError)
 
 
 def test_waveforms_are_written_on_request(net):

@@ -7,11 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.datasets import imagenet
 from xnorforge.sw.tasks.imagenet import Task
 from xnorforge.sw.training import train
+
+from ..refusals import stops
 
 CLASSES = ("n01440764", "n01443537", "n02102040")
 EACH = 7
@@ -69,8 +70,7 @@ def test_without_pictures_the_golden_ones_are_random_and_nothing_trains(tmp_path
     monkeypatch.setenv("XNORFORGE_DATA", str(tmp_path))
     imagenet.pictures.cache_clear()
     assert Task().golden(2).images.shape == (2, 3, 224, 224)
-    with pytest.raises(datasets.Absent, match="imagenet"):
-        Task().train_sets()
+    stops("imagenet", Task().train_sets, kind=datasets.Absent)
 
 
 def test_a_drawn_part_lies_in_the_picture_and_has_the_drawn_area():
@@ -118,5 +118,4 @@ def test_a_damaged_picture_is_one_sentence(data):
     pictures, _ = imagenet.pictures("val")
     path = pictures.files[3]
     path.write_bytes(bytes(100) + path.read_bytes()[100:])
-    with pytest.raises(UserError, match=str(path)):
-        pictures.copy()
+    stops(str(path), pictures.copy)
