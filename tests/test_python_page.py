@@ -1,7 +1,12 @@
 """What docs/guide/python.md says about `xnorforge` from Python; tests/test_pages.py runs its code."""
 
 import inspect
+import json
+import os
 import re
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +17,7 @@ from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import mnist
 
-from .documents import ROOT
+from .documents import ROOT, python
 
 PAGE = (ROOT / "docs/guide/python.md").read_text()
 
@@ -54,3 +59,21 @@ def test_what_is_no_network_or_shape_is_refused(call, words, where, given, remed
     code, said = call("import", *words)
     assert code == 2 and said[-1].startswith(f"{where}: ") and given in said[-1] and remedy in said[-1]
     assert not (tmp_path / "own/out").exists()
+
+
+PACKAGE = Path(__file__).parent.parent / "src" / "xnorforge"
+FLOOR = 0.85
+
+
+@pytest.mark.full
+def test_most_exported_symbols_have_a_known_type(tmp_path):
+    """As basedpyright --verifytypes counts: a symbol is known if every part of its type is stated. It wants
+    folders and no links, and finds torch and onnx by the first python on PATH.
+    """
+    shutil.copytree(PACKAGE, tmp_path / "xnorforge", ignore=shutil.ignore_patterns("__pycache__"))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    words = ["-m", "basedpyright", "--verifytypes", "xnorforge", "--ignoreexternal", "--outputjson"]
+    said = python(*words, cwd=tmp_path, PYTHONPATH=str(tmp_path), PATH=path)  # ends with 1 if one is unknown
+    counts = json.loads(said.stdout)["typeCompleteness"]["exportedSymbolCounts"]
+    assert sum(counts.values()) > 5000, counts
+    assert counts["withKnownType"] >= FLOOR * sum(counts.values()), counts

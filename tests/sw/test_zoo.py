@@ -1,15 +1,21 @@
-"""The shipped networks are what their cards say."""
+"""The shipped networks are what their cards say; which training run the next build takes."""
 
+import json
+import shutil
 from importlib.resources import files
 
 import pytest
 
+from xnorforge.core import plugins
+from xnorforge.pipeline.request import Request
+from xnorforge.pipeline.stages import STAGES
 from xnorforge.sw import networks, zoo
+from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.building_blocks import Head, Scores
 from xnorforge.sw.nn.stream import Classifier
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import train, weights
+from xnorforge.sw.training import runs, train, weights
 from xnorforge.sw.training.generated import GRID, SOURCE, generated_network
 
 from ..refusals import refused, stops
@@ -110,3 +116,48 @@ def test_a_run_folder_of_another_network_is_refused():
     folder = files("xnorforge.sw") / "shipped" / "mnist-tfc-ste"
     refused(lambda: zoo.load("mnist-cnn", "ste", folder), f"{folder}: ", "mnist-tfc-ste", "mnist-cnn-ste")
     assert zoo.load("mnist-tfc", "ste", folder)[1]["source"].startswith("own training, weights SHA-256 ")
+
+
+def card(folder, trained_on: str):
+    folder.mkdir()
+    (folder / runs.WEIGHTS).touch()
+    (folder / "card.json").write_text(json.dumps({"data": {"trained_on": trained_on}}))
+    return folder
+
+
+def test_the_next_build_takes_the_shipped_weights_where_the_run_saw_made_up_pictures(tmp_path, monkeypatch):
+    """One epoch without the data set leaves a run in the very folder that a build looks into."""
+    monkeypatch.chdir(tmp_path)
+    asked = Request(net="pedestrian-tinyped")
+    export = next(stage for stage in STAGES if stage.name == "export")
+    asked.net_dir.mkdir(parents=True)
+    card(asked.trained, synthetic.pedestrians(2).what)
+    assert asked.options(export)["weights"] is None
+    named = Request(net="pedestrian-tinyped", weights=str(asked.trained))
+    assert named.options(export)["weights"] == str(asked.trained)
+    shutil.rmtree(asked.trained)
+    card(asked.trained, "136 pictures of Penn-Fudan")
+    assert asked.options(export)["weights"] == str(asked.trained)
+
+
+def test_a_folder_of_the_users_may_be_called_made_up(tmp_path):
+    folder = card(tmp_path / "train", "the 42 pictures of made-up kept to train on (by SHA-256)")
+    assert runs.own(folder) is None
+    data = {"trained_on": "the 42 pictures of made-up kept to train on (by SHA-256)", "pictures": "0123"}
+    (folder / "card.json").write_text(json.dumps({"data": data}))
+    assert runs.own(folder) == folder
+
+
+def test_no_run_is_none(tmp_path):
+    assert runs.own(tmp_path / "train") is None
+
+
+def test_shipped_networks_were_trained_on_real_pictures():
+    for folder in (plugins.folders("sw")[0] / "shipped").iterdir():
+        assert runs.own(folder) == folder
+
+
+@pytest.mark.parametrize("name", plugins.names("sw.datasets"))
+def test_a_data_set_says_where_it_comes_from(name):
+    module = plugins.load("sw.datasets", name)
+    assert module.__doc__ and module.SOURCE
