@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from graphs import Graph
 
 import xnorforge
@@ -79,6 +80,7 @@ def test_what_the_input_does_not_hold_is_one_sentence(dense, images, answer):
     ("mnist-tfc", {"bord": 1}, "build: .*bord.*backend"),
     ("mnist-tfc", {"scale": 0.5}, "build: scale "),
     ("mnist-tfc", {"images": np.zeros((2, 1, 28, 28), np.uint8)}, "build: images"),
+    (torch.nn.Linear(3, 2), {}, r"build: .*input_shape=\(3, 32, 32\)"),
     ("none.onnx", {"data": "p"}, "build: data "),
     ("none.onnx", {"scale": "wide"}, "SCALE: .*'wide'"),
     ("folder-small", {}, "DATA: folder-small "),

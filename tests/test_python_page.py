@@ -9,12 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 import xnorforge
 from xnorforge.accelerator import Accelerator
 from xnorforge.core.artifacts import read_json
-from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import mnist
 
 from .documents import ROOT, python
@@ -38,13 +36,6 @@ def test_the_page_names_every_public_function_and_only_calls_that_exist():
     assert {name for where, name in named if where == "xf"} == set(xnorforge.PUBLIC) - {"Accelerator"}
     for where, name in named:
         assert inspect.getdoc(getattr(xnorforge if where == "xf" else Accelerator, name)), name
-
-
-def test_a_module_needs_the_shape_of_its_input(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"^build: .*input_shape=\(3, 32, 32\)"):
-        xnorforge.build(torch.nn.Linear(3, 2))
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("words, where, given, remedy", [

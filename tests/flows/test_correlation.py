@@ -197,30 +197,29 @@ class Padded(Template):
 ONLY_BITS = "Conv_{} (Conv): … template … run time … -1 and +1 … sign"
 
 
-def test_templates_against_anything_but_bits_are_refused(tmp_path):
-    says(refused(tmp_path, Template(3, 3)), ONLY_BITS.format(0))
-    says(refused(tmp_path, layer(3, 4), Padded(4, 3)), ONLY_BITS.format(1))
+class Factor(Template):
+    def forward(self, x):
+        return x * self.template
 
 
-def test_templates_of_more_than_bits_are_refused(tmp_path):
-    correlate = Template(4, 3)
+def levels(correlate):
     correlate.template *= torch.arange(9).reshape(3, 3) + 1
-    says(refused(tmp_path, layer(3, 4), correlate), ONLY_BITS.format(1))
+    return correlate
 
 
-def test_a_template_with_something_behind_it_is_refused(tmp_path):
-    text = "Conv_1 (Conv): … template … run time … end"
-    says(refused(tmp_path, layer(3, 4), Template(4, 3), sign()), text)
-    says(refused(tmp_path, layer(3, 4), Template(4, 3, 2), sign(), Template(2, 3)), text)
+AT_ITS_END = "Conv_1 (Conv): … template … run time … end"
 
 
-def test_a_template_that_is_no_weight_of_a_convolution_is_refused(tmp_path):
-    class Other(Template):
-        def forward(self, x):
-            return x * self.template
-
-    module = nn.Sequential(Pixels(), Other(3, 1)).eval()
-    stops("export: … 1.template … F.conv2d", exported, module, np.zeros((1, 3, 4, 4), np.uint8), tmp_path)
+@pytest.mark.parametrize("parts, words", [
+    (lambda: [Template(3, 3)], ONLY_BITS.format(0)),
+    (lambda: [layer(3, 4), Padded(4, 3)], ONLY_BITS.format(1)),
+    (lambda: [layer(3, 4), levels(Template(4, 3))], ONLY_BITS.format(1)),
+    (lambda: [layer(3, 4), Template(4, 3), sign()], AT_ITS_END),
+    (lambda: [layer(3, 4), Template(4, 3, 2), sign(), Template(2, 3)], AT_ITS_END),
+    (lambda: [Factor(3, 1)], "export: … 1.template … F.conv2d"),
+], ids=["pixels", "a border", "levels", "a sign behind it", "a template behind it", "a factor"])  # fmt: skip
+def test_templates_but_of_bits_against_bits_at_the_end_are_refused(tmp_path, parts, words):
+    says(refused(tmp_path, *parts()), words)
 
 
 def test_a_lowered_node_with_a_threshold_behind_writable_weights_is_refused(chains):

@@ -127,7 +127,16 @@ def refused(net, given=None, **options):
     return sentence(lambda: folded(net, given, **options))
 
 
+FORM = (
+    "simd, pe, pixels, depth … structure: adders … logic or ultra or columns … or outside; … starts: block or"
+)
+
+
 @pytest.mark.parametrize("given, words", [
+    *(({"conv1": {key: value}}, f"acc.json: conv1 … {key!r}: {value!r} … {FORM}") for key, value in (
+        ("lanes", 3), ("rom", "lut"), ("rom", "flash"), ("structure", "wires"), ("pe", "2"))),
+    ({"pool1": {"rom": "logic"}}, "pool1: OrPool … rom; … pe."),
+    ({"pool1": {"rom": "outside"}}, "pool1: … outside"),
     ({"conv1": {"simd": 7}}, "conv1: simd=7 … length=72 … [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72]."),
     ({"conv1": {"pe": 4}}, "conv1: pe=4 … outputs=6 … [1, 2, 3, 6]."),
     ({"pool1": {"pe": 5}}, "pool1: pe=5 … channels=6 … [1, 2, 3, 6]."),
@@ -153,17 +162,6 @@ def test_long_lists_of_divisors_are_cut(chains, tmp_path):
 def test_a_matrix_is_distributed_arithmetic_where_the_folding_asks_for_it(net):
     record = folded(net, {"conv1": {"structure": "adders"}})  # equal to the integers, or fold stops
     assert {row["name"]: row["op"] for row in record["operators"]}["conv1"] == "DaMvu"
-
-
-def test_a_folding_of_the_wrong_form_is_one_sentence(net):
-    words = "simd, pe, pixels, depth … structure: adders … logic or ultra or columns … starts: block or"
-    for wrong in ({"lanes": 3}, {"rom": "lut"}, {"structure": "wires"}, {"pe": "2"}):
-        (key, value), *_ = wrong.items()
-        said = refused(net, {"conv1": wrong}, name="folding")
-        says(said, f"folding.json: conv1 … {key!r}: {value!r} … {words}")
-    (net / "broken.json").write_text("{")
-    with pytest.raises(UserError, match=r"broken.json: not a readable JSON file"):
-        fold(net, "pynq-z2", net / "acc", folding=net / "broken.json")
 
 
 def test_an_interval_out_of_reach_names_the_operator_and_what_it_needs(net):

@@ -45,12 +45,6 @@ def test_fold_knows_the_interval_with_a_memory_that_binds(chains, tmp_path):
     assert {*names} <= {one["name"] for one in found["checks"] if not one["mismatches"]}
 
 
-def test_an_operator_without_such_a_form_is_refused(chains, tmp_path):
-    net, given = chains["small"](5).save(tmp_path / "net"), tmp_path / "folding.json"
-    given.write_text(json.dumps({"pool1": {"rom": "outside"}}))
-    stops(r"^pool1: .*outside", fold, net, "pynq-z2", net / "acc", interval=700, folding=given)
-
-
 def test_shells_refuse_weights_from_outside():
     record = {"outside": [{"operator": "conv5", "bits": 64, "words": 9}]}
     stops(r"^net: .*conv5.*rom", check_inside, record, "net")
