@@ -70,7 +70,7 @@ def test_a_matrix_is_the_product_that_is_computed(op):
 
 @pytest.mark.parametrize("cls", OPS.values(), ids=str)
 def test_what_has_no_matrix_is_replaced_by_nothing(cls):
-    """The other direction, for all matrices: tests/flows/test_distributed_arithmetic.py."""
+    """The other direction, for all matrices: tests/flows/test_fold.py."""
     plain = [examples[0] for examples in EXAMPLES.values() if examples[0].matrix() is None]
     assert plain and all(cls.instead_of(op) is None for op in plain)
 
