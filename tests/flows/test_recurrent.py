@@ -1,5 +1,5 @@
-"""Recurrent layers: refused by name, built step by step as told, in a loop where all steps are equal; layers of
-one form that share hardware (LOOPS), against the same network without loops.
+"""Recurrent layers: refused by name, built step by step as told, in a loop where all steps are equal; and
+layers of one form that share hardware (LOOPS), against the same network without loops.
 """
 
 import json
