@@ -1,7 +1,7 @@
 """Block RAMs mapped as by Yosys, but with their contents inserted into the cells here.
 
 Yosys' own map computes the parameters of every block bit by bit, which takes most of the synthesis time of a
-layer with many weights. The netlist is the same, byte for byte (tests/flows/test_yosys_job.py).
+layer with many weights. The netlist is the same, byte for byte (tests/flows/test_synth.py).
 """
 
 import re

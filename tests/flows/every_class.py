@@ -14,8 +14,7 @@ from graphs import Graph
 from onnx import helper
 from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
 from random_graphs import Products, RandomGraph
-from test_layouts import Drawn
-from test_ports import Several, frames_of
+from test_ports import Drawn, Several, frames_of
 from torch import nn
 
 
