@@ -15,7 +15,7 @@ from xnorforge.flows.lower.levels import thresholds
 from xnorforge.flows.lower.values import Leaf, append, exact, of_leaf
 from xnorforge.hw.any_width import whole_numbers
 
-from ..refusals import refuses, stops
+from ..refusals import stops
 
 CHANNELS = 12
 SHAPE = (CHANNELS, 1, 256)
@@ -242,40 +242,3 @@ def test_the_rtl_of_functions_gives_the_scores_of_qonnx(tmp_path):
     graph.node("Flatten").node("MatMul", graph.weights(16, 5))
     pixels = np.random.default_rng(3).integers(0, 256, (2, 3, 8, 8))
     proven(graph.model((5,)), pixels, 1, tmp_path)
-
-
-REFUSED = {
-    "a smooth function in front of a sum": (
-        lambda g: g.node("Tanh").node("Conv", g.weights(CHANNELS, CHANNELS, 1, 1)),
-        "Conv_0 (Conv): … Tanh … quantiser",
-    ),
-    "rounding to thirds": (
-        lambda g: g.real("Mul", 3.0).node("Round").real("Div", 3.0).node("Floor").real("Mul", 1e-3)
-        .node("Tanh").node("Conv", g.weights(CHANNELS, CHANNELS, 1, 1)),
-        "Conv_0 (Conv): … Tanh … quantiser",
-    ),
-    "a choice between activations": (
-        lambda g: g.node("Where", inputs=[g.real("Greater", 0.0).at, "x", "x2"]),
-        "Where_0 (Where): … activations … two constants",
-    ),
-    "truth of negative numbers": (
-        lambda g: g.node("Cast", **TO_BOOL).node("Cast", **TO_FLOAT),
-        "Cast_0 (Cast): … compare",
-    ),
-    "whole numbers that do not fit": (
-        lambda g: g.real("Mul", 100.0).node("Cast", **TO_INT).node("Cast", **TO_FLOAT),
-        "INT8; … Clip",
-    ),
-    "swish": (lambda g: g.node("HardSwish"), "HardSwish_0 … Relu, or Clip"),
-    "absolute value": (lambda g: g.node("Abs"), "Abs_0 … Relu, or Clip"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name):
-    make, text = REFUSED[name]
-    graph = scaled(3)
-    if "between activations" in name:
-        graph.constants["x2"] = np.zeros((1, 1, 1, 256), np.float32)
-    with refuses(text):
-        lowered(make(graph).model(SHAPE))

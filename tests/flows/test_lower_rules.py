@@ -622,6 +622,31 @@ REFUSED = {  # words of the sentence: what is refused
     "Reshape_0 (Reshape): … to [2, 72] … [1, 144]": lambda g: g.node("Reshape", np.int64([2, 72])),
     "Transpose_0 (Transpose): … [1, 0, 2, 3] … batch first": lambda g: g.node("Transpose", perm=[1, 0, 2, 3]),
     "Slice_0 (Slice): … no element": lambda g: g.node("Slice", ONE, ONE, ONE),
+    "DepthToSpace":  # of rows at uneven distances
+        lambda g: bits(g, 4).node("Gather", np.int64([0, 2, 3]), axis=2).node("Conv", g.weights(4, 4, 3, 3)),
+    "its constant varies over the image; use one number per channel.": lambda g: bits(g, 4).node(
+        "Transpose", perm=[0, 2, 3, 1]).real("Add", np.arange(36.0).reshape(6, 6, 1)).sign(),
+    "ConvTranspose_0 (ConvTranspose): … [1, 0] … [1, 1] … stride": lambda g: g.node(
+        "ConvTranspose", g.weights(4, 2, 3, 3), dilations=[2, 2], output_padding=[1, 0]),
+    "output_shape … pads and output_padding": lambda g: g.node(
+        "ConvTranspose", g.weights(4, 2, 3, 3), strides=[2, 2], auto_pad="SAME_UPPER"),
+    "floating-point … quantise them": lambda g: g.real("ConvTranspose", g.rng.normal(0, 1, (4, 2, 3, 3))),
+    "its zero point has type float32; use integers of 4, 8 or 16 bits.":
+        lambda g: g.node("QuantizeLinear", np.float32(1), np.float32(0)).sign(),
+    "its scale is -1; use a positive scale.":
+        lambda g: g.node("QuantizeLinear", np.float32(-1), np.int8(0)).sign(),
+    "Conv_0 (Conv): … Tanh … quantiser":
+        lambda g: g.real("Mul", 0.01).node("Tanh").node("Conv", g.weights(4, 4, 1, 1)),
+    "Conv_0 … Tanh … quantiser":  # of what is rounded to thirds
+        lambda g: g.real("Mul", 0.06).node("Round").real("Div", 3.0).node("Floor").real("Mul", 1e-3).node(
+            "Tanh").node("Conv", g.weights(4, 4, 1, 1)),
+    "Where_0 (Where): … activations … two constants": lambda g: (
+        g.constants.update(x2=np.zeros((1, 4, 6, 6), np.float32)),
+        g.node("Where", inputs=[g.real("Greater", 9.0).at, "x", "x2"])),
+    "Cast_0 (Cast): … compare":  # truth of negative numbers
+        lambda g: g.real("Sub", 100.0).node("Cast", to=9).node("Cast", to=1),
+    "INT8; … Clip": lambda g: g.node("Cast", to=3).node("Cast", to=1),
+    "HardSwish_0 … Relu, or Clip": lambda g: g.real("Sub", 100.0).node("HardSwish"),
     "it does more than add a constant border around images or channels;":
         lambda g: g.node("Pad", np.int64([1, 0, 0, 0, 0, 0, 0, 0]), np.float32(0)),
 }  # fmt: skip

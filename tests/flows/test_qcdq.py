@@ -7,12 +7,10 @@ import pytest
 import torch
 from brevitas.export import export_onnx_qcdq
 from brevitas.quant import Int8Bias
-from graphs import Graph, compare, lowered
+from graphs import Graph, compare
 from pipeline import proven
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
-
-from xnorforge.core.errors import UserError
 
 CHANNELS = 4
 SHAPE = (CHANNELS, 1, 256)
@@ -100,20 +98,3 @@ def test_what_brevitas_exports_is_lowered(tmp_path):
     model = cleanup_model(ModelWrapper(onnx.load(tmp_path / "net.onnx")))
     assert {"QuantizeLinear", "DequantizeLinear", "Clip"} <= {node.op_type for node in model.graph.node}
     compare(model, pixels, scale=1 / 255)
-
-
-REFUSED = {
-    "floating-point integers": (lambda g: g.node("QuantizeLinear", np.float32(1), np.float32(0)),
-        "its zero point has type float32; use integers of 4, 8 or 16 bits."),
-    "scale below zero": (lambda g: g.node("QuantizeLinear", np.float32(-1), np.int8(0)),
-        "its scale is -1; use a positive scale."),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name):
-    make, text = REFUSED[name]
-    graph = make(Graph(SHAPE))
-    with pytest.raises(UserError) as refusal:
-        lowered(graph.sign().model(SHAPE))
-    assert str(refusal.value).endswith(text)

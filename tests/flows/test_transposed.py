@@ -17,8 +17,6 @@ from xnorforge.hw import graph as operators
 from xnorforge.hw.ops.depth_to_space.op import pixels_of_blocks
 from xnorforge.sim.bits import simulate_bits
 
-from ..refusals import refuses
-
 IMAGES = 20
 
 
@@ -185,25 +183,6 @@ def test_channels_become_pixels_as_counted_by_hand():
     """Two pixels of six channels: blocks of 3 x 2 pixels of one channel, the last row left out."""
     x = np.arange(12).reshape(1, 1, 2, 6)
     assert pixels_of_blocks(x, (3, 2), (2, 4))[0, ..., 0].tolist() == [[0, 1, 6, 7], [2, 3, 8, 9]]
-
-
-REFUSED = {
-    "more at the end than a stride": (lambda net: net.node("ConvTranspose", net.weights(2, 2, 3, 3),
-        dilations=[2, 2], output_padding=[1, 0]),
-        "ConvTranspose_0 (ConvTranspose): … [1, 0] … [1, 1] … stride"),
-    "size": (lambda net: net.node("ConvTranspose", net.weights(2, 2, 3, 3), strides=[2, 2],
-        auto_pad="SAME_UPPER"), "output_shape … pads and output_padding"),
-    "floating-point weights": (lambda net: net.real("ConvTranspose", net.rng.normal(0, 1, (2, 2, 3, 3))),
-        "floating-point … quantise them"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name):
-    make, text = REFUSED[name]
-    size = {"size": (8, 8), "more at the end than a stride": (9, 8)}.get(name, (6, 6))
-    with refuses(text):
-        lowered(make(Graph((2, 4, 4))).model((2, *size)))
 
 
 PER_CHANNEL = {"weight_quant": Int8WeightPerChannelFloat}

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from graphs import Graph, compare, frames_of, lowered, qonnx_scores_of
+from graphs import Graph, compare, frames_of, qonnx_scores_of
 from pipeline import proven
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import checks, emit, lower
 
@@ -268,24 +267,3 @@ def test_factors_of_gemm_go_into_its_weights_and_its_bias(at):
     weights = net.weights(216, 5)
     net.node("Gemm", weights.T if at.get("transB") else weights, np.float32([1, -2, 3, 0.5, 8]), **at)
     compare(net.model((5,)), pixels_for(net.model((5,))))
-
-
-REFUSED = {
-    "rows at uneven distances": (
-        lambda: conv(bits().node("Gather", whole(0, 2, 3), axis=2), 4, 6), (4, 1, 4),
-        "DepthToSpace",
-    ),
-    "constant per pixel": (
-        lambda: bits().node("Transpose", **TO_LAST).real("Add", np.arange(36.0).reshape(6, 6, 1)).sign(),
-        (6, 6, 6),
-        "its constant varies over the image; use one number per channel.",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name):
-    make, output, text = REFUSED[name]
-    with pytest.raises(UserError) as refusal:
-        lowered(make().model(output))
-    assert text in str(refusal.value)

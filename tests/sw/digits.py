@@ -55,10 +55,16 @@ def started(
     run = train.Run(net, task or task_of(net), recipe, method, method.build(net), rng)
     phases = method.phases(recipe)
     last = phases[phase] if isinstance(phase, int) else next(one for one in phases if one.name == phase)
-    for run.phase in [last] if isinstance(phase, int) else phases[: phases.index(last) + 1]:
-        method.begin(run)
-    run.optimiser = method.optimiser(run)
+    for one in [last] if isinstance(phase, int) else phases[: phases.index(last) + 1]:
+        begin(run, one)
     return run
+
+
+def begin(run, phase) -> None:
+    """Begin a phase, with an optimiser of its own."""
+    run.phase = phase
+    run.method.begin(run)
+    run.optimiser = run.method.optimiser(run)
 
 
 def trained(method, seed: int, epochs: int = 20) -> train.Run:
@@ -71,10 +77,9 @@ def trained(method, seed: int, epochs: int = 20) -> train.Run:
     run = train.Run("digits-cnn", base.Task(), recipe, method, built, torch.Generator().manual_seed(seed))
     run.sets = small()
     plan = [(phase, epoch) for phase in method.phases(recipe) for epoch in range(phase.epochs)]
-    for at, (run.phase, run.epoch) in enumerate(plan, start=1):
+    for at, (phase, run.epoch) in enumerate(plan, start=1):
         if not run.epoch:
-            method.begin(run)
-            run.optimiser = method.optimiser(run)
+            begin(run, phase)
         building_blocks.set_on_grid(run.network, at == len(plan))
         epoch(run)
         method.on_epoch(run)

@@ -1,9 +1,11 @@
 """Small pictures for every network, and random targets for the losses of those that give maps."""
 
+import numpy as np
 import torch
 
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.tasks.segment import CLASSES, VOID
+from xnorforge.sw.training import train, weights
 
 NETS = ["pedestrian-tinyped", "segment-tinyseg", "track-tinytrk"]
 # Networks that give maps take pictures of any size: 4 x 4 or 8 x 8 cells, and 12 x 12, on which a template of
@@ -22,6 +24,18 @@ def pictures(net: str, count: int, seed: int = 1) -> torch.Tensor:
     """Random pixels 0..255, float32; to train tinytrk with, `count` is a multiple of five."""
     rng = torch.Generator().manual_seed(seed)
     return torch.randint(0, 256, (count, *shape_of(net)), generator=rng).float()
+
+
+def deployed_exactly(method, net: str, network, images, least: int = 11):
+    """A trained network as deployed and back from its file: the same scores, at least so many of them."""
+    images = np.asarray(images).astype(np.uint8)
+    expected = train.scores(network, images)
+    deployed = method.deploy(net, network)
+    back = weights.unpack(method.skeleton(net), weights.packed_weights(deployed), "here")
+    assert len(np.unique(expected)) >= least
+    for found in (deployed, back):
+        np.testing.assert_array_equal(train.scores(found, images), expected)
+    return deployed, back
 
 
 def targets(net: str, count: int, seed: int = 1) -> torch.Tensor:

@@ -18,8 +18,8 @@ from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import curves, train, weights
 
 from ..refusals import refused
-from .digits import in_place_of_mnist, started, steps
-from .maps import shape_of
+from .digits import begin, in_place_of_mnist, started, steps
+from .maps import deployed_exactly, shape_of
 from .zoo import NETS
 
 LENGTHS = [27, 64, 128, 144, 256, 288, 576, 720, 784, 1024, 1152, 2304, 4608]
@@ -44,11 +44,6 @@ def pair(n0, k, ratio):
     mix = Interact(2, n0, ratio)
     mix.influence[0, 0, 1] = k
     return mix
-
-
-def delta(p, n0, k, ratio):
-    """What sums of a teacher add to a student's."""
-    return moves(pair(n0, k, ratio), p)
 
 
 def moves(mix, p):
@@ -93,11 +88,12 @@ def shaken(net, seed, ratio=0.05, sizes=(3, -3, 5, -5)):
 
 def test_hand_values_at_units_one_and_three():
     assert ci_bcnn.unit_of(0.001, 288) == 1
-    assert delta([-96, -95, 96, 97], 288, 3, 0.001) == [-1, 0, 0, 1]
-    assert delta([-96, -95, 96, 97], 288, -3, 0.001) == [1, 0, 0, -1]
-    assert delta([288, -288], 288, 11, 0.001) == [5, -5]
-    assert delta([57, 58, 174], 288, 5, 0.001) == [0, 1, 2]
-    assert delta([-288, -172, -58, -57, 58, 172, 174, 288], 288, 5, 0.01) == [-6, -3, -3, 0, 3, 3, 6, 6]
+    assert moves(pair(288, 3, 0.001), [-96, -95, 96, 97]) == [-1, 0, 0, 1]
+    assert moves(pair(288, -3, 0.001), [-96, -95, 96, 97]) == [1, 0, 0, -1]
+    assert moves(pair(288, 11, 0.001), [288, -288]) == [5, -5]
+    assert moves(pair(288, 5, 0.001), [57, 58, 174]) == [0, 1, 2]
+    sums = [-288, -172, -58, -57, 58, 172, 174, 288]
+    assert moves(pair(288, 5, 0.01), sums) == [-6, -3, -3, 0, 3, 3, 6, 6]
 
 
 def test_unit_pitches_of_the_specification():
@@ -223,11 +219,7 @@ def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_f
     method, network = shaken(net, seed=1, ratio=ratio)
     images = np.random.default_rng(0).integers(0, 256, (8, *shape_of(net)), np.uint8)
     expected = train.scores(network, images)
-    deployed = method.deploy(net, network)
-    assert len(np.unique(expected)) > 10
-    back = weights.unpack(ci_bcnn.Method(unit=ratio).skeleton(net), weights.packed_weights(deployed), "here")
-    for found in (deployed, back):
-        np.testing.assert_array_equal(train.scores(found, images), expected)
+    deployed, _ = deployed_exactly(method, net, network, images)
     for mix in interactions(deployed):
         mix.influence.zero_()
     assert not np.array_equal(train.scores(deployed, images), expected), "the graph has no part in the scores"
@@ -464,17 +456,13 @@ def test_mining_moves_no_weight_and_leaves_fresh_statistics():
 
 def test_mining_sees_training_images_only(digits, monkeypatch):
     seen = []
-    monkeypatch.setattr(ci_bcnn, "Judge", lambda *given: seen.append(given[2]) or _rejecting)
+    monkeypatch.setattr(ci_bcnn, "Judge", lambda *given: seen.append(given[2]) or (lambda *_: (0.0, False)))
     monkeypatch.setattr(ci_bcnn, "PIXELS", 20 * 28 * 28 + 27)
     run = started(ci_bcnn.Method(batches=2, steps=1, images=64))
     run.method.mine(run)
     assert [len(images) for images in seen] == [20, 20]
     known = {image.tobytes() for image in digits[0].images}
     assert len(seen) == 2 and all(image.numpy().tobytes() in known for images in seen for image in images)
-
-
-def _rejecting(_layer, _proposed):
-    return 0.0, False
 
 
 def test_mining_on_pairs_takes_them_in_whole_fives_and_no_more_than_its_pixels():

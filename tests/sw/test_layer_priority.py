@@ -26,6 +26,7 @@ from xnorforge.sw.training import train, weights
 
 from .digits import epoch, in_place_of_mnist, steps
 from .digits import started as started_at
+from .maps import deployed_exactly
 
 # Ten epochs of mnist-tfc: 2, then one for each of 4 layers, then 4.
 SHARES = {"float_share": 0.2, "polish_share": 0.4}
@@ -212,16 +213,14 @@ def test_phases_are_float_one_step_a_layer_and_a_polish():
     assert sum(each) == 100 - begin - polish and max(each) - min(each) <= 1 and each == sorted(each)
 
 
-@pytest.mark.parametrize("epochs, expected", [
-    (1, (0, [1 / 4] * 4, 0)), (2, (1, [1 / 4] * 4, 0)), (3, (1, [1 / 4] * 4, 1)), (5, (1, [1 / 2] * 4, 2)),
-    (11, (2, [1, 1, 1, 2], 4)),
+@pytest.mark.parametrize("epochs, layers, expected", [
+    (1, 4, (0, [1 / 4] * 4, 0)), (2, 4, (1, [1 / 4] * 4, 0)), (3, 4, (1, [1 / 4] * 4, 1)),
+    (5, 4, (1, [1 / 2] * 4, 2)), (11, 4, (2, [1, 1, 1, 2], 4)), (10, 0, (2, [], 8)),
 ])  # fmt: skip
-def test_with_fewer_epochs_than_layers_a_step_takes_a_part_of_one(epochs, expected):
-    assert layer_priority.shared_out(epochs, 0.2, 0.4, 4) == expected
-
-
-def test_without_binary_layers_all_epochs_are_float_and_eight_bit():
-    assert layer_priority.shared_out(10, 0.2, 0.4, 0) == (2, [], 8)
+def test_with_fewer_epochs_than_layers_a_step_takes_a_part_of_one_and_without_any_there_are_none(
+    epochs, layers, expected
+):
+    assert layer_priority.shared_out(epochs, 0.2, 0.4, layers) == expected
 
 
 def test_s_is_a_suffix_of_the_layers_and_the_log_is_the_closed_form(digits, tmp_path):
@@ -373,11 +372,8 @@ def test_every_prefix_of_the_pedestrian_detector_deploys_what_it_evaluates(hyper
     pictures = noise("pedestrian-tinyped", 4, shape=SMALL)
     scores = train.scores(network, pictures)
     at = {name: (dot.stride, dot.dilation) for name, dot in network.named_modules() if name.endswith(".dot")}
-    deployed = chosen.deploy("pedestrian-tinyped", network)
-    back = weights.unpack(chosen.skeleton("pedestrian-tinyped"), weights.packed_weights(deployed), "here")
-    assert scores.shape == (4, 5, 4, 4) and len(np.unique(scores)) > 10
-    np.testing.assert_array_equal(train.scores(deployed, pictures), scores)
-    np.testing.assert_array_equal(train.scores(back, pictures), scores)
+    deployed, _ = deployed_exactly(chosen, "pedestrian-tinyped", network, pictures)
+    assert scores.shape == (4, 5, 4, 4)
     dots = map(deployed.get_submodule, at)
     assert [(dot.stride, dot.dilation) for dot in dots] == [*at.values()]
     assert deployed[-2].sign.act_quant.bit_width() == 1, "what the head reads are bits"
@@ -454,14 +450,10 @@ def test_statistics_are_taken_again_from_standing_weights():
     run.epoch = run.phase.epochs - 1
     run.method._restate(run)
     assert len(seen) == 704 // 64
-    torch.testing.assert_close(
-        run.network[1].norm.running_mean.double(), torch.stack([x.mean(0) for x in seen]).mean(0), atol=1e-5,
-        rtol=1e-4,
-    )  # fmt: skip
-    torch.testing.assert_close(
-        run.network[1].norm.running_var.double(), torch.stack([x.var(0) for x in seen]).mean(0), atol=1e-5,
-        rtol=1e-4,
-    )  # fmt: skip
+    for name, function in (("running_mean", torch.mean), ("running_var", torch.var)):
+        wanted = torch.stack([function(x, 0) for x in seen]).mean(0)
+        found = getattr(run.network[1].norm, name).double()
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.usefixtures("digits")

@@ -10,7 +10,7 @@ from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import train, weights
+from xnorforge.sw.training import train
 
 from ..refusals import refused
 from . import digits, maps
@@ -30,9 +30,7 @@ def phase_by_phase(name, net=NET):
     recipe = Recipe(epochs=2, batch=32, lr=1e-3, arithmetic="float32")
     run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(0))
     for phase in method.phases(recipe):
-        run.phase = phase
-        method.begin(run)
-        run.optimiser = method.optimiser(run)
+        digits.begin(run, phase)
         yield run
 
 
@@ -84,13 +82,7 @@ def deployed_exactly(run):
         if isinstance(norm, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
             torch.nn.init.normal_(norm.weight, 0.4, 1).data[::10] = 0
             torch.nn.init.normal_(norm.bias, 0, 0.5)
-    images, _ = batch(4, run.net)
-    expected = train.scores(run.network, images.numpy())
-    deployed = run.method.deploy(run.net, run.network)
-    back = weights.unpack(run.method.skeleton(run.net), weights.packed_weights(deployed), "here")
-    assert len(np.unique(expected)) > 10
-    for found in (deployed, back):
-        np.testing.assert_array_equal(train.scores(found, images.numpy()), expected)
+    deployed, back = maps.deployed_exactly(run.method, run.net, run.network, batch(4, run.net)[0])
     assert all(set(latent.unique().tolist()) <= {-1.0, 1.0} for latent in binary.latents(back).values())
     assert not deployed.training
     return deployed

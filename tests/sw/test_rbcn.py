@@ -19,7 +19,7 @@ from xnorforge.sw.training import full_precision, train, warm_start, weights
 
 from . import digits
 from .digits import in_place_of_mnist, started
-from .maps import pictures, targets
+from .maps import deployed_exactly, pictures, targets
 from .test_binary import shaken
 from .zoo import FEW, NETS
 
@@ -332,9 +332,7 @@ def test_the_first_phase_moves_the_guide_alone_and_the_second_leaves_it():
     run.method.step(run, *batch())
     run.method.on_epoch(run)
     assert moved(before, hashes(run)) == {"guide"} and run.method.teacher_network.training
-    run.phase = run.method.phases(run.recipe)[1]
-    run.method.begin(run)
-    run.optimiser = run.method.optimiser(run)
+    digits.begin(run, run.method.phases(run.recipe)[1])
     before = hashes(run)
     run.method.step(run, *batch())
     assert moved(before, hashes(run)) == {"W", "C", "affine", "statistics", "D"}
@@ -346,17 +344,24 @@ def test_the_first_phase_moves_the_guide_alone_and_the_second_leaves_it():
 # Deployment
 
 
-def with_scales(net: str, seed: int = 0):
-    """A method and a trained-looking network of it: both signs of gamma and of C."""
+def trained_looking(granularity: str, net: str, seed: int = 0, bits: int = 3):
+    """A method and a network of it: both signs of gamma and of C, some C far below the largest."""
     state = shaken(net, seed).state_dict()
     torch.manual_seed(seed)
-    method = rbcn.Method(granularity="layer")
+    method = rbcn.Method(granularity=granularity, scale_bits=bits)
     network = method.build(net).eval()
     network.load_state_dict(state | of_quantisers(network))
     with torch.no_grad():
         for at, layer in enumerate(rbcn.rectified(network)):
-            layer.c.fill_((0.37, -0.061, 1.9, -0.7)[(at + seed) % 4])
+            if granularity == "layer":
+                layer.c.fill_((0.37, -0.061, 1.9, -0.7)[(at + seed) % 4])
+            else:
+                nn.init.uniform_(layer.c, -0.1, 0.6)
+    building_blocks.set_on_grid(network, True)  # where a classifier of 8 bits reads the last sums
     return method, network
+
+
+with_scales, spatial = (partial(trained_looking, granularity) for granularity in ("layer", "spatial"))
 
 
 def test_integers_alone_give_the_scores_of_the_trained_network():
@@ -379,20 +384,6 @@ def test_integers_alone_give_the_scores_of_the_trained_network():
 
 
 # A scale per kernel position
-
-
-def spatial(net: str, seed: int = 0, bits: int = 3):
-    """A method and a trained-looking network of it: C of both signs, some far below the largest."""
-    state = shaken(net, seed).state_dict()
-    torch.manual_seed(seed)
-    method = rbcn.Method(granularity="spatial", scale_bits=bits)
-    network = method.build(net).eval()
-    network.load_state_dict(state | of_quantisers(network))
-    with torch.no_grad():
-        for layer in rbcn.rectified(network):
-            nn.init.uniform_(layer.c, -0.1, 0.6)
-    building_blocks.set_on_grid(network, True)
-    return method, network
 
 
 def test_integers_stand_for_the_scales_of_kernel_positions():
@@ -431,25 +422,16 @@ def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
 
 
 @pytest.mark.quick("*-1", "cifar*", "pedestrian*")
-@pytest.mark.parametrize("net, made, seed", [
-    *((net, with_scales, 1) for net in ("mnist-tfc", "mnist-cnn")),
-    *(pytest.param(net, made, 0, marks=pytest.mark.full if net in LARGE else ())
-      for net in CHAINS for made in (with_scales, spatial)),
-    ("cifar10-resnet20_half_8bit", spatial, 0),
+@pytest.mark.parametrize("net, kind, seed", [
+    *((net, "layer", 1) for net in ("mnist-tfc", "mnist-cnn")),
+    *(pytest.param(net, kind, 0, marks=pytest.mark.full if net in LARGE else ())
+      for net in CHAINS for kind in ("layer", "spatial")),
+    ("cifar10-resnet20_half_8bit", "spatial", 0),
 ])  # fmt: skip
-def test_scales_of_both_signs_are_deployed_bit_for_bit(net, made, seed):
+def test_scales_of_both_signs_are_deployed_bit_for_bit(net, kind, seed):
     """Those of layers vanish in thresholds; those of kernel positions are integers of the weights."""
-    method, network = made(net, seed)
-    building_blocks.set_on_grid(network, True)  # where a classifier of 8 bits reads the last sums
-    images = pictures(net, 4 if net.startswith("cifar10") else 64)
-    with torch.no_grad():
-        wanted = network(images)
-    deployed = method.deploy(net, network)
-    back = weights.unpack(method.skeleton(net), weights.packed_weights(deployed), "here")
-    with torch.no_grad():
-        for found in (deployed, back):
-            assert torch.equal(found(images).as_subclass(torch.Tensor), wanted)
-    assert len(wanted.unique()) > 4
+    method, network = trained_looking(kind, net, seed)
+    deployed_exactly(method, net, network, pictures(net, 4 if net.startswith("cifar10") else 64), least=5)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
@@ -468,14 +450,8 @@ def test_what_is_deployed_are_signs_times_the_integer_of_their_position(bits):
 # The loop
 
 
-@pytest.fixture
-def few(monkeypatch):
-    """256 images to train on, 64 held out and to test."""
+def test_a_run_learns(tmp_path, monkeypatch):
     in_place_of_mnist(monkeypatch, (0, 256), (256, 320), epochs=6)
-
-
-@pytest.mark.usefixtures("few")
-def test_a_run_learns(tmp_path):
     card = train.train("mnist-tfc", "rbcn", tmp_path, epochs=15)
     assert card["method"] == "rbcn" and card["accuracy"][0]["top1"] > 40
 
@@ -492,10 +468,9 @@ def test_with_a_guide_all_epochs_are_the_networks_and_the_guide_rests(monkeypatc
     network = method.build("mnist-tfc")
     recipe = Recipe(epochs=1, batch=16, lr=1e-3, arithmetic="float32")
     run = train.Run("mnist-tfc", task_of("mnist-tfc"), recipe, method, network, torch.Generator())
-    (run.phase,) = method.phases(recipe)
-    assert (run.phase.name, run.phase.epochs) == (rbcn.RECTIFY, 1)
-    method.begin(run)
-    run.optimiser = method.optimiser(run)
+    (phase,) = method.phases(recipe)
+    assert (phase.name, phase.epochs) == (rbcn.RECTIFY, 1)
+    digits.begin(run, phase)
     before = hashes(run)
     method.step(run, *batch())
     assert moved(before, hashes(run)) == {"W", "C", "affine", "statistics", "D"}

@@ -185,15 +185,9 @@ def test_a_run_that_leaves_the_numbers_stops_and_goes_on_from_its_last_epoch(tmp
     with monkeypatch.context() as once:
         name, spoil = ("losses", losses) if value else ("on_epoch", on_epoch)
         once.setattr(ste.Method, name, spoil, raising=False)
-        refused(
-            lambda: train.train("mnist-tfc", "ste", tmp_path / "cut", epochs=2),
-            "mnist-tfc, ste: ",
-            "the loss is not finite in step 2 of 8 of"
-            if value
-            else "a weight is not finite after the steps of",
-            "epoch 2 of phase train",
-            "below 0.005 (--lr)",
-        )
+        what = "the loss is not finite in step 2 of 8" if value else "a weight is not finite after the steps"
+        said = "mnist-tfc, ste: ", f"{what} of", "epoch 2 of phase train", "below 0.005 (--lr)"
+        refused(lambda: train.train("mnist-tfc", "ste", tmp_path / "cut", epochs=2), *said)
     for name in ("cut", "whole"):
         train.train("mnist-tfc", "ste", tmp_path / name, epochs=2)
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
