@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from eight_bit_nets import drawn
 from pipeline import exported, simulated
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -16,7 +15,7 @@ from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn.building_blocks import BiReal, Network, Scores, as_trained
 
-from ..sw.binary_ends import Pooled, Stem
+from ..sw.nets import Pooled, Stem, drawn
 
 NETS = ("plain", "ste", "react", "group_net")  # the others have 8-bit ends, by method
 

@@ -20,7 +20,7 @@ from xnorforge.sw.tasks import base, mnist
 from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train
 
-from .given_networks import give_network
+from .nets import give_network
 
 
 def wide() -> Network:

@@ -13,7 +13,7 @@ from xnorforge.sw.nn.building_blocks import Network
 from xnorforge.sw.nn.rectifiers import Rectifier
 
 from .maps import pictures
-from .zoo import FEW, NETS
+from .nets import FEW, NETS
 
 # A fresh layer as it is exported, and with the quantiser with which it trains.
 both = pytest.mark.parametrize("prepared", [lambda layer: layer, binary.prepare], ids=["exported", "trains"])

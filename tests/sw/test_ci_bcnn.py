@@ -20,7 +20,7 @@ from xnorforge.sw.training import curves, train, weights
 from ..refusals import refused
 from .digits import begin, in_place_of_mnist, started, steps
 from .maps import deployed_exactly, shape_of
-from .zoo import NETS
+from .nets import NETS
 
 LENGTHS = [27, 64, 128, 144, 256, 288, 576, 720, 784, 1024, 1152, 2304, 4608]
 SIZES = [3, -3, 5, -5, 7, 11, -11]

@@ -19,9 +19,8 @@ from xnorforge.sw.nn.splitting import Shape, structured
 from xnorforge.sw.tasks import base
 
 from . import digits
-from .binary_ends import Pooled, Stem
-from .given_networks import give_network
 from .maps import deployed_exactly
+from .nets import Pooled, Stem, give_network
 
 
 def chain():

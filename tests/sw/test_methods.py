@@ -14,8 +14,7 @@ from xnorforge.sw.training import train
 
 from ..refusals import refused
 from . import digits, maps
-from .binary_ends import Pooled, Stem
-from .given_networks import give_network
+from .nets import Pooled, Stem, give_network
 
 METHODS = plugins.names("sw.methods")
 NET = "mnist-tfc"

@@ -15,8 +15,7 @@ from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Block, Head, Netwo
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
-from .eight_bit_nets import drawn
-from .zoo import NETS
+from .nets import NETS, drawn
 
 
 @pytest.mark.parametrize("net, weights", [

@@ -20,8 +20,8 @@ from xnorforge.sw.training import full_precision, train, warm_start, weights
 from . import digits
 from .digits import in_place_of_mnist, started
 from .maps import deployed_exactly, pictures, targets
+from .nets import FEW, NETS
 from .test_binary import shaken
-from .zoo import FEW, NETS
 
 LARGE = ("cifar10-cnv", "mnist-lut_large")  # wider forms of others
 CHAINS = [net for net in networks.names() if all(one not in net for one in ("resnet", "vgg", "wrn"))]

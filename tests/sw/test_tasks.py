@@ -11,7 +11,7 @@ from xnorforge.sw import networks
 from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.tasks import base
 
-from .zoo import NETS
+from .nets import NETS
 
 TASKS = {name: plugins.load("sw.tasks", name).Task() for name in plugins.names("sw.tasks")}
 MAPS = {"pedestrian-tinyped": (5, 16, 20), "segment-tinyseg": (11, 30, 40), "track-tinytrk": (1, 17, 17)}

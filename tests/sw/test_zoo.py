@@ -25,8 +25,8 @@ from xnorforge.sw.training.generated import GRID, SOURCE, generated_network
 
 from ..refusals import refused, stops
 from .maps import deployed_exactly, pictures
+from .nets import FEW, NETS
 from .test_binary import shaken
-from .zoo import FEW, NETS
 
 SHIPPED = [net for net, method in zoo.shipped() if method == "ste"]
 
