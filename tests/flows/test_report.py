@@ -16,6 +16,7 @@ import pytest
 from hostile_files import ODD_NAMES
 from markdown_it import MarkdownIt
 from op_examples import examples_of
+from refusals import stops
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, netlist_digest, write_json
@@ -30,8 +31,6 @@ from xnorforge.hw.graph import in_a_row
 from xnorforge.pipeline.record import Places
 from xnorforge.pipeline.request import Request
 from xnorforge.studies.explain import explain
-
-from ..refusals import stops
 
 BOARD = boards.load("pynq-z2")
 # Of `chain`: 12 x 8 and 8 x 3 binary weights, each used once.
