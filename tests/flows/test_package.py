@@ -1,6 +1,7 @@
 """A package: two networks side by side in one simulation, each equal to its integers, with damaged streams;
 its names, files, Tcl and refusals. With a plain synchronous port: results of any sequence of frames, each
-after the stated cycles. test_clients.py has the tools that read it.
+after the stated cycles. test_clients.py has the tools that read it. Networks cut into parts: where, how
+evenly, and that the chain computes what the whole does.
 """
 
 import hashlib
@@ -8,28 +9,40 @@ import json
 import re
 import shutil
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import torch
+from brevitas.nn import QuantIdentity, QuantLinear
 from damaged_streams import damaged, whole_packets
 from fusesoc.vlnv import Vlnv
 from op_examples import examples_of
 from op_examples.drawn import seeded
 from packaged import accelerator, alone, listed, loaded_sums, with_loads
+from torch import nn
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.flows import cutting
 from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
+from xnorforge.flows.importing.modules import export_module
 from xnorforge.flows.package import sources, write_package
 from xnorforge.flows.package.streams import top_stream
-from xnorforge.hw import graph
+from xnorforge.hw import boards, graph
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.pipeline import packaging
+from xnorforge.pipeline.request import Request
+from xnorforge.pipeline.run import run_stages
 from xnorforge.sim import cosim, device, verilate
+from xnorforge.studies.chain import build_parts, chain_interval
+from xnorforge.sw import networks, zoo
 
 from ..refusals import says, stops
 from .test_clients import fusesoc
@@ -394,3 +407,80 @@ def test_frames_of_several_beats_and_loads_are_refused(chains, tmp_path):
     for acc, said in cases.items():
         stops(f"INTERFACE=plain: … {said}", write_package, acc, acc / "package", interface="plain")
         assert not (acc / "package").exists()
+
+
+WIDTHS = (16, 8, 24, 8, 4)
+
+
+class Skipping(nn.Module):
+    """Dense layers with 2-bit weights and 3-bit activations; a shortcut leads around the second one."""
+
+    def __init__(self):
+        super().__init__()
+        layers = (QuantLinear(a, b, bias=False, weight_bit_width=2) for a, b in pairwise(WIDTHS))
+        self.dense = nn.ModuleList(layers)
+        self.across = QuantLinear(8, 24, bias=False, weight_bit_width=2)
+        self.act = nn.ModuleList(QuantIdentity(bit_width=3) for _ in WIDTHS[1:-1])
+
+    def forward(self, x):
+        one = self.act[0](self.dense[0](x))
+        two = self.act[1](self.dense[1](one) + self.across(one))
+        return self.dense[3](self.act[2](self.dense[2](two)))
+
+
+@pytest.fixture(scope="module")
+def skipping(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("cut") / "skipping.onnx"
+    module = Skipping()
+    module(torch.randn(100, 16))
+    export_module(module.eval(), (16,), path)
+    return cutting.Network(onnx.load(path))
+
+
+def test_places_lie_where_one_quantised_tensor_leads_on(skipping):
+    assert [place.elements for place in skipping.places] == [8, 24, 8]
+    assert {place.bits for place in skipping.places} == {3}
+    # 2-bit weights in front: 16x8, then 8x24 twice, then 24x8
+    assert [place.weight_bits for place in skipping.places] == [256, 256 + 768, 256 + 768 + 384]
+
+
+def test_the_largest_part_is_as_small_as_it_can_be(skipping):
+    # of 1,472 bits, 256, 1,024 and 1,408 lie in front of the places
+    assert [place.weight_bits for place in skipping.best(2, 1, 1000)] == [1024]
+    assert [place.weight_bits for place in skipping.best(3, 1, 1000)] == [256, 1024]
+    # 24 values of 3 bits pass in 72 cycles, 8 in 24
+    assert [place.weight_bits for place in skipping.best(2, 1, 71)] == [256]
+    with pytest.raises(UserError, match="link of 1 bits"):
+        skipping.best(2, 1, 23)
+
+
+def exported(net: str, folder) -> Request:
+    """A network with fresh weights, as the stage `export` leaves it."""
+    torch.manual_seed(1)
+    images, labels, which = zoo.golden(net)
+    meta = {"net": net, "method": "ste", "source": "fresh", "images": which}
+    export(networks.build(net).eval(), images[:10], labels[:10], folder, meta)
+    return Request(net=net, folder=folder, images=10, stalled=2, pnr="off")
+
+
+@pytest.mark.quick("!2")
+@pytest.mark.parametrize("devices", [2, pytest.param(3, marks=pytest.mark.full)])
+def test_a_chain_computes_what_the_network_does(devices, tmp_path):
+    asked = Request(net="mnist-tfc", folder=tmp_path / "net", images=10)
+    run_stages(asked, "export", heard=True)
+    parts = build_parts(asked, devices, 8, tmp_path / "parts", run_stages, "fold")
+    assert [part.link and part.link["elements"] for part in parts] == [64] * (devices - 1) + [None]
+    assert read_json(tmp_path / "parts/chain.json")["checks"][0]["mismatches"] == 0
+    assert chain_interval(parts) == max(part.figures["interval_bound"] for part in parts)
+
+
+@pytest.mark.full
+def test_vgg_small_runs_on_two_boards(tmp_path):
+    asked = exported("cifar10-vgg_small", tmp_path / "net")
+    parts = build_parts(asked, 2, 32, tmp_path / "parts", run_stages, "sim")
+    capacity = boards.load("pynq-z2").capacity
+    for part in parts:
+        assert part.figures["bram36"] <= capacity["bram36"] and part.figures["lut"] <= capacity["lut"]
+        assert read_json(part.folder / "rtl-pynq-z2/sim.json")["checks"]
+    assert read_json(tmp_path / "parts/chain.json")["checks"][0]["mismatches"] == 0
