@@ -76,8 +76,10 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(autouse=True)
-def usual_log():
-    """A command line in this process sets how loud it is; the next test starts as usual."""
+def usual_start():
+    """Torch draws from seed 0; a command line in this process that set how loud it is has no say."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
     yield
     set_loudness("usual")
 
@@ -133,6 +135,13 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The folder of a test, in which we are."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def place(built, tmp_path, monkeypatch):
     """A copy of the built network, in which we are."""
     shutil.copytree(built, tmp_path / "place")
@@ -141,12 +150,11 @@ def place(built, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def leave(tmp_path, monkeypatch):
+def leave(here):
     """A folder in which we are; `leave(name, record)` leaves a build in it."""
-    monkeypatch.chdir(tmp_path)
 
     def build(name, record):
-        acc = tmp_path / "out" / name / "rtl-pynq-z2"
+        acc = here / "out" / name / "rtl-pynq-z2"
         acc.mkdir(parents=True, exist_ok=True)
         (acc / "report.json").write_text(json.dumps(record))
         return acc

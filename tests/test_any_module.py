@@ -147,7 +147,6 @@ def test_a_module_trains_resumes_and_is_built(method, seed, tmp_path, monkeypatc
     ],
 )
 def test_networks_of_the_papers_train_resume_and_are_built(method, frame, tmp_path, monkeypatch):
-    torch.manual_seed(0)
     module = FRAMES[frame]()
     module.shape, module.scale = (3, 8, 8), 1.0
     trained_and_built(module, method, tmp_path, monkeypatch)

@@ -88,8 +88,7 @@ def test_what_the_input_does_not_hold_is_one_sentence(dense, images, answer):
     ("mnist-tfc", {"spare": "luts"}, "SPARE: .*'luts'"),
     ("mnist-tfc", {"board": "pynq-z9"}, "BOARD: .*'pynq-z9'"),
 ])  # fmt: skip
-def test_what_cannot_be_built_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, model, given, answer):
-    monkeypatch.chdir(tmp_path)
+def test_what_cannot_be_built_is_one_sentence_and_leaves_nothing(here, tmp_path, model, given, answer):
     stops(f"^{answer}", xnorforge.build, model, **given)
     assert not (tmp_path / "out").exists()
 
@@ -101,17 +100,15 @@ def test_networks_and_boards_are_those_of_the_command_line():
         _ = xnorforge.builds
 
 
-def test_training_from_python_says_what_is_wrong(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_training_from_python_says_what_is_wrong(here, tmp_path):
     stops(r"^NET: 'digits' is a task; .*--task digits", xnorforge.train_network, "digits")
     stops("DATA: 'nowhere'", xnorforge.train_network, "folder-small", data="nowhere")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.full
-def test_one_call_trains_on_a_folder_and_a_second_one_takes_its_weights(tmp_path, monkeypatch):
+def test_one_call_trains_on_a_folder_and_a_second_one_takes_its_weights(here, tmp_path):
     """Three classes, each darker than the next; what is new is seen as the class of its brightness."""
-    monkeypatch.chdir(tmp_path)
     data = photos(tmp_path / "photos")
     built = xnorforge.build("folder-small", data=data, until="fold")
     assert built.class_names == ["cat", "dog", "eel"]

@@ -115,8 +115,7 @@ def test_what_does_not_fit_is_said_with_what_it_needs(net, monkeypatch):
     assert all(line.count("|") == 8 for line in fit.fit_table(rows).splitlines())
 
 
-def test_the_verb_prints_a_table_or_one_object(net, monkeypatch, tmp_path, call):
-    monkeypatch.chdir(tmp_path)
+def test_the_verb_prints_a_table_or_one_object(net, here, monkeypatch, tmp_path, call):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mnist-cnn").symlink_to(net)
     monkeypatch.setattr(run, "run_stages", lambda *_, **__: [])

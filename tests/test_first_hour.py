@@ -55,9 +55,8 @@ def save(path, made):
 
 @pytest.mark.quick("0")
 @pytest.mark.parametrize("seed", range(20), ids=str)
-def test_own_pictures_and_an_own_network_become_an_accelerator(tmp_path, monkeypatch, call, seed):
+def test_own_pictures_and_an_own_network_become_an_accelerator(here, tmp_path, call, seed):
     """Pictures of any sizes and formats; in a fifth of the cases one is broken."""
-    monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(seed)
     names, grey = [f"{label}-kind" for label in range(rng.integers(2, 11))], bool(rng.integers(2))
     each = int(rng.integers(3, max(4, 300 // len(names))))
@@ -85,8 +84,7 @@ def test_own_pictures_and_an_own_network_become_an_accelerator(tmp_path, monkeyp
     assert seed not in WHOLE or read_json(fold.with_name("report.json"))["verdict"] == "PASS"
 
 
-def test_a_file_is_tested_with_the_pictures_that_its_network_was_trained_on(tmp_path, monkeypatch, call):
-    monkeypatch.chdir(tmp_path)
+def test_a_file_is_tested_with_the_pictures_that_its_network_was_trained_on(here, tmp_path, call):
     for at, name in enumerate(("blue", "green", "red")):
         for number in range(10):
             made = np.full((20 + number, 30, 3), number)

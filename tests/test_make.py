@@ -301,8 +301,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize("options", ASKED, ids=range(len(ASKED)))
-def test_the_file_beside_a_result_asks_for_the_same(tmp_path, monkeypatch, options):
-    monkeypatch.chdir(tmp_path)
+def test_the_file_beside_a_result_asks_for_the_same(here, options):
     asked = builds.resolve(dict(options))
     asked.acc.mkdir(parents=True)
     settings.write_settings(asked)
@@ -314,8 +313,7 @@ def test_the_file_beside_a_result_asks_for_the_same(tmp_path, monkeypatch, optio
     assert path.stat().st_mtime_ns == before
 
 
-def test_a_folder_of_pictures_is_asked_for_again(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_folder_of_pictures_is_asked_for_again(here, tmp_path):
     for name in ("cats", "dogs"):
         (tmp_path / "photos" / name).mkdir(parents=True)
     asked = builds.resolve({"task": "folder", "data": "photos"})

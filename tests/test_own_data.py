@@ -131,14 +131,12 @@ def test_a_set_that_fits_is_downloaded_only_if_its_task_is_named(tmp_path, monke
     ("segment", "TASK: 'segment' … IMAGES_FROM … LABELS"),
     ("minst", "TASK: … 'minst'"),
 ])  # fmt: skip
-def test_a_task_that_does_not_fit_is_refused(tmp_path, monkeypatch, task, text):
-    monkeypatch.chdir(tmp_path)
+def test_a_task_that_does_not_fit_is_refused(here, tmp_path, task, text):
     with refuses(text):
         for_model(net(tmp_path / "m.onnx", (5, 7)).relative_to(tmp_path), task=task)
 
 
-def test_a_request_is_checked_at_once(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_request_is_checked_at_once(here, tmp_path):
     asked = Request(
         model="none.onnx", board="pynq-z9", input_format="int99", images_from="no", labels="l.txt",
         folding="f.json",

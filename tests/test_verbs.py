@@ -71,8 +71,7 @@ NEEDED = {
     ids=lambda verb: verb.name,
 )
 @pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["usual", "quiet"])
-def test_a_refusal_is_an_object_too_and_never_silent(tmp_path, monkeypatch, capsys, verb, quiet):
-    monkeypatch.chdir(tmp_path)
+def test_a_refusal_is_an_object_too_and_never_silent(here, tmp_path, monkeypatch, capsys, verb, quiet):
     arguments = [NEEDED[one.name] for one in verb.arguments]
     monkeypatch.setattr(sys, "argv", ["xnorforge", verb.name, *arguments, "--json", *quiet])
     code = main()

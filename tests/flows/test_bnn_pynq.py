@@ -77,8 +77,7 @@ def test_files_of_others_are_built(name, tmp_path):
 
 
 @pytest.mark.full
-def test_the_guide_has_the_size_of_the_published_tagger_at_a_frame_per_cycle(call, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_guide_has_the_size_of_the_published_tagger_at_a_frame_per_cycle(call, here, tmp_path):
     file = of_zoo("qkeras_jettagging.onnx")
     assert call("build", file, "--board", "ulx3s", "--interval", 1, "--until", "fold")[0] == 0
     fold = read_json(tmp_path / "out/qkeras_jettagging/rtl-ulx3s/fold.json")

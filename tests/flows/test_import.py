@@ -461,7 +461,6 @@ def test_the_rtl_of_a_network_of_them_gives_the_scores_of_qonnx(tmp_path):
 
 
 def test_what_brevitas_exports_is_lowered(tmp_path):
-    torch.manual_seed(0)
     layers = torch.nn.Sequential(
         qnn.QuantIdentity(bit_width=8, return_quant_tensor=True),
         qnn.QuantConv2d(3, 6, 3, weight_bit_width=2, bias=True, bias_quant=Int8Bias),

@@ -254,8 +254,7 @@ def test_generated_rtl_is_packaged_without_a_build(nets, tmp_path):
     (("mnist-tfc", "--prefix", "Top"), "PREFIX: … 'Top' … 60 … PREFIX=digits"),
     (("there",), "'there' … mnist-tfc"),
 ])  # fmt: skip
-def test_what_cannot_be_packaged_is_refused_and_nothing_is_left(call, tmp_path, monkeypatch, words, answer):
-    monkeypatch.chdir(tmp_path)
+def test_what_cannot_be_packaged_is_refused_and_nothing_is_left(call, here, tmp_path, words, answer):
     code, said = call("package", *words)
     assert code == 2
     says(said[-1], answer)

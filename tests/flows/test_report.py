@@ -148,14 +148,18 @@ def lay(folder: Path, given: dict[str, dict]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A whole report: its folder and its record."""
-    acc = lay(tmp_path_factory.mktemp("built"), records())
-    return acc, report.write(acc)
+def acc(tmp_path_factory):
+    """The folder of a whole report."""
+    return lay(tmp_path_factory.mktemp("built"), records())
 
 
-def test_bits_of_constants_that_no_check_reached_are_named_with_their_layer(built):
-    record = built[1]
+@pytest.fixture(scope="module")
+def record(acc):
+    """The record of that report, which is written."""
+    return report.write(acc)
+
+
+def test_bits_of_constants_that_no_check_reached_are_named_with_their_layer(record):
     rows = {row["name"]: row for row in record["audits"] if row["name"].startswith("bits reached")}
     rtl, netlist = rows["bits reached in the RTL"], rows["bits reached in the netlist"]
     assert (rtl["integers"], netlist["integers"]) == (999 + 36, 1036)
@@ -164,16 +168,14 @@ def test_bits_of_constants_that_no_check_reached_are_named_with_their_layer(buil
     assert [row["sim"]["reached"] for row in record["reach"]] == [999, 36]
 
 
-def test_the_record_read_back_fits_the_schema_and_passes(built):
-    acc, record = built
+def test_the_record_read_back_fits_the_schema_and_passes(acc, record):
     again = json.loads((acc / "report.json").read_text())
     report.validate(again)
     assert again == json.loads(json.dumps(record))
     assert again["verdict"] == "PASS"
 
 
-def test_the_answer_is_decoded_with_what_the_report_says_alone(built):
-    _, record = built
+def test_the_answer_is_decoded_with_what_the_report_says_alone(record):
     out = record["output"]
     x = IMAGES
     for op in chain():
@@ -195,8 +197,7 @@ def test_an_input_that_is_no_pixel_is_described():
     assert "0.00123" in words and "2 of 320" in words and "class of 1 of 20" in words
 
 
-def test_input_and_output_are_described_in_the_report(built):
-    acc, record = built
+def test_input_and_output_are_described_in_the_report(acc, record):
     entry = {key: record["input"][key] for key in ("port", "port_bits", "shape", "beats", "scale")}
     assert entry == {"port": "s_axis_tdata", "port_bits": 8, "shape": [12], "beats": 6, "scale": 0.5}
     words = "one per class, then the index of the largest, which is the class; score = 0.25 × integer − 1"
@@ -226,8 +227,7 @@ def test_labels_are_described_as_indices():
     assert pages.output_meaning(output) == "6 × 8 cells, row by row, each the index of its largest score"
 
 
-def test_the_estimate_stands_beside_the_count_with_its_error(built):
-    _, record = built
+def test_the_estimate_stands_beside_the_count_with_its_error(record):
     row = next(row for row in record["layers"] if row["name"] == "dense0")
     assert row["lut_error"] == pytest.approx(row["lut_estimate"] / row["lut"] - 1, abs=2e-5)
     guess = sum(op.estimate()["lut"] for op in chain())
@@ -261,8 +261,7 @@ def test_a_folding_is_said_in_three_lines():
     assert found["fold__latency__cycles"] == 21310 and found["fold__throughput__fps"] == 12500
 
 
-def test_speed_is_clock_over_simulated_cycles(built):
-    _, record = built
+def test_speed_is_clock_over_simulated_cycles(record):
     assert record["fps"]["value"] == pytest.approx(100e6 / 24, rel=1e-5)
     assert record["latency_us"]["value"] == 0.61
     # 12 x 8 and 8 x 3 products of bits, two operations each, in 24 cycles of 10 ns.
@@ -274,29 +273,26 @@ def test_speed_is_clock_over_simulated_cycles(built):
     assert record["clock_mhz"] == {"value": 100.0, "kind": "target, not routed"}
 
 
-def test_the_bound_is_the_slowest_operator_and_is_marked(built):
-    _, record = built
+def test_the_bound_is_the_slowest_operator_and_is_marked(record):
     most = max(op.cycles() for op in chain())
     marked = [row["name"] for row in record["layers"] if row["bottleneck"]]
     assert record["cycles"]["interval_bound"] == most
     assert record["cycles"]["bottleneck"] == marked == [op.name for op in chain() if op.cycles() == most]
 
 
-def test_operations_are_counted_from_the_matrices(built):
-    found = {row["name"]: row["macs"] for row in built[1]["layers"] if row["lanes"]}
+def test_operations_are_counted_from_the_matrices(record):
+    found = {row["name"]: row["macs"] for row in record["layers"] if row["lanes"]}
     assert found == {"dense0": 96, "dense1": 24}
 
 
-def test_a_buffer_names_its_ends_and_its_highest_fill(built):
-    _, record = built
+def test_a_buffer_names_its_ends_and_its_highest_fill(record):
     keys = ("name", "kind", "from", "to", "width", "beats", "depth", "fill", "lut")
     first, buffer = ([row[key] for key in keys] for row in record["streams"][:2])
     assert first[:8] == ["fifo_dense0", "FIFO", "input", "dense0", 2, 6, 16, 9]
     assert buffer[:4] == ["dense0", "input buffer", "fifo_dense0", "dense0"] and buffer[8] is None
 
 
-def test_a_faster_folding_costs_what_was_counted_and_the_difference_of_the_estimates(built):
-    acc, record = built
+def test_a_faster_folding_costs_what_was_counted_and_the_difference_of_the_estimates(acc, record):
     lut, blocks = (record["resources"][name] for name in ("lut", "bram36"))
     assert record["faster"] == [
         {"interval": 16, "fits": True, "fps": 6.25e6, "lut": lut + 30.5, "bram36": blocks - 0.5},
@@ -386,16 +382,14 @@ def test_a_build_without_finn_says_so(tmp_path):
         assert "ran 0 of 13 nodes" in text and "xnorforge[finn]" in text and "more than 24 bits" not in text
 
 
-def test_a_network_that_leaves_nothing_open_has_no_such_section(built):
-    acc, record = built
+def test_a_network_that_leaves_nothing_open_has_no_such_section(acc, record):
     assert record["reference"]["doubts"] == record["reference"]["finn_not_run"] == []
     for kind in ("html", "md"):
         text = (acc / f"report.{kind}").read_text()
         assert "The network as given" not in text and "Numbers of more than" not in text
 
 
-def test_the_layer_table_has_the_bits_of_weights_and_of_numbers(built):
-    acc, record = built
+def test_the_layer_table_has_the_bits_of_weights_and_of_numbers(acc, record):
     rows = {row["name"]: (row["w_bits"], row["in_bits"], row["out_bits"]) for row in record["layers"]}
     assert rows["dense0"] == (1, [1], 1) and rows["dense1"] == (1, [1], 4) and rows["top_k"] == (None, [4], 4)
     assert "<td>1 / 1 → 4</td>" in (acc / "report.html").read_text()
@@ -555,8 +549,7 @@ class Elements(HTMLParser):
 
 
 @pytest.mark.parametrize("case", [*ODD_NAMES, "a script"])
-def test_names_of_any_characters_are_text_in_the_report(built, case):
-    acc, record = built
+def test_names_of_any_characters_are_text_in_the_report(acc, record, case):
     odd = ODD_NAMES.get(case, '"><script>alert(1)</script><img src=x onerror="alert(1)"> `<b>`')
     given = copy.deepcopy(record)
     given |= dict.fromkeys(("net", "source", "images", "command", "board_title"), odd)
@@ -609,8 +602,9 @@ def test_figures_stand_with_their_interval_or_without(tmp_path, intervals, shown
     assert f"| streets | 20 | 0.500 | {shown} |" in (acc / "report.md").read_text()
 
 
-def test_every_table_of_the_text_has_even_rows(built):
-    lines = (built[0] / "report.md").read_text().splitlines()
+@pytest.mark.usefixtures("record")
+def test_every_table_of_the_text_has_even_rows(acc):
+    lines = (acc / "report.md").read_text().splitlines()
     widths = [line.count("|") * line.startswith("|") for line in lines]
     pairs = [(one, two) for one, two in pairwise(widths) if one and two]
     assert len(pairs) > 20 and all(one == two for one, two in pairs)
@@ -624,8 +618,7 @@ def test_wilson_interval_by_hand_stays_inside_zero_and_one(images, correct, top1
     assert (row["top1"], row["low"], row["high"]) == pytest.approx((top1, low, high), abs=1e-4)
 
 
-def test_the_short_form_holds_verdict_speed_and_size(built):
-    acc, record = built
+def test_the_short_form_holds_verdict_speed_and_size(acc, record):
     lines = brief.as_text(record).splitlines()
     assert lines[0] == "PASS  tiny on PYNQ-Z2 (TUL), xc7z020clg400-1"
     assert "  interval  24 cycles per frame simulated, bound 24 (dense0)" in lines
@@ -674,8 +667,7 @@ def outside(tmp_path, monkeypatch):
         function.cache_clear()
 
 
-def test_a_view_from_outside_stands_in_the_page_at_its_place(built, outside):
-    acc, record = built
+def test_a_view_from_outside_stands_in_the_page_at_its_place(acc, record, outside):
     (outside / "mine.j2").write_text(MINE)
     text = pages.page(record, acc, "design", "html")
     assert re.findall(r'<section id="(\w+)">', text)[:3] == ["stages", "mine", "layers"]
@@ -684,15 +676,13 @@ def test_a_view_from_outside_stands_in_the_page_at_its_place(built, outside):
     assert "shouts" not in pages.page(record, acc, "design", "md")
 
 
-def test_a_view_that_does_not_say_where_it_stands_is_refused(built, outside):
-    acc, record = built
+def test_a_view_that_does_not_say_where_it_stands_is_refused(acc, record, outside):
     (outside / "mine.j2").write_text("{% block html %}here{% endblock %}")
     stops(r"mine\.j2: .*comment must give form", pages.page, record, acc, "design", "html")
 
 
 @pytest.mark.parametrize("name", plugins.names("flows.report.views"))
-def test_a_view_has_a_block_for_each_of_its_places_and_is_rendered_there(name, built):
-    acc, record = built
+def test_a_view_has_a_block_for_each_of_its_places_and_is_rendered_there(name, acc, record):
     one = sections.view(name, plugins.place("flows.report.views", name))
     blocks = set(re.findall(r"\{%-? block (\w+)", one.text))
     assert blocks - {"css"} == set(one.places) and one.forms <= {"design", "project", "handover"}
@@ -767,17 +757,15 @@ def test_a_bitstream_of_another_netlist_and_one_left_out_are_not_shown(tmp_path)
     stops(r"^report: .*bitstream\.json is missing", report.write, acc, routed=True, kind=MismatchError)
 
 
-def test_a_shell_that_is_slower_than_the_network_is_told(built):
+def test_a_shell_that_is_slower_than_the_network_is_told(record):
     """A frame of 12 bits is a word, far from 24 cycles; one of 784 bytes is 98 words."""
-    _, record = built
     assert record["cycles"]["interval_shell"] <= 1 and "shell" not in brief.as_text(record)
     slow = record | {"cycles": record["cycles"] | {"interval_shell": 98}}
     assert "sets the rate: it moves a frame in 98 cycles" in brief.as_text(slow)
 
 
-def test_an_operator_is_explained_in_five_lines(built):
+def test_an_operator_is_explained_in_five_lines(acc, record):
     """dense0 has 12 inputs and 8 outputs: pe 2 and simd 2 take 4 x 6 cycles; a step on, 2 x 6 or 4 x 4."""
-    acc, record = built
     lines = explain(acc, "dense0")
     own = next(row for row in record["resources"]["per_operator"] if row["name"] == "dense0")
     assert len(lines) == 5

@@ -192,7 +192,6 @@ PER_CHANNEL = {"weight_quant": Int8WeightPerChannelFloat}
 @pytest.mark.parametrize("exporter, groups", [("qonnx", 2), ("qonnx", 1), ("qcdq", 1)])
 @pytest.mark.parametrize("shape", [(3, 6, 6), (3, 12)], ids=["2 dimensions", "1 dimension"])
 def test_transposed_convolutions_of_brevitas_give_its_scores(tmp_path, shape, exporter, groups):
-    torch.manual_seed(0)
     kind = "2d" if len(shape) == 3 else "1d"
     conv, larger = getattr(qnn, f"QuantConv{kind}"), getattr(qnn, f"QuantConvTranspose{kind}")
     norm, weights = getattr(nn, f"BatchNorm{kind}"), {"weight_bit_width": 4} if groups > 1 else PER_CHANNEL

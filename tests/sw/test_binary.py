@@ -114,7 +114,6 @@ OWN = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const":
 ], ids=["conv2d", "conv1d", "linear", "identity"])  # fmt: skip
 def test_layers_of_brevitas_own_classes_train_too(layer):
     """Values and gradients of the input and of the latents, before and after the quantiser is replaced."""
-    torch.manual_seed(0)
     made = layer()
     shape = {"QuantConv2d": (2, 4, 9, 9), "QuantConv1d": (2, 4, 9)}.get(type(made).__name__, (2, 4))
     found = []

@@ -181,7 +181,6 @@ def test_sigma_has_a_floor():
 
 
 def test_a_scaled_layer_has_two_weights():
-    torch.manual_seed(0)
     layer = bonn.Method().prepared(binary.conv(3, 4, 3))
     quantiser = binary.quantiser(layer)
     weight, wbar = quantiser.effective(), quantiser.log_w.exp().mean().item()
@@ -194,7 +193,6 @@ def test_a_scaled_layer_has_two_weights():
 
 def test_a_layers_own_scale_holds_for_w_at_its_start():
     """The factor is the power of two nearest to the growth of 1 / wbar: 1.4 gives 1, 1 / 3 gives 1 / 4."""
-    torch.manual_seed(0)
     network = bonn.Method().prepared(nn.Sequential(stream.Added(4, 4)))
     (quantiser,), conv = bonn.modulated(network), network[0].conv
     start = quantiser.log_w.detach().clone()
@@ -208,7 +206,6 @@ def test_a_layers_own_scale_holds_for_w_at_its_start():
 
 
 def test_the_scale_rounds_nothing_in_bfloat16():
-    torch.manual_seed(0)
     layer = bonn.Method().prepared(binary.linear(256, 32))
     bits = binary.signs(torch.randn(64, 256))
     assert binary.quantiser(layer).effective().abs().unique().tolist() != [1.0]

@@ -263,7 +263,6 @@ def test_a_layer_without_edges_leaves_nothing_in_the_export():
 
 
 def test_batch_norm_takes_up_the_published_weight_scale_and_its_gradient():
-    torch.manual_seed(0)
     bits, latent = (torch.randn(256, 48) >= 0).float() * 2 - 1, torch.randn(16, 48)
     target = torch.randn(256, 16)
 
@@ -555,7 +554,6 @@ def test_edges_are_mined_between_rounds_or_after_each_of_the_last_epochs(monkeyp
 
 
 def test_without_a_policy_every_edge_is_proposed_alike_and_nothing_is_learned():
-    torch.manual_seed(0)
     found = _mining.Miner([(2, 16, 16), (1, 8, 8)], 2, 0.1, 100, 0.99, 1e-3, uniform=True)
     graph = [torch.zeros(2, 16, 16), torch.zeros(1, 8, 8)]
     before = [p.detach().clone() for p in found.policy.parameters()]

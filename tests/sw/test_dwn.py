@@ -47,7 +47,6 @@ def test_gradients_reach_the_entries_that_answered_and_the_bits_by_what_they_cha
 
 
 def test_preferences_learn_from_every_input_and_the_preferred_is_read():
-    torch.manual_seed(0)
     given = dwn.Lookup(4, 1, 1, learned=True)
     binary.prepare(given)
     with torch.no_grad():
@@ -62,7 +61,6 @@ def test_preferences_learn_from_every_input_and_the_preferred_is_read():
 
 def test_a_table_learns_what_no_threshold_of_its_bits_is():
     """The parity of three bits."""
-    torch.manual_seed(0)
     given = layer(3, torch.zeros(1, 8).tolist(), [[0, 1, 2]])
     x = torch.tensor([[a, b, c] for a in (-1.0, 1.0) for b in (-1.0, 1.0) for c in (-1.0, 1.0)])
     wanted, optimiser = x.prod(1), torch.optim.Adam(given.parameters(), 0.1)

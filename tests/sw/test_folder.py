@@ -197,8 +197,7 @@ GIVE = ["DATA: ", "folder-small", "DATA=photos/"]
     (["build", "--task", "mnist", "--data", "photos"], ["DATA: ", "mnist-cnn", "folder"]),
     (["compare", "mnist-tfc", "--data", "photos"], ["DATA: ", "mnist-tfc", "folder"]),
 ])  # fmt: skip
-def test_a_folder_belongs_to_the_task_that_takes_one(tmp_path, monkeypatch, capsys, words, answer):
-    monkeypatch.chdir(tmp_path)
+def test_a_folder_belongs_to_the_task_that_takes_one(here, tmp_path, monkeypatch, capsys, words, answer):
     monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
     assert cli.main() == 2
     contains(capsys.readouterr().err.splitlines()[-1], *answer)
@@ -217,8 +216,7 @@ def test_the_network_has_a_score_per_class_and_lies_in_a_folder_named_as_the_pic
     assert "made-up" in task_of("folder-small").golden(3).what
 
 
-def test_a_build_trains_first_where_there_are_no_weights(own, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_a_build_trains_first_where_there_are_no_weights(own, here, tmp_path, monkeypatch, capsys):
 
     def stages(*more):
         words = ["build", "--task", "folder", "--data", str(own), "--until", "fold", "--dry-run", *more]

@@ -128,7 +128,6 @@ def prepared_conv(inputs, outputs, kernel, **hyper):
 
 
 def test_one_branch_is_the_bi_real_block_with_relu_bit_for_bit():
-    torch.manual_seed(0)
     plain, grouped = Method().prepared(networks.build("residual")), Method(bases=1).build("residual")
     for part in of_kind(plain, BiReal):
         part.mix = nn.ReLU()
@@ -219,7 +218,6 @@ class Third(nn.Module):
 
 def test_a_gate_is_a_mixture_of_branch_and_mean():
     """x_i = s y_i + (1 - s) m, where branches give y_i / K; one gate for all, or one for each."""
-    torch.manual_seed(0)
     y = [torch.randn(2, 4, 3, 3) for _ in range(3)]
     for count, values in ((1, [0.25] * 3), (3, [0.25, 0.5, 0.75])):
         gates = Numbers(values[:count], 1 / 8, gate=True)
@@ -363,7 +361,6 @@ def test_borders_of_parallel_branches_keep_the_size_of_the_map(atrous):
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
     """dL/dW = dL/dWb, y = norm(conv(x, Wb)), Wb = alpha sign(W): ours are y / alpha, the norm's factor."""
-    torch.manual_seed(0)
     layer = prepared_conv(3, 4, 3, weight_scale="channel" if per_channel else "tensor").double()
     x = torch.randn(8, 3, 6, 6).double().sign()
     weigh = torch.randn(8, 4, 4, 4).double()
@@ -391,7 +388,6 @@ def test_real_weights_and_tanh_are_the_same_network_in_stage_one():
 
 
 def test_layerwise_sums_count_alpha_and_lambda():
-    torch.manual_seed(0)
     part = Sum([prepared_conv(4, 3, 3) for _ in range(3)], learned=True)
     with torch.no_grad():
         for raw, value, dot in zip(part.lambdas.raw, (1.0, -0.5, 0.25), part.dots, strict=True):
@@ -410,7 +406,6 @@ def test_layerwise_sums_count_alpha_and_lambda():
 
 
 def test_relu_and_norm_are_two_constants():
-    torch.manual_seed(0)
     norm = Affine2d(16, reach=16, fraction=24)
     norm.weight.data.normal_(), norm.bias.data.normal_()
     norm.running_mean.uniform_(0, 20), norm.running_var.uniform_(50, 200)
@@ -424,7 +419,6 @@ def test_relu_and_norm_are_two_constants():
 
 
 def test_a_share_of_a_mean_lies_on_the_grid():
-    torch.manual_seed(0)
     norm = branches.MeanAffine2d(8, 72, 10, bases=3)
     norm.weight.data.normal_(), norm.bias.data.normal_()
     norm.running_mean.uniform_(0, 5), norm.running_var.uniform_(20, 90)
@@ -462,7 +456,6 @@ def test_a_stream_s_scale_does_not_count(net):
 
 
 def test_zero_is_plus_one_in_training_deployment_and_qonnx():
-    torch.manual_seed(0)
     method = Method(bases=2)
     network = shaken(method.build("dense"))
     group = of_kind(network, Group)[-1]

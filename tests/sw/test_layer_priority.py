@@ -167,7 +167,6 @@ def test_the_penalty_draws_latents_to_their_alpha():
 
 
 def test_batch_norm_absorbs_alpha():
-    torch.manual_seed(0)
     norm = torch.nn.BatchNorm1d(5).eval()
     norm.running_mean.normal_(), norm.running_var.uniform_(50, 90), norm.weight.data.normal_()
     sums, factor = torch.randn(20, 5) * 9, torch.rand(5) + 0.5

@@ -154,7 +154,6 @@ def test_a_pair_says_where_the_object_is():
 
 
 def test_training_compares_each_search_with_its_own_exemplar_first():
-    torch.manual_seed(0)
     network = networks.build("track-tinytrk")
     searches, exemplars = (torch.randint(0, 256, (4, 3, side, side)) for side in (128, 64))
     tiles = torch.cat([torch.cat([*exemplars[:2]], 2), torch.cat([*exemplars[2:]], 2)], 1)

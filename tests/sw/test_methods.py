@@ -132,7 +132,6 @@ def small_residual():
 @pytest.mark.parametrize("name", METHODS)
 def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
     """Held, every batch norm in front of a sum computes what hardware will."""
-    torch.manual_seed(0)
     net = "cifar10-resnet20_half_8bit"
     give_network(monkeypatch, net, small_residual)
     method, images = plugins.load("sw.methods", name).Method(), torch.randint(0, 256, (16, 3, 32, 32)).float()

@@ -79,7 +79,6 @@ def test_a_head_has_weights_and_bias_of_128ths():
 
 
 def test_pooling_after_the_sign_gives_the_bits_of_pooling_before():
-    torch.manual_seed(0)
     block = Block(2, 4, kernel=3, pool=2).eval()
     torch.nn.init.uniform_(block.norm.weight, -1, 1)
     x = torch.randn(8, 2, 9, 9).sign()
@@ -103,7 +102,6 @@ def test_the_task_of_a_name_is_what_stands_before_the_dash(net):
 
 def test_a_residual_network_has_a_shortcut_around_every_convolution():
     """With each batch norm at 0 nothing but shortcuts is left."""
-    torch.manual_seed(0)
     network = binary.prepare(networks.build("cifar10-resnet20_half_8bit")).eval()
     for module in network.modules():
         if isinstance(module, BiReal):
@@ -119,7 +117,6 @@ def test_a_residual_network_has_a_shortcut_around_every_convolution():
 @pytest.mark.parametrize(("net", "fixed"), [("cifar10-resnet20", True), ("cifar10-wrn22", False)])
 def test_in_the_papers_frame_too_and_only_wrn22_has_weights_in_shortcuts(net, fixed):
     """With all weights of added sums at 0, and slopes of 1, nothing but shortcuts is left."""
-    torch.manual_seed(0)
     network = networks.build(net).eval()
     for module in network.modules():
         if isinstance(module, stream.Added):
@@ -263,13 +260,11 @@ SMALL = {
 
 @pytest.mark.parametrize("net", ZOO)
 def test_at_least_four_in_ten_activations_of_a_fresh_network_pass_a_gradient(net):
-    torch.manual_seed(0)
     assert least_share(on_small_pictures(net), pictures(32, 16)[0]) > 0.4
 
 
 @pytest.mark.parametrize("net", [*SMALL, *(pytest.param(net, marks=pytest.mark.full) for net in ZOO)])
 def test_they_still_do_after_ten_epochs_and_every_weight_has_a_gradient_that_teaches(net):
-    torch.manual_seed(0)
     net, size = (SMALL[net](), 8) if net in SMALL else (on_small_pictures(net), 16)
     binary.prepare(net)
     images, labels = pictures(256, size)
@@ -290,7 +285,6 @@ def test_they_still_do_after_ten_epochs_and_every_weight_has_a_gradient_that_tea
 
 
 def test_a_block_computes_its_equation():
-    torch.manual_seed(0)
     block = stream.Residual(4, 4).eval()
     x = torch.randint(-2048, 2048, (2, 4, 5, 5)) / 256
     with torch.no_grad():
@@ -312,7 +306,6 @@ def test_a_shortcut_without_weights_repeats_the_mean_of_four_pixels():
 
 
 def test_a_plain_layer_pools_what_its_equation_gives():
-    torch.manual_seed(0)
     block = stream.Plain(4, 6, pool=2).eval()
     x = torch.randint(-2048, 2048, (2, 4, 6, 6)) / 256
     with torch.no_grad():

@@ -109,7 +109,6 @@ def test_the_kernel_loss_reaches_the_latents_directly_and_through_the_sign():
 
 @pytest.mark.parametrize("granularity", ["layer", "spatial"])
 def test_printed_gradients_of_the_kernel_loss_are_those_of_autograd(granularity):
-    torch.manual_seed(0)
     latent = torch.rand(5, 3, 2, 2, dtype=torch.float64) * 2 - 1
     bits, scale = leaf(latent.sign()), leaf(torch.rand_like(rbcn.best_scale(latent, granularity)))
     rbcn.kernel_loss(latent, bits, scale).backward()
@@ -146,7 +145,6 @@ def test_the_generator_s_gradient_is_the_printed_one():
 
 
 def test_the_discriminator_value_has_the_gradient_of_its_formula():
-    torch.manual_seed(0)
     real, fake = leaf(torch.randn(5, 1)), leaf(torch.randn(5, 1))
     value = rbcn.discriminator_value(real, fake)
     by_formula = real.sigmoid().log().mean() + (1 - fake.sigmoid()).log().mean()
@@ -174,7 +172,6 @@ def test_with_unit_scales_the_forward_pass_is_the_baselines(net):
 
 
 def test_equal_scales_of_kernel_positions_are_a_scale_per_layer():
-    torch.manual_seed(0)
     (one, one_c), (nine, nine_c) = (rectified_conv(3, 5, 3, each) for each in ("layer", "spatial"))
     nine.weight = one.weight
     with torch.no_grad():
@@ -411,7 +408,6 @@ def test_a_residual_network_adds_up_sums_of_these_integers():
 
 
 def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
-    torch.manual_seed(0)
     layer, quantiser = rectified_conv(3, 2, 3, "spatial", 4)
     x = torch.randn(2, 3, 5, 5).sign()
     layer(x).square().sum().backward()
@@ -520,7 +516,6 @@ def test_the_network_starts_from_its_guide(given, monkeypatch, tmp_path):
 
 
 def test_discriminators_look_at_each_place_as_at_a_vector():
-    torch.manual_seed(0)
     tell, maps = rbcn.Discriminator(3), torch.randn(2, 3, 4, 5)
     found = tell(maps).view(2, 4, 5)
     for n, y, x in ((0, 0, 0), (1, 3, 4), (0, 2, 1)):
@@ -562,7 +557,6 @@ def test_a_layers_own_scale_holds_for_c_at_its_start():
 
 
 def test_the_guides_weights_and_signs_have_the_size_of_bits():
-    torch.manual_seed(0)
     guide = rbcn.real(stream.Added(4, 4))
     weight = binary.quantiser(guide.conv).quantised(guide.conv.weight)
     assert weight.abs().mean().item() == pytest.approx(1 / 16) and len(weight.unique()) > 100
@@ -572,7 +566,6 @@ def test_the_guides_weights_and_signs_have_the_size_of_bits():
 
 def test_the_maps_of_guide_and_network_have_one_size_in_every_stage():
     """Behind the batch norms in front of the last signs; the streams before them differ by less than half."""
-    torch.manual_seed(0)
     net = stream.residual_stream((8, 8, 16), 2, size=8)
     guide, network = rbcn.real(copy.deepcopy(net)), rbcn.Method().prepared(net)
     images = F.interpolate(torch.rand(64, 3, 2, 2) * 255, size=(8, 8), mode="bilinear").round()
