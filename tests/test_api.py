@@ -10,7 +10,7 @@ from xnorforge import accelerator
 from xnorforge.core.errors import UserError
 
 from .refusals import stops
-from .sw.test_folder import photos
+from .sw.test_data import photos
 
 
 def test_what_is_left_to_the_host_and_what_is_doubted_comes_with_the_accelerator(tmp_path, capfd):
