@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import python
 from mapped import compare_sites, equal_the_contract
 from op_examples import examples_of
 from op_examples.drawn import seeded
 
-from documents import python
 from xnorforge.flows.synth import count
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost

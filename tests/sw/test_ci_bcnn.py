@@ -18,7 +18,7 @@ from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import curves, train, weights
 
 from ..refusals import refused
-from .digits import begin, in_place_of_mnist, started, steps
+from .digits import in_place_of_mnist, started, steps
 from .maps import deployed_exactly, shape_of
 from .nets import NETS
 
