@@ -16,7 +16,6 @@ from PIL import Image
 from xnorforge import __main__ as cli
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
-from xnorforge.core.errors import UserError
 from xnorforge.demo import inputs, outputs, render
 from xnorforge.hw import boards
 from xnorforge.sim import examples
