@@ -326,13 +326,9 @@ def call(tool: Tool, arguments: Sequence[str], folder: Path, log: str, **environ
     assert path is not None, tool.name
     with (folder / log).open("w") as said:
         done = subprocess.run(
-            [path, *arguments],
-            cwd=folder,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            env=os.environ | environment,
-            check=False,
-        )
+            [path, *arguments], cwd=folder, stdout=said, stderr=subprocess.STDOUT,
+            env=os.environ | environment, check=False,
+        )  # fmt: skip
     text = (folder / log).read_text(errors="replace")
     if done.returncode:
         raise ToolFailed(tool, done.returncode, text)

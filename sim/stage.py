@@ -85,7 +85,8 @@ def simulate(
         if graph.outside(ops):
             folded = artifacts.read_json(acc / "fold.json")
             progress(f"RTL on {stalled:,} images with a memory of {folded['memory']['gb_per_s']:g} GB/s")
-            stall = Pauses(memory=memory.word_times(folded["memory"]["gb_per_s"], folded["clock_mhz"]["value"]))
+            rate, clock = folded["memory"]["gb_per_s"], folded["clock_mhz"]["value"]
+            stall = Pauses(memory=memory.word_times(rate, clock))
             slow = run_network(device, acc, ops, pictures[:stalled], expected, stall=stall)
             moves["cycles of the RTL with a memory"] = slow, stall
             reads, equal_slow = _with_memory(slow, ops, expected[:stalled], folded["memory"])

@@ -54,21 +54,14 @@ CALLED_ELSEWHERE = {
 }
 # Functions above radon's grade C, {file: names}.
 BRANCHING = {
-    "flows/clean_up.py": "_fold _transposed",
-    "flows/finn_execution.py": "within_float32",
-    "flows/fold/__init__.py": "fold",
-    "flows/fold/finn_folding.py": "read_finn_folding",
-    "flows/fold/search.py": "cheapest",
-    "flows/importing/graph_checks.py": "_in_order",
-    "flows/importing/modules.py": "load_weights",
-    "flows/lower/linear.py": "_matrix",
-    "hw/ops/interact/text.py": "_slot",
-    "hw/ops/window/lower.py": "_pad fused",
-    "sim/bits/plans.py": "in_one_call",
-    "sim/cosim.py": "attempt",
-    "src/xnorforge/pipeline/own_data.py": "_labels",
-    "sw/datasets/folder.py": "read_folder",
-}
+    "flows/clean_up.py": "_fold _transposed", "flows/finn_execution.py": "within_float32",
+    "flows/fold/__init__.py": "fold", "flows/fold/finn_folding.py": "read_finn_folding",
+    "flows/fold/search.py": "cheapest", "flows/importing/graph_checks.py": "_in_order",
+    "flows/importing/modules.py": "load_weights", "flows/lower/linear.py": "_matrix",
+    "hw/ops/interact/text.py": "_slot", "hw/ops/window/lower.py": "_pad fused",
+    "sim/bits/plans.py": "in_one_call", "sim/cosim.py": "attempt",
+    "src/xnorforge/pipeline/own_data.py": "_labels", "sw/datasets/folder.py": "read_folder",
+}  # fmt: skip
 
 
 def sources() -> list[Path]:

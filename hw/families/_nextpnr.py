@@ -176,13 +176,9 @@ def read_report(text: str | bytes, seed: int, program: str, bit: str) -> Routed:
             "install the nextpnr version that docs/guide/bitstream.md names."
         ) from error
     return Routed(
-        mhz,
-        {kind: one for kind, one in sites.items() if one[0]},
-        paths,
-        bit,
-        late,
+        mhz, {kind: one for kind, one in sites.items() if one[0]}, paths, bit, late,
         _arrivals(times, paths, 1e3 / mhz),
-    )
+    )  # fmt: skip
 
 
 def _hop(one: Record) -> Hop:

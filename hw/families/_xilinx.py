@@ -46,16 +46,10 @@ def sites(carry: str, muxes: tuple[str, ...]) -> tuple[Site, ...]:
         for place, name in enumerate(muxes)
     ]
     return (
-        Site("Slice LUTs", ("lut",), "lut"),
-        Site("  LUT as Logic", ("lut_logic",), "lut"),
+        Site("Slice LUTs", ("lut",), "lut"), Site("  LUT as Logic", ("lut_logic",), "lut"),
         Site("  LUT as Memory", ("lut_ram", "srl"), "lut_memory"),
-        Site("    LUT as Distributed RAM", ("lut_ram",)),
-        Site("    LUT as Shift Register", ("srl",)),
-        Site("Slice Registers", ("ff",), "ff"),
-        *wide,
-        Site(carry, ("carry",), carry.lower()),
-        Site("Block RAM Tile", ("bram36",), "bram36"),
-        Site("  RAMB36", ("ramb36",), "bram36"),
-        Site("  RAMB18", ("ramb18",), "bram36", per=2),
-        Site("DSPs", ("dsp",), "dsp"),
-    )
+        Site("    LUT as Distributed RAM", ("lut_ram",)), Site("    LUT as Shift Register", ("srl",)),
+        Site("Slice Registers", ("ff",), "ff"), *wide, Site(carry, ("carry",), carry.lower()),
+        Site("Block RAM Tile", ("bram36",), "bram36"), Site("  RAMB36", ("ramb36",), "bram36"),
+        Site("  RAMB18", ("ramb18",), "bram36", per=2), Site("DSPs", ("dsp",), "dsp"),
+    )  # fmt: skip

@@ -63,19 +63,13 @@ class Mvu(HwOp):
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
-            "mw": ("i", True, 0),
-            "mh": ("i", True, 0),
-            "simd": ("i", False, 1),
-            "pe": ("i", False, 1),
-            "vectors": ("i", False, 1),
-            "in_shape": ("ints", True, []),
-            "out_shape": ("ints", True, []),
+            "mw": ("i", True, 0), "mh": ("i", True, 0), "simd": ("i", False, 1), "pe": ("i", False, 1),
+            "vectors": ("i", False, 1), "in_shape": ("ints", True, []), "out_shape": ("ints", True, []),
             "variant": ("s", False, "folded", {"folded"}),
             "rom": ("s", False, "auto", {"auto", *self.styles.get("rom", ())}),
-            "starts": ("s", False, "auto", {"auto", "block", "logic"}),
-            "rom_rows": ("i", False, 0),
+            "starts": ("s", False, "auto", {"auto", "block", "logic"}), "rom_rows": ("i", False, 0),
             **LOADABLE,
-        }
+        }  # fmt: skip
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:

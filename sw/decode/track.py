@@ -154,14 +154,9 @@ def follow(state: State, responses: np.ndarray, picture: np.ndarray, rules: Rule
     confidence = (1 + float(np.max(responses[best])) / rules.alike) / 2
     unsure = state.unsure + 1 if confidence < rules.unsure else 0
     return replace(
-        state,
-        centre=np.clip(centre, 0, picture.shape[1::-1]),
-        size=state.size * side / state.side,
-        side=side,
-        confidence=confidence,
-        unsure=unsure,
-        lost=unsure >= rules.patience,
-    )
+        state, centre=np.clip(centre, 0, picture.shape[1::-1]), size=state.size * side / state.side,
+        side=side, confidence=confidence, unsure=unsure, lost=unsure >= rules.patience,
+    )  # fmt: skip
 
 
 def _factors(rules: Rules) -> tuple[float, float, float]:

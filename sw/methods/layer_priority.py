@@ -273,15 +273,11 @@ class Method(base.Method):
         sizes = [(unit.weights, unit.filters, unit.name in self.chosen) for unit in self.units]
         fp32, deployed = ratio(sizes, 32), ratio(sizes, 8)
         return {
-            "phase": run.phase.name,
-            "layers": self.done,
-            "names": " ".join(self.ranked[: self.done]),
-            "ratio_fp32": round(fp32, 4),
-            "ratio_deployed": round(deployed, 4),
+            "phase": run.phase.name, "layers": self.done, "names": " ".join(self.ranked[: self.done]),
+            "ratio_fp32": round(fp32, 4), "ratio_deployed": round(deployed, 4),
             "bits": round(32 * sum(unit.weights for unit in self.units) / deployed),
-            "held_out_accuracy": round(accuracy, 5),
-            "deployed_accuracy": None,
-        }
+            "held_out_accuracy": round(accuracy, 5), "deployed_accuracy": None,
+        }  # fmt: skip
 
     def _judge(self, run, row: dict) -> None:
         """Stop at the target; return to the last network within `max_loss` if this one is not."""

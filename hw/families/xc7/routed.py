@@ -210,17 +210,11 @@ class Design:
         for index, letter in enumerate(LETTERS):
             self._lut(tile, site, letter, side, features)
             wires = {
-                "O6": f"{letter}6LUT.O6",
-                "O5": f"{letter}5LUT.O5",
-                "XOR": f"CARRY4.O{index}",
-                "CY": f"CARRY4.CO{index}",
-                "F7": "F7AMUX.OUT" if letter == "A" else "F7BMUX.OUT",
-                "F8": "F8MUX.OUT",
-                f"{letter}5Q": f"{letter}5FF.Q",
-                f"{letter}X": f"{letter}X",
-                "IN_A": f"{letter}5LUT.O5",
-                "IN_B": f"{letter}X",
-            }
+                "O6": f"{letter}6LUT.O6", "O5": f"{letter}5LUT.O5", "XOR": f"CARRY4.O{index}",
+                "CY": f"CARRY4.CO{index}", "F7": "F7AMUX.OUT" if letter == "A" else "F7BMUX.OUT",
+                "F8": "F8MUX.OUT", f"{letter}5Q": f"{letter}5FF.Q", f"{letter}X": f"{letter}X",
+                "IN_A": f"{letter}5LUT.O5", "IN_B": f"{letter}X",
+            }  # fmt: skip
             self._inside(tile, site, wires["O6"], letter)
             if (chosen := set_to.get(f"{letter}OUTMUX")) in wires:
                 self._inside(tile, site, wires[chosen], f"{letter}MUX")

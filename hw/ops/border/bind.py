@@ -28,13 +28,9 @@ def signed_conv(network: Network, node: NodeProto) -> Taken:
     else:
         unit, mul, base = dense_unit(network, node, whole, 1, False, bipolar=1), 1, 0
     rows, columns, table = offsets(
-        np.rint(whole).astype(np.int64),
-        surroundings["ifm"],
-        sizes["kernel"],
-        sizes["stride"],
-        sizes["dilation"],
-        pads,
-    )
+        np.rint(whole).astype(np.int64), surroundings["ifm"], sizes["kernel"], sizes["stride"],
+        sizes["dilation"], pads,
+    )  # fmt: skip
     sums, (bits, signed) = unit.make_alone().out_stream(), network.declared(node.output[0])
     attributes = {
         "in_shape": shape, "in_bits": sums.bits, "in_signed": int(sums.signed), "mul": mul, "out_bits": bits,

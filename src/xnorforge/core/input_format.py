@@ -89,14 +89,9 @@ class InputFormat:
     def record(self) -> Record:
         """The entry in export.json."""
         return {
-            "lo": self.lo,
-            "hi": self.hi,
-            "scale": self.scale,
-            "offset": self.offset,
-            "format": self.name,
-            "bits": self.bits,
-            "signed": self.lo < 0,
-        }
+            "lo": self.lo, "hi": self.hi, "scale": self.scale, "offset": self.offset, "format": self.name,
+            "bits": self.bits, "signed": self.lo < 0,
+        }  # fmt: skip
 
 
 def of_record(given: Record) -> InputFormat:

@@ -17,14 +17,9 @@ NO_MEMORY = 3  # exit code of a process whose memory ran out
 
 # {name after XNORFORGE_MAX_: the limit if the variable is not set}; half of the machine's memory, if more
 USUAL = {
-    "FILE_MB": 512,
-    "NODES": 20_000,
-    "PORTS": 100,
-    "ELEMENTS": 1 << 27,
-    "MEMORY_MB": 2048,
-    "SECONDS": 3600,
+    "FILE_MB": 512, "NODES": 20_000, "PORTS": 100, "ELEMENTS": 1 << 27, "MEMORY_MB": 2048, "SECONDS": 3600,
     "CACHE_MB": 5000,
-}
+}  # fmt: skip
 
 
 def most(name: str) -> int:

@@ -25,15 +25,10 @@ from xnorforge.core.errors import UserError, unknown
 GROUP = "xnorforge.plugins"
 # What can be added with one file or folder, and where it belongs.
 KINDS = {
-    "task": "sw.tasks",
-    "dataset": "sw.datasets",
-    "method": "sw.methods",
-    "board": "hw.boards",
-    "family": "hw.families",
-    "operator": "hw.ops",
-    "backend": "flows.backends",
+    "task": "sw.tasks", "dataset": "sw.datasets", "method": "sw.methods", "board": "hw.boards",
+    "family": "hw.families", "operator": "hw.ops", "backend": "flows.backends",
     "view": "flows.report.views",
-}
+}  # fmt: skip
 ENDINGS = {"flows.report.views": ".j2"}  # file suffixes; .py for all other kinds
 PARSER = Lock()
 

@@ -151,13 +151,9 @@ def _sequence(folder: Path, needs_box: bool) -> InputFrames:
             )
         names = [frame.name for frame in clip.frames]
         return InputFrames(
-            name,
-            names,
-            lambda: (clip.frame(at) for at in range(len(names))),
-            RATE,
-            clip.boxes[0],
+            name, names, lambda: (clip.frame(at) for at in range(len(names))), RATE, clip.boxes[0],
             (clip.boxes, clip.visible),
-        )
+        )  # fmt: skip
     files = next(filter(None, (_files(folder / place) for place in ("img", "color", "."))), None)
     if files is None:
         raise _empty(folder)

@@ -62,18 +62,14 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, port: str | None 
             figures = {"success AUC": round(tracking.success([overlap]), 3)}
             say(f"demo      success AUC {figures['success AUC']:.3f}: {given.name} has true boxes")
         record = {
-            "stage": "demo",
-            **{key: exported[key] for key in ("net", "method", "source", "trained_on")},
+            "stage": "demo", **{key: exported[key] for key in ("net", "method", "source", "trained_on")},
             "folded_sha256": artifacts.digest(acc / "folded.onnx"),
             "outputs": f"integers of {'a board' if board else 'the bit simulator'}, decoded by sw/decode",
             **({"frames_per_s": round(board.frames / board.seconds, 1)} if board and board.seconds else {}),
             "boxes": "x0, y0, x1, y1 in pixels of the picture; its first pixel covers 0 to 1",
-            "files": sorted(path.name for path in aside.iterdir()),
-            **figures,
-            "pictures": rows,
-            "checks": [_walked(machine)],
-            "run": run,
-        }
+            "files": sorted(path.name for path in aside.iterdir()), **figures, "pictures": rows,
+            "checks": [_walked(machine)], "run": run,
+        }  # fmt: skip
         artifacts.write_json(aside / RECORD, record)
     for row in rows[:SAID]:
         say(f"demo      {row['picture']}: {summary_of(row)}")

@@ -171,16 +171,11 @@ def task(stage: Stage, net_dir: Path, acc: Path, options: Record, earlier: dict[
         if (path := path_of(name, net_dir, acc)).exists() or name not in OPTIONAL
     ]
     return {
-        "name": stage.name,
-        "call": stage.function(),
-        "net_dir": str(net_dir),
-        "acc": str(acc),
+        "name": stage.name, "call": stage.function(), "net_dir": str(net_dir), "acc": str(acc),
         "folder": str(net_dir if stage.outputs[0].startswith("net/") else acc),
-        "result": None if stage.times else str(path_of(stage.outputs[0], net_dir, acc)),
-        "reads": checked,
-        "options": options,
-        "limited": _foreign(stage, net_dir, options),
-    }
+        "result": None if stage.times else str(path_of(stage.outputs[0], net_dir, acc)), "reads": checked,
+        "options": options, "limited": _foreign(stage, net_dir, options),
+    }  # fmt: skip
 
 
 def _foreign(stage: Stage, net_dir: Path, options: Record) -> str | None:

@@ -39,15 +39,10 @@ class Build:
     def request(self) -> Request:
         """The build as a request to the pipeline, at the board's interval for the network."""
         return Request(
-            net=self.net,
-            board=self.board,
-            folder=self.run,
-            begin="lower",
-            interval=boards.load(self.board).interval_for(self.net),
-            images=IMAGES,
-            stalled=STALLED,
+            net=self.net, board=self.board, folder=self.run, begin="lower",
+            interval=boards.load(self.board).interval_for(self.net), images=IMAGES, stalled=STALLED,
             pnr="off",
-        )
+        )  # fmt: skip
 
 
 def make(build: Build, jobs: int = 1) -> Record:
@@ -86,20 +81,14 @@ def build_figures(build: Build) -> Record:
         raise UserError(f"{acc}: built from other weights ({report['source']}); remove it to build it again.")
     compared = {check["name"]: check["images"] for check in sim["checks"]}
     return {
-        "part": synth["part"],
-        **{name: synth["total"][name] for name in ("lut", "ff", "bram36", "dsp")},
-        "resources_stage": synth["stage_of_figures"],
-        "interval": sim["interval"],
-        "interval_constant": sim["interval_constant"],
-        "latency": sim["latency"],
-        "cycles_stage": "RTL simulation",
-        "images_flowing": compared["RTL = lowered"],
-        "images_stalled": compared["RTL stalled = lowered"],
-        "mismatches": wrong,
-        "clock_mhz": report["clock_mhz"]["value"],
-        "fps": report["fps"]["value"],
+        "part": synth["part"], **{name: synth["total"][name] for name in ("lut", "ff", "bram36", "dsp")},
+        "resources_stage": synth["stage_of_figures"], "interval": sim["interval"],
+        "interval_constant": sim["interval_constant"], "latency": sim["latency"],
+        "cycles_stage": "RTL simulation", "images_flowing": compared["RTL = lowered"],
+        "images_stalled": compared["RTL stalled = lowered"], "mismatches": wrong,
+        "clock_mhz": report["clock_mhz"]["value"], "fps": report["fps"]["value"],
         "fps_stage": report["fps"]["kind"],
-    }
+    }  # fmt: skip
 
 
 def line(build: Build, figures: Record) -> str:
