@@ -32,7 +32,7 @@ from xnorforge.sw.nn.scaled import Scaled
 
 REAL, BINARY = "real", "binary"
 CHOICES = {
-    "decomposition": ("auto", "lbd", "v1", "v2", "v3"),
+    "decomposition": ("lbd", "v1", "v2", "v3"),
     "aggregate": ("mean", "learned"),
     "gate": ("none", "scalar", "per_branch"),
     "relu": ("residual", "always", "never"),
@@ -71,8 +71,8 @@ class Method(base.Method):
     CAPTURES: ClassVar[bool] = True
 
     bases: int = 3  #: K: branches of a group, or weights of a sum
-    #: groups of one block (v1), two (v2) or all (v3); lbd: each layer is a sum; auto: v1, else lbd
-    decomposition: str = "auto"
+    #: groups of one block (v1), two (v2) or all (v3); lbd: each layer is a sum, as where groups are unknown
+    decomposition: str = "v1"
     aggregate: str = "mean"  #: how branches are combined: mean, or learned weights
     gate: str = "none"  #: a branch reads the aggregate (none), or a learned mixture (scalar, per_branch)
     relu: str = "residual"  #: ReLU before norms of a group: residual (only with shortcuts), always, never
@@ -113,7 +113,6 @@ class Method(base.Method):
         return splitting.Shape(*weighted, self.gate, self.relu, rates, self.atrous)
 
     def structured(self, network: AnyModule) -> nn.Module:
-        self.decomposition = "v1" if self.decomposition == "auto" else self.decomposition
         return splitting.structured(network, self.shape())
 
     def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
@@ -122,7 +121,7 @@ class Method(base.Method):
         Raises:
             UserError: a setting of groups is given, or nothing can be split.
         """
-        of_groups = {"decomposition": ("auto", "lbd"), "gate": ("none",), "dilations": ("none",)}
+        of_groups = {"decomposition": ("v1", "lbd"), "gate": ("none",), "dilations": ("none",)}
         for name in (name for name, known in of_groups.items() if getattr(self, name) not in known):
             raise UserError(
                 f"group_net: {name}={getattr(self, name)} is for groups of blocks, which are known in "

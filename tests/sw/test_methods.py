@@ -166,7 +166,7 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
     ("dwn", "fan_in=0", NET, "fan_in=0 1|to|8"),
     ("dwn", "search_share=1", NET, "search_share=1 below|1"),
     ("dwn", "", "cifar10-resnet20", "cifar10-resnet20 mnist-lut_large"),
-    ("group_net", "decomposition=v4", NET, "decomposition: 'v4' auto,|lbd,|v1,|v2,|v3"),
+    ("group_net", "decomposition=v4", NET, "decomposition: 'v4' lbd,|v1,|v2,|v3"),
     ("group_net", "decomposition=v2", "cifar10-resnet20", "decomposition=v2 groups cifar10-cnv leave|it|out"),
     ("group_net", "gate=scalar", "cifar10-wrn22", "gate=scalar groups cifar10-cnv leave|it|out"),
     ("group_net", "bases=0", NET, "bases=0 bases|1|or|more"),
