@@ -100,8 +100,8 @@ class TopK(Tree):
     def parts(self) -> Parts:
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
         if self.tree:
-            held, index = self.register_levels(), address_bits(n)
-            levels, winners = 1 + len(held), sum(-(-n // 2**level) for level in held)
+            stages, index = self.register_levels(), address_bits(n)
+            levels, winners = 1 + len(stages), sum(-(-n // 2**level) for level in stages)
             found = Parts(scores=n * bits, rivals=(n - 1) * index)
             found.spare(n * bits + index).comparators(bits, n - 1)
             return found.delay(n * bits, levels).registers(levels + winners * (bits + index) + index)

@@ -76,7 +76,7 @@ def live_page() -> Iterator:
                         shown = last[0]
                     self.wfile.write(PART % (len(shown), shown))
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing of requests."""
 
     def show(drawing: np.ndarray) -> None:
