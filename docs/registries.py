@@ -97,12 +97,8 @@ def boards() -> Iterator[tuple[object, ...]]:
     for board in map(hw_boards.load, plugins.names("hw.boards")):
         capacity = (f"{board.capacity[key]:,}" for key in hw_boards.NEEDED)
         shown = (
-            code(board.name),
-            board.title,
-            code(board.part),
-            code(board.family),
-            f"{board.clock_mhz:g} MHz",
-        )
+            code(board.name), board.title, code(board.part), code(board.family), f"{board.clock_mhz:g} MHz",
+        )  # fmt: skip
         yield *shown, *capacity, board.shell_kind if board.shell else "none"
 
 

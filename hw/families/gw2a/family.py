@@ -20,17 +20,7 @@ FAMILY = Family(
         **{
             cell: {"ramb18": 1}
             for cell in (
-                "SP",
-                "SPX9",
-                "SDP",
-                "SDPX9",
-                "DP",
-                "DPX9",
-                "SDPB",
-                "SDPX9B",
-                "DPB",
-                "DPX9B",
-                "pROM",
+                "SP", "SPX9", "SDP", "SDPX9", "DP", "DPX9", "SDPB", "SDPX9B", "DPB", "DPX9B", "pROM",
                 "pROMX9",
             )
         },
@@ -41,14 +31,10 @@ FAMILY = Family(
     fabric=Fabric(lut_inputs=4),
     units={"lut": ("LUT", 1), "ff": ("FF", 1), "bram36": ("BSRAM", 2), "dsp": ("MULT18X18", 1)},
     sites=(
-        Site("LUT4", ("lut",), "lut"),
-        Site("  LUT4 as Logic", ("lut_logic",), "lut"),
-        Site("  LUT4 as SSRAM", ("lut_ram",)),
-        Site("Register", ("ff",), "ff"),
-        Site("ALU", ("carry",)),
-        Site("BSRAM (18 kbit)", ("ramb18",), "bram36", per=2),
-        Site("MULT18X18", ("dsp",), "dsp"),
+        Site("LUT4", ("lut",), "lut"), Site("  LUT4 as Logic", ("lut_logic",), "lut"),
+        Site("  LUT4 as SSRAM", ("lut_ram",)), Site("Register", ("ff",), "ff"), Site("ALU", ("carry",)),
+        Site("BSRAM (18 kbit)", ("ramb18",), "bram36", per=2), Site("MULT18X18", ("dsp",), "dsp"),
     ),
     rom_rows=2048,
     alike="ecp5",  # LUTs of four inputs too
-)
+)  # fmt: skip

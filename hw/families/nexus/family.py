@@ -27,14 +27,10 @@ FAMILY = replace(
     },
     units={"lut": ("LUT", 1), "ff": ("FF", 1), "bram36": ("EBR", 2), "dsp": ("MULT18X18", 1)},
     sites=(
-        Site("LUT4", ("lut",), "lut"),
-        Site("  LUT4 as Logic", ("lut_logic",), "lut"),
-        Site("  LUT4 as Memory", ("lut_ram",)),
-        Site("Register", ("ff",), "ff"),
-        Site("CCU2", ("carry",)),
-        Site("EBR (18 kbit)", ("ramb18",), "bram36", per=2),
-        Site("MULT18X18", ("dsp",), "dsp"),
+        Site("LUT4", ("lut",), "lut"), Site("  LUT4 as Logic", ("lut_logic",), "lut"),
+        Site("  LUT4 as Memory", ("lut_ram",)), Site("Register", ("ff",), "ff"), Site("CCU2", ("carry",)),
+        Site("EBR (18 kbit)", ("ramb18",), "bram36", per=2), Site("MULT18X18", ("dsp",), "dsp"),
     ),
     fabric=replace(ECP5.fabric, guarded=False),
     alike="ecp5",  # LUTs of four inputs too
-)
+)  # fmt: skip

@@ -80,12 +80,8 @@ class RatesWindow(IntegerNode):
     """
 
     numbers: ClassVar[dict[str, str]] = {
-        "kernel": "ints",
-        "stride": "ints",
-        "rates": "ints",
-        "pads": "ints",
-        "value": "i",
-    }
+        "kernel": "ints", "stride": "ints", "rates": "ints", "pads": "ints", "value": "i",
+    }  # fmt: skip
 
 
 @emission("Pad")

@@ -257,16 +257,11 @@ def write_record(stage: Stage, asked: Request, noted: list[Noted], files: dict[s
     write_json(
         record_path(stage, asked),
         {
-            "stage": stage.name,
-            **_settings(stage, asked),
-            "libraries": _libraries(libraries),
-            "programs": dict(sorted(programs.items())),
-            "files": dict(sorted(files.items())),
-            "folders": dict(sorted(folders.items())),
-            "outputs": outputs,
-            "looks": contents.looks,
+            "stage": stage.name, **_settings(stage, asked), "libraries": _libraries(libraries),
+            "programs": dict(sorted(programs.items())), "files": dict(sorted(files.items())),
+            "folders": dict(sorted(folders.items())), "outputs": outputs, "looks": contents.looks,
         },
-    )
+    )  # fmt: skip
 
 
 def _left(name: str, stage: Stage) -> bool:

@@ -75,26 +75,17 @@ STAGES = (
     Stage("fold", ("export", "lower"), ("acc/fold.json", "acc/folded.onnx"), environment=_COMPILER),
     Stage("generate", ("fold",), ("acc/rtl/rtl.json", "acc/rtl")),
     Stage(
-        "sim",
-        ("export", "lower", "fold", "generate"),
-        ("acc/sim.json", "acc/examples"),
-        environment=_COMPILER,
-        handed=("acc/rtl",),
+        "sim", ("export", "lower", "fold", "generate"), ("acc/sim.json", "acc/examples"),
+        environment=_COMPILER, handed=("acc/rtl",),
     ),
     Stage("synth", ("fold", "generate"), ("acc/synth.json", "acc/netlist"), pace=("jobs",)),
     Stage(
-        "netlist",
-        ("export", "lower", "fold", "synth"),
-        ("acc/netlist.json",),
-        environment=_COMPILER,
+        "netlist", ("export", "lower", "fold", "synth"), ("acc/netlist.json",), environment=_COMPILER,
         handed=("acc/rtl",),
     ),
     Stage(
-        "bitstream",
-        ("fold", "generate", "synth"),
-        ("acc/bitstream.json", "acc/bitstream"),
-        environment=("XNORFORGE_OPENXC7", "CHIPDB", "PRJXRAY_DB_DIR"),
-        pace=("jobs",),
+        "bitstream", ("fold", "generate", "synth"), ("acc/bitstream.json", "acc/bitstream"),
+        environment=("XNORFORGE_OPENXC7", "CHIPDB", "PRJXRAY_DB_DIR"), pace=("jobs",),
     ),
     Stage(
         "overlay",
@@ -111,7 +102,7 @@ STAGES = (
         ("routed",),
         times=True,
     ),
-)
+)  # fmt: skip
 ALWAYS = ("export", "lower", "fold")  # of every back end; what follows, the back end says
 OPTIONAL = ("acc/examples", "net/rolled.onnx")  # some networks have none
 NAMES = tuple(stage.name for stage in STAGES)
