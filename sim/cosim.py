@@ -22,13 +22,10 @@ from xnorforge.sim.verilate import wave_format
 NEVER = 2**64 - 1
 # Handshake rules that a device can break, by their number in stream.cpp.
 FAULTS = {
-    1: "m_valid fell before the beat was accepted",
-    2: "m_data changed before the beat was accepted",
-    3: "tlast is not where a frame ends",
-    4: "s_ready depends on s_valid",
-    5: "m_valid depends on s_valid in the same cycle",
-    6: "m_valid depends on m_ready in the same cycle",
-}
+    1: "m_valid fell before the beat was accepted", 2: "m_data changed before the beat was accepted",
+    3: "tlast is not where a frame ends", 4: "s_ready depends on s_valid",
+    5: "m_valid depends on s_valid in the same cycle", 6: "m_valid depends on m_ready in the same cycle",
+}  # fmt: skip
 
 
 class Hang(MismatchError):

@@ -170,14 +170,9 @@ class CycleModel:
         )
 
     def run(
-        self,
-        frames: int,
-        stall: Stall = 0.0,
-        seed: int = 0,
-        lane: int = 0,
-        pace: int = 0,
+        self, frames: int, stall: Stall = 0.0, seed: int = 0, lane: int = 0, pace: int = 0,
         watched: Collection[str] | None = None,
-    ) -> Course:
+    ) -> Course:  # fmt: skip
         """Send frames back to back through the operators.
 
         Args:

@@ -57,14 +57,11 @@ class Numbers(ctypes.Structure):
 
 SIGNATURES = {
     "new_model": (c_void_p, [c_void_p, c_int64, c_void_p, c_int64, c_void_p]),
-    "delete_model": (None, [c_void_p]),
-    "run": (c_int64, [c_void_p, c_int64, c_bool]),
-    "repeats_of": (Numbers, [c_void_p]),
-    "transfers_of": (Numbers, [c_void_p, c_int64]),
-    "freed_of": (Numbers, [c_void_p, c_int64]),
-    "counts_of": (None, [c_void_p, c_void_p]),
+    "delete_model": (None, [c_void_p]), "run": (c_int64, [c_void_p, c_int64, c_bool]),
+    "repeats_of": (Numbers, [c_void_p]), "transfers_of": (Numbers, [c_void_p, c_int64]),
+    "freed_of": (Numbers, [c_void_p, c_int64]), "counts_of": (None, [c_void_p, c_void_p]),
     "works_of": (None, [c_void_p, c_void_p]),
-}
+}  # fmt: skip
 
 
 @cache
@@ -135,13 +132,9 @@ class Engine:
     """
 
     def __init__(
-        self,
-        model: Graph,
-        frames: int,
-        pauses: tuple[Pauses, int, int],
-        pace: int,
+        self, model: Graph, frames: int, pauses: tuple[Pauses, int, int], pace: int,
         watched: Collection[str] | None,
-    ):
+    ):  # fmt: skip
         self.model = model
         self.watched: set[str] = {op.name for op in model.ops} if watched is None else set(watched)
         self.number: dict[str, int] = {tensor: k for k, tensor in enumerate(model.streams)}

@@ -64,14 +64,9 @@ def pins(board: Board) -> Iterable[tuple[str, str, str]]:
 
 
 def dividers(
-    device: str,
-    source: float,
-    wanted: float,
-    compared: float,
-    most: int,
-    divisors: Iterable[int],
+    device: str, source: float, wanted: float, compared: float, most: int, divisors: Iterable[int],
     oscillator: tuple[float, float],
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int]:  # fmt: skip
     """Dividers (reference, feedback, output) of a PLL whose feedback is its output, for exactly that clock.
 
     Args:

@@ -25,12 +25,9 @@ CELLS: dict[str, dict[str, float]] = {
 }
 
 UNITS = {
-    "lut": ("LUT", 1),
-    "lut_memory": ("LUT as Memory", 1),
-    "ff": ("FF", 1),
-    "bram36": ("BRAM36", 1),
+    "lut": ("LUT", 1), "lut_memory": ("LUT as Memory", 1), "ff": ("FF", 1), "bram36": ("BRAM36", 1),
     "dsp": ("DSP", 1),
-}
+}  # fmt: skip
 
 
 def sites(carry: str, muxes: tuple[str, ...]) -> tuple[Site, ...]:

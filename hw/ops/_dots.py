@@ -158,14 +158,9 @@ class Dot:
 
 @cache
 def number_sum(
-    kind: str,
-    count: int,
-    width: int,
-    sevens: bool = True,
-    registered: bool = False,
-    wired: bool = False,
+    kind: str, count: int, width: int, sevens: bool = True, registered: bool = False, wired: bool = False,
     late: bool = False,
-) -> Dot:
+) -> Dot:  # fmt: skip
     """The sum of `count` numbers of `width` bits.
 
     Args:

@@ -9,18 +9,8 @@ import numpy as np
 
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import value_range
+from xnorforge.sim.bits import kernels
 from xnorforge.sim.bits.elements import Ending, Pooling, as_int32
-from xnorforge.sim.bits.kernels import (
-    LANES,
-    IntMatrix,
-    Joining,
-    Matrix,
-    Windows,
-    byte_products,
-    count_windows,
-    join_windows,
-    sum_windows,
-)
 from xnorforge.sim.bits.packed import Packed, Step, pack
 from xnorforge.sim.bits.patches import Patches, adjacent_rows
 from xnorforge.sim.bits.plans import noted
@@ -73,27 +63,31 @@ def matches(op: HwOp) -> Step:
     weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     thresholds = op.arrays_of.get("thresholds")
     mw, mh, shape = *weights.shape, op.out_stream().shape
-    rows = rounded_up(mh, LANES)
-    wide = 2 * LANES if rows % (2 * LANES) == 0 else LANES
+    rows = rounded_up(mh, kernels.LANES)
+    wide = 2 * kernels.LANES if rows % (2 * kernels.LANES) == 0 else kernels.LANES
     limits = None
     if thresholds is not None:
         most = np.clip(mw - np.asarray(thresholds).astype(np.int64), -1, mw)
         limits = padded(most.astype(np.int32), rows, -1)
-    matrices: dict[int, Matrix] = {}
-    places: dict[tuple, Windows] = {}
+    matrices: dict[int, kernels.Matrix] = {}
+    places: dict[tuple, kernels.Windows] = {}
     vectors = prod(shape) // mh
 
-    def matrix(bits: int) -> Matrix:
+    def matrix(bits: int) -> kernels.Matrix:
         """The weights for rows of segments of that many bits."""
         if bits not in matrices:
             cut = pack(weights.T.reshape(mh, -1, bits)).words.reshape(mh, -1)
             cut = np.concatenate([cut, np.zeros((rows - mh, cut.shape[1]), np.uint64)])
             halves = cut.view(np.int32).reshape(-1, wide, cut.shape[1], 2)
             columns = np.ascontiguousarray(halves.transpose(0, 2, 3, 1))
-            matrices[bits] = Matrix(weights=columns, blocks=len(columns), wide=wide, length=mw, limits=limits)
+            matrices[bits] = kernels.Matrix(
+                weights=columns, blocks=len(columns), wide=wide, length=mw, limits=limits
+            )
         return matrices[bits]
 
-    def located(x: Packed | Patches, pool: tuple[int, int] = (1, 1)) -> tuple[np.ndarray, Matrix, Windows]:
+    def located(
+        x: Packed | Patches, pool: tuple[int, int] = (1, 1)
+    ) -> tuple[np.ndarray, kernels.Matrix, kernels.Windows]:
         """What the vectors lie in, their weights, and where they lie; a pool only of `direct` ones."""
         if isinstance(x, Patches) and direct(x, mw):
             taken, bits, key = x.image, x.bits, (*pool, *x.image.shape)
@@ -110,7 +104,7 @@ def matches(op: HwOp) -> Step:
     @reads_patches
     def step(x: Packed | Patches):
         taken, columns, windows = located(x)
-        kernel = partial(count_windows, columns, windows, taken)
+        kernel = partial(kernels.count_windows, columns, windows, taken)
         return kernel_results(kernel, len(x), shape, mh, rows, limits is not None)
 
     def with_pool(pool: Pooling):
@@ -125,7 +119,7 @@ def matches(op: HwOp) -> Step:
             taken, columns, windows = located(x, pool.window)
             results = prod(side // of_pool for side, of_pool in zip(pool.size, pool.window))
             found = bits_out(len(x), results, mh)
-            count_windows(columns, windows, taken, found.words)
+            kernels.count_windows(columns, windows, taken, found.words)
             return found
 
         return pooled
@@ -138,7 +132,7 @@ def matches(op: HwOp) -> Step:
         thresholds, inverted = levels or (np.zeros(mh, np.int32), np.zeros(mh // 8, np.uint8))
         ours, others = ending.factors[side], ending.factors[1 - side]
         starts = (ours.astype(np.int64) * mw - ending.low).astype(np.int32)  # modulo 2^32, as the sums
-        joining = Joining(
+        joining = kernels.Joining(
             starts=starts, factors=ours, others=others, least=thresholds, inverted=inverted, low=ending.low,
             mask=ending.mask,
         )  # fmt: skip
@@ -147,7 +141,7 @@ def matches(op: HwOp) -> Step:
             other = as_int32(other.cut() if isinstance(other, Patches) else other, ending.sources[1 - side])
             sums, bits = np.empty((len(x), *shape), np.int32), bits_out(len(x), vectors, mh)
             taken, columns, windows = located(x)
-            join_windows(columns, windows, joining, taken, other, sums, bits.words)
+            kernels.join_windows(columns, windows, joining, taken, other, sums, bits.words)
             return [sums, bits] if levels else [sums]
 
         return joined
@@ -171,7 +165,7 @@ class Columns:
 
     def __init__(self, short: bool, weights: np.ndarray, runs: list[int]):
         mh = weights.shape[1]
-        rows = rounded_up(mh, LANES)
+        rows = rounded_up(mh, kernels.LANES)
         self.wide: int = next(wide for wide in (64, 32, 16) if rows % wide == 0)
         per_word = 2 if short else 4
         parts, at = [], 0
@@ -199,12 +193,12 @@ def products(op: HwOp, weights: np.ndarray, bias: np.ndarray) -> Step:
     mw, mh = weights.shape
     low, high = value_range(source.bits, source.signed)
     most = int((abs(weights).sum(axis=0) * max(-low, high) + abs(bias)).max())
-    as_bytes = bool(byte_products() and low >= 0 and high < 256 and abs(2 * weights + 1).max() < 256)
+    as_bytes = bool(kernels.byte_products() and low >= 0 and high < 256 and abs(2 * weights + 1).max() < 256)
     fits = as_bytes or max(-low, high, int(abs(weights).max())) < SHORT
     if not fits or most >= LONGEST:
         return wide_products(weights, bias, thresholds, shape, float if most < 2**53 else np.int64)
     kind, per_word = (np.uint8, 4) if as_bytes else (np.int16, 2)
-    rows, vectors = rounded_up(mh, LANES), prod(shape) // mh
+    rows, vectors = rounded_up(mh, kernels.LANES), prod(shape) // mh
     offsets = padded(bias.astype(np.int32), rows, 0)
     limits = None
     if thresholds is not None:
@@ -212,17 +206,17 @@ def products(op: HwOp, weights: np.ndarray, bias: np.ndarray) -> Step:
     by_tables = None
     if as_bytes and thresholds is not None:
         by_tables = look_up_step(weights, bias, thresholds, shape)
-    matrices: dict[tuple[int, ...], IntMatrix] = {}
-    places: dict[tuple[int, ...], tuple[IntMatrix, Windows, bool]] = {}
+    matrices: dict[tuple[int, ...], kernels.IntMatrix] = {}
+    places: dict[tuple[int, ...], tuple[kernels.IntMatrix, kernels.Windows, bool]] = {}
 
-    def located(x: Patches | np.ndarray) -> tuple[IntMatrix, Windows, bool]:
+    def located(x: Patches | np.ndarray) -> tuple[kernels.IntMatrix, kernels.Windows, bool]:
         """The weights, where vectors lie, and whether the last word of one goes beyond it."""
         item = np.dtype(kind).itemsize
         runs = x.runs(item) if isinstance(x, Patches) else [[0, mw * item]]
         lengths = tuple(length // item for _, length in runs)
         if lengths not in matrices:
             form = Columns(not as_bytes, weights, list(lengths))
-            matrices[lengths] = IntMatrix(
+            matrices[lengths] = kernels.IntMatrix(
                 weights=form.words, blocks=len(form.words), wide=form.wide, bytes=as_bytes, offsets=offsets,
                 limits=limits,
             )  # fmt: skip
@@ -246,7 +240,7 @@ def products(op: HwOp, weights: np.ndarray, bias: np.ndarray) -> Step:
         if key not in places:
             places[key] = located(x)
         matrix, windows, rest = places[key]
-        kernel = partial(sum_windows, matrix, windows, with_room(taken, kind, rest))
+        kernel = partial(kernels.sum_windows, matrix, windows, with_room(taken, kind, rest))
         return kernel_results(kernel, len(x), shape, mh, rows, limits is not None)
 
     return step

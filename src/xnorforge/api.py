@@ -60,21 +60,10 @@ def train_network(
 
 
 def train(
-    module: Any,
-    images: np.ndarray,
-    labels: np.ndarray,
-    /,
-    method: str = "ste",
-    out: str | Path | None = None,
-    epochs: int | None = None,
-    lr: float | None = None,
-    seed: int = 0,
-    scale: float = 1 / 255,
-    threads: int = 1,
-    recipe: str = "ours",
-    init: str | None = None,
-    **hyper: Any,
-) -> Any:
+    module: Any, images: np.ndarray, labels: np.ndarray, /, method: str = "ste",
+    out: str | Path | None = None, epochs: int | None = None, lr: float | None = None, seed: int = 0,
+    scale: float = 1 / 255, threads: int = 1, recipe: str = "ours", init: str | None = None, **hyper: Any,
+) -> Any:  # fmt: skip
     """Train a module of Brevitas layers with a published method and return it, in evaluation mode.
 
     The quantisers of its binary layers and activations are replaced; its code is not. The returned module
@@ -108,15 +97,10 @@ def train(
 
 
 def build(
-    model: Any,
-    board: str = "pynq-z2",
-    input_shape: tuple[int, ...] | None = None,
-    images: np.ndarray | None = None,
-    labels: np.ndarray | None = None,
-    folder: str | Path | None = None,
-    until: str = "report",
-    **given: Any,
-) -> Accelerator:
+    model: Any, board: str = "pynq-z2", input_shape: tuple[int, ...] | None = None,
+    images: np.ndarray | None = None, labels: np.ndarray | None = None, folder: str | Path | None = None,
+    until: str = "report", **given: Any,
+) -> Accelerator:  # fmt: skip
     """Build a network as `make build` does and return the accelerator; stages that are up to date do not run.
 
     Args:

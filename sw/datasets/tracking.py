@@ -18,16 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.sw.records import (
-    Clip,
-    Split,
-    boxes_in,
-    incomplete,
-    located,
-    read_text,
-    size_of,
-    unreadable,
-)
+from xnorforge.sw import records
 
 SOURCE = "http://cvlab.hanyang.ac.kr/tracker_benchmark/ or http://got-10k.aitestunion.com/"
 SPLITS = {
@@ -36,15 +27,12 @@ SPLITS = {
 }
 # Frames that OTB's boxes belong to, where these are not all that its folder has.
 OTB_FRAMES = {
-    "David": (299, 770),
-    "Football1": (0, 74),
-    "Freeman3": (0, 460),
-    "Freeman4": (0, 283),
+    "David": (299, 770), "Football1": (0, 74), "Freeman3": (0, 460), "Freeman4": (0, 283),
     "Diving": (0, 215),
-}
+}  # fmt: skip
 
 
-def clips(split: str) -> Split:
+def clips(split: str) -> records.Split:
     """Return the sequences of "train" or "test".
 
     Where the folder has a file test.txt, its words are the sequences to test, and all others train. Without
@@ -56,18 +44,18 @@ def clips(split: str) -> Split:
     """
     if split not in SPLITS:
         raise unknown("tracking", split, SPLITS)
-    folder = located("tracking", ("tracking",), SOURCE)
+    folder = records.located("tracking", ("tracking",), SOURCE)
     if (listed := folder / "test.txt").exists():
-        tested = read_text(listed).split()
+        tested = records.read_text(listed).split()
         if split == "test":
             return _split([clip(folder / name) for name in tested])
         return _split([each for each in sequences(folder).items if each.name not in tested])
     if absent := [name for name in SPLITS[split] if not (folder / name).is_dir()]:
-        raise incomplete(folder, f"sequence {absent[0]}")
+        raise records.incomplete(folder, f"sequence {absent[0]}")
     return _split([clip(folder / name) for name in SPLITS[split]])
 
 
-def sequences(folder: Path) -> Split:
+def sequences(folder: Path) -> records.Split:
     """Return all sequences of a folder, each in its own folder, in the order of list.txt or of their
     names.
 
@@ -75,14 +63,18 @@ def sequences(folder: Path) -> Split:
         UserError: there are none, or see `clip`.
     """
     listed = folder / "list.txt"
-    names = read_text(listed).split() if listed.exists() else sorted(path.name for path in folder.glob("*/"))
+    names = (
+        records.read_text(listed).split()
+        if listed.exists()
+        else sorted(path.name for path in folder.glob("*/"))
+    )
     found = [folder / name for name in names if listed.exists() or annotation(folder / name)]
     if not found:
-        raise incomplete(folder, "sequence")
+        raise records.incomplete(folder, "sequence")
     return _split([clip(path) for path in found])
 
 
-def clip(folder: Path) -> Clip:
+def clip(folder: Path) -> records.Clip:
     """Return one sequence.
 
     Raises:
@@ -91,10 +83,10 @@ def clip(folder: Path) -> Clip:
     """
     path = annotation(folder)
     if path is None:
-        raise incomplete(folder, "groundtruth_xywh.csv, groundtruth_rect.txt or groundtruth.txt")
+        raise records.incomplete(folder, "groundtruth_xywh.csv, groundtruth_rect.txt or groundtruth.txt")
     frames = next(filter(None, (_frames(folder / place) for place in ("img", "color", "."))), [])
     if not frames:
-        raise incomplete(folder, "frame (*.jpg)")
+        raise records.incomplete(folder, "frame (*.jpg)")
     boxes = _boxes(path)
     if path.name == "groundtruth_rect.txt":
         boxes -= 1
@@ -106,9 +98,9 @@ def clip(folder: Path) -> Clip:
             "frame; correct the file or unpack the data set again."
         )
     visible = _visible(folder, len(frames)) & ~np.isnan(boxes).any(1)
-    size = size_of(frames[0])
-    boxes_in(np.where(visible[:, None], boxes, [0, 0, *size]), size, str(path), partly=True)
-    return Clip(folder.name, frames, size, boxes, visible)
+    size = records.size_of(frames[0])
+    records.boxes_in(np.where(visible[:, None], boxes, [0, 0, *size]), size, str(path), partly=True)
+    return records.Clip(folder.name, frames, size, boxes, visible)
 
 
 def annotation(folder: Path) -> Path | None:
@@ -132,12 +124,14 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 def _boxes(path: Path) -> np.ndarray:
     """Return (T, 4): corners, for either form of the lines."""
     try:
-        lines = [line.replace(",", " ").split() for line in read_text(path).splitlines() if line.strip()]
+        lines = [
+            line.replace(",", " ").split() for line in records.read_text(path).splitlines() if line.strip()
+        ]
         rows = np.array(lines, float)
         if rows.ndim != 2 or rows.shape[1] not in (4, 8) or np.isinf(rows).any():
             raise ValueError
     except ValueError as error:
-        raise unreadable(path, "must have 4 or 8 numbers on every line") from error
+        raise records.unreadable(path, "must have 4 or 8 numbers on every line") from error
     if rows.shape[1] == 4:
         return np.hstack([rows[:, :2], rows[:, :2] + rows[:, 2:]])
     corners = rows.reshape(-1, 4, 2)
@@ -149,15 +143,17 @@ def _visible(folder: Path, count: int) -> np.ndarray:
     if not path.exists():
         return np.ones(count, bool)
     try:
-        cover = np.array(read_text(path).split(), float)
+        cover = np.array(records.read_text(path).split(), float)
     except ValueError as error:
-        raise unreadable(path, "must have a number on every line") from error
+        raise records.unreadable(path, "must have a number on every line") from error
     if len(cover) != count:
-        raise unreadable(path, f"has {len(cover)} lines for {count} frames, but needs one per frame")
+        raise records.unreadable(path, f"has {len(cover)} lines for {count} frames, but needs one per frame")
     return cover > 0
 
 
-def _split(items: list[Clip]) -> Split:
+def _split(items: list[records.Clip]) -> records.Split:
     count, names = sum(len(item.frames) for item in items), ", ".join(item.name for item in items[:8])
     more = f" and {len(items) - 8} more" if len(items) > 8 else ""
-    return Split(items, ("object",), f"{len(items)} real sequences with {count:,} frames: {names}{more}")
+    return records.Split(
+        items, ("object",), f"{len(items)} real sequences with {count:,} frames: {names}{more}"
+    )

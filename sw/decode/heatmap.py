@@ -25,14 +25,9 @@ def least_score(probability: float, scale: np.ndarray, bias: np.ndarray) -> np.n
 
 
 def boxes(
-    maps: np.ndarray,
-    scale: np.ndarray | float,
-    bias: np.ndarray | float,
-    stride: int,
-    least: float = 0.02,
-    overlap: float = 0.45,
-    most: int = 30,
-) -> Found:
+    maps: np.ndarray, scale: np.ndarray | float, bias: np.ndarray | float, stride: int, least: float = 0.02,
+    overlap: float = 0.45, most: int = 30,
+) -> Found:  # fmt: skip
     """Decode the maps of one picture.
 
     Args:

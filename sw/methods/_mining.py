@@ -94,15 +94,9 @@ class Miner:
     """
 
     def __init__(
-        self,
-        shapes: list[tuple[int, int, int]],
-        space: int,
-        density: float,
-        edges: int,
-        discount: float,
-        rate: float,
-        uniform: bool = False,
-    ):
+        self, shapes: list[tuple[int, int, int]], space: int, density: float, edges: int, discount: float,
+        rate: float, uniform: bool = False,
+    ):  # fmt: skip
         self.shapes, self.space, self.discount, self.uniform = shapes, space, discount, uniform
         self.most = [int(density * g * g) for _, g, _ in shapes]
         self.edges = edges

@@ -7,12 +7,9 @@ import numpy as np
 
 
 def confidence_interval(
-    items: list[Any],
-    statistic: Callable[[list[Any]], float],
-    draws: int = 1000,
-    seed: int = 0,
+    items: list[Any], statistic: Callable[[list[Any]], float], draws: int = 1000, seed: int = 0,
     share: float = 0.9,
-) -> tuple[float, float]:
+) -> tuple[float, float]:  # fmt: skip
     """Return the percentile interval of a figure over pictures or sequences (B. Efron, 1979).
 
     Args:

@@ -165,13 +165,9 @@ class Group(nn.Module):
     """
 
     def __init__(
-        self,
-        branches: Iterable[nn.Module],
-        shares: Numbers | None,
-        gates: Numbers | None,
-        pool: int,
+        self, branches: Iterable[nn.Module], shares: Numbers | None, gates: Numbers | None, pool: int,
         sign: nn.Module,
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.branches, self.shares, self.gates = nn.ModuleList(branches), shares, gates
         self.pool, self.sign = pool, sign
@@ -203,13 +199,9 @@ class Residual(nn.Module):
     """
 
     def __init__(
-        self,
-        branches: Iterable[nn.Module],
-        shortcuts: Iterable[nn.Module],
-        shares: Numbers | None,
-        gates: Numbers | None,
-        sign: nn.Module,
-    ):
+        self, branches: Iterable[nn.Module], shortcuts: Iterable[nn.Module], shares: Numbers | None,
+        gates: Numbers | None, sign: nn.Module,
+    ):  # fmt: skip
         super().__init__()
         self.branches, self.shortcuts = nn.ModuleList(branches), nn.ModuleList(shortcuts)
         self.shares, self.gates, self.sign = shares, gates, sign

@@ -172,16 +172,9 @@ class Block(nn.Module):
     """
 
     def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int | None = None,
-        pad: int = 0,
-        pool: int = 1,
-        pixels: bool = False,
-        stride: int = 1,
-        rates: Sequence[int] = (1,),
-    ):
+        self, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1,
+        pixels: bool = False, stride: int = 1, rates: Sequence[int] = (1,),
+    ):  # fmt: skip
         super().__init__()
         self.pad: nn.Module = nn.Identity()
         self.dot: AnyModule

@@ -175,12 +175,9 @@ class Pixels(nn.Module):
 
 
 def residual_stream(
-    widths: tuple[int, ...],
-    blocks: int | tuple[int, ...] = STAGE,
-    size: int = 32,
-    classes: int = 10,
+    widths: tuple[int, ...], blocks: int | tuple[int, ...] = STAGE, size: int = 32, classes: int = 10,
     wider: Wider = Convolved,
-) -> nn.Sequential:
+) -> nn.Sequential:  # fmt: skip
     """A stem, stages of `blocks` 3x3 convolutions of widths[1:] channels, each but the first at half the size
     of the one before, and a classifier; `size` is that of the pictures, which from 224 on have the large
     stem. `wider` is the shortcut that changes the shape.

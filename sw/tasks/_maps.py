@@ -92,12 +92,9 @@ def tinted(picture: np.ndarray, rng: np.random.Generator, gain=(0.7, 1.3)) -> np
 
 
 def cut(
-    picture: Image.Image,
-    box: Sequence[float] | np.ndarray,
-    width: int,
-    height: int,
+    picture: Image.Image, box: Sequence[float] | np.ndarray, width: int, height: int,
     how=Image.Resampling.BILINEAR,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Return a part of a picture, x0, y0, x1, y1 in pixels, at another size."""
     left, top, right, bottom = map(float, box)
     return np.asarray(picture.resize((width, height), how, box=(left, top, right, bottom)))

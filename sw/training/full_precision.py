@@ -70,14 +70,9 @@ class FullPrecision(base.Method):
 
 
 def train_full_precision(
-    net: str,
-    out_dir: Path | str,
-    epochs: int | None = None,
-    lr: float | None = None,
-    seed: int = 0,
-    threads: int = 1,
-    recipe: str = recipes.OURS,
-) -> Record:
+    net: str, out_dir: Path | str, epochs: int | None = None, lr: float | None = None, seed: int = 0,
+    threads: int = 1, recipe: str = recipes.OURS,
+) -> Record:  # fmt: skip
     """Train the full-precision model of a network, or resume, and write card.json and the curve into
     `out_dir`; return the card.
 

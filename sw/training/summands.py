@@ -46,12 +46,9 @@ class Summands:
         self.steps += bool(losses)
 
     def in_place(
-        self,
-        name: str,
-        loss: torch.Tensor,
-        task: Callable[[], torch.Tensor],
+        self, name: str, loss: torch.Tensor, task: Callable[[], torch.Tensor],
         latents: Mapping[str, torch.Tensor],
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Record, at an epoch's first step, the share of a loss that replaces that of `task`."""
         if not (self.begun or self.shares):
             self.shares |= shares_of({"task": task(), name: loss}, latents)

@@ -107,13 +107,10 @@ class Run:
     def state(self) -> Record:
         """Return everything the next step depends on."""
         return {
-            "network": binary.state_of(self.network),
-            "optimiser": self.optimiser.state_dict(),
-            "method": self.method.state(),
-            "rng": self.rng.get_state(),
-            "torch_rng": torch.get_rng_state(),
+            "network": binary.state_of(self.network), "optimiser": self.optimiser.state_dict(),
+            "method": self.method.state(), "rng": self.rng.get_state(), "torch_rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
-        }
+        }  # fmt: skip
 
     def restore(self, state: Record) -> None:
         """Continue from the result of `state`; the caller restores the optimiser."""
@@ -137,17 +134,10 @@ def sets_of(task: Task, recipe: Recipe) -> tuple[Images, Images]:
 
 
 def train(
-    net: str,
-    method: str,
-    out_dir: Path | str,
-    epochs: int | None = None,
-    seed: int = 0,
-    threads: int = 1,
-    hyper: Mapping[str, object] | None = None,
-    lr: float | None = None,
-    recipe: str = recipes.OURS,
+    net: str, method: str, out_dir: Path | str, epochs: int | None = None, seed: int = 0, threads: int = 1,
+    hyper: Mapping[str, object] | None = None, lr: float | None = None, recipe: str = recipes.OURS,
     init: str | None = None,
-) -> Record | None:
+) -> Record | None:  # fmt: skip
     """Train a network, or resume, and write its weights and card into `out_dir`; return the card.
 
     Among the processes that torchrun starts (`sw/training/distributed.py`), the first writes and returns the

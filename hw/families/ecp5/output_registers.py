@@ -41,12 +41,9 @@ def use_output_registers(module: Record) -> int:
 
 
 def _registers(
-    block: Mapping[str, Any],
-    ports: str,
-    clock: str,
-    cells: Mapping[str, Any],
+    block: Mapping[str, Any], ports: str, clock: str, cells: Mapping[str, Any],
     loads: Mapping[Bit, list[tuple[str, str]]],
-) -> tuple[dict[str, str], Bit]:
+) -> tuple[dict[str, str], Bit]:  # fmt: skip
     """{output of these ports: the register behind it}, and their enable; empty where they cannot be taken."""
     pins, found = block["connections"], dict[str, str]()
     if any(

@@ -79,12 +79,9 @@ class Gw2a(Router):
         chip = chip_of(board)
         reference, fed_back, divided = rpll(board.shell["clock_mhz"], board.clock_mhz, chip)
         made = PLL.format(
-            source=f"{board.shell['clock_mhz']:g}",
-            device=chip.pll,
-            reference=reference - 1,
-            fed_back=fed_back - 1,
-            divided=divided,
-        )
+            source=f"{board.shell['clock_mhz']:g}", device=chip.pll, reference=reference - 1,
+            fed_back=fed_back - 1, divided=divided,
+        )  # fmt: skip
         return _nextpnr.board_top(board, made, ports)
 
     def identity(self, board: Board) -> list[str]:

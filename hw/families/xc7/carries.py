@@ -76,13 +76,10 @@ def _known(bit: Bit) -> Bit:
 
 def _cell(kind: str, pins: dict[str, Bit]) -> Cell:
     return {
-        "hide_name": 0,
-        "type": kind,
-        "parameters": {},
-        "attributes": {},
+        "hide_name": 0, "type": kind, "parameters": {}, "attributes": {},
         "port_directions": {pin: "output" if pin == "O" else "input" for pin in pins},
         "connections": {pin: [bit] for pin, bit in pins.items()},
-    }
+    }  # fmt: skip
 
 
 def packed_carries(cells: Mapping[str, Cell]) -> Packed:

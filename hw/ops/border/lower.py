@@ -67,14 +67,9 @@ def everywhere(leaf: Leaf, factor: int) -> tuple[list[int], list[int], np.ndarra
 
 @maker("by place")
 def by_place(
-    walk: Walk,
-    node: NodeProto,
-    leaf: Leaf,
-    rows: list[int],
-    columns: list[int],
-    factors: np.ndarray,
+    walk: Walk, node: NodeProto, leaf: Leaf, rows: list[int], columns: list[int], factors: np.ndarray,
     table: np.ndarray,
-) -> Leaf:
+) -> Leaf:  # fmt: skip
     """Emit factors (classes of rows, classes of columns) > 0 and a table (…, …, C) of whole numbers by place.
 
     Raises:
@@ -101,15 +96,9 @@ def by_place(
 
 @maker("beyond")
 def beyond(
-    walk: Walk,
-    node: NodeProto,
-    leaf: Leaf,
-    taps: np.ndarray,
-    image: Ints,
-    stride: Ints,
-    dilation: Ints,
+    walk: Walk, node: NodeProto, leaf: Leaf, taps: np.ndarray, image: Ints, stride: Ints, dilation: Ints,
     pads: Ints,
-) -> tuple[Leaf, int]:
+) -> tuple[Leaf, int]:  # fmt: skip
     """Add what taps beyond the image lack.
 
     Args:

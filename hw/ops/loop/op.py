@@ -54,11 +54,8 @@ class Loop(HwOp):
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         ends = {f"{end}_{kind}": ("i", False, 0) for end in ("in", "out") for kind in ("bits", "signed")}
         return {
-            "in_shape": ("ints", True, []),
-            "steps": ("i", True, 0),
-            "bodies": ("graphs", True, []),
-            **ends,
-        }
+            "in_shape": ("ints", True, []), "steps": ("i", True, 0), "bodies": ("graphs", True, []), **ends,
+        }  # fmt: skip
 
     @cached_property
     def pages(self) -> list[list[HwOp]]:

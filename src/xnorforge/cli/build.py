@@ -10,14 +10,9 @@ from xnorforge.pipeline.request import Request
 
 
 def build_verb(
-    asked: Request,
-    until: str,
-    dry_run: bool,
-    as_json: bool,
-    show: bool = False,
-    base: str | None = None,
+    asked: Request, until: str, dry_run: bool, as_json: bool, show: bool = False, base: str | None = None,
     rules: str | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Build a network for a board, into out/<network>/<back end>-<board>/, up to its report.
 
     A stage runs again when a file that it read or wrote has changed since: the result is always that of the

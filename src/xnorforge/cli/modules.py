@@ -10,14 +10,9 @@ from xnorforge.pipeline.request import Request
 
 
 def import_verb(
-    target: str,
-    asked: Request,
-    weights: str | None,
-    shape: str | None,
-    until: str,
-    dry_run: bool,
+    target: str, asked: Request, weights: str | None, shape: str | None, until: str, dry_run: bool,
     as_json: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Run FILE.py, export its module NAME as QONNX to out/NAME/NAME.onnx, and build that file.
 
     NAME is a class of nn.Module that needs no arguments, or a function that returns a module; it may be left

@@ -84,12 +84,9 @@ def build_identity(report: Record, acc: Path) -> dict[str, str | None]:
     net, board = report.get("net") or "", report.get("board")
     known = report.get("method") != "imported" and "-" in net
     return {
-        "network": net,
-        "method": report.get("method"),
-        "task": net.partition("-")[0] if known else None,
-        "board": board,
-        "backend": acc.name.removesuffix(f"-{board}"),
-    }
+        "network": net, "method": report.get("method"), "task": net.partition("-")[0] if known else None,
+        "board": board, "backend": acc.name.removesuffix(f"-{board}"),
+    }  # fmt: skip
 
 
 def main_accuracy(report: Record) -> Record | None:

@@ -45,12 +45,9 @@ def input_shape(path: Path) -> tuple[int, ...]:
 
 
 def for_model(
-    path: Path,
-    task: str | None = None,
-    images_from: str | None = None,
-    labels: str | None = None,
+    path: Path, task: str | None = None, images_from: str | None = None, labels: str | None = None,
     data: str | None = None,
-) -> Samples:
+) -> Samples:  # fmt: skip
     """Samples for the network in an ONNX file.
 
     Labels of a set come with its images only where the request or the file's name says that the network is
@@ -84,12 +81,9 @@ def for_model(
             said = NAMED[found].search(path.stem.lower())
             unused = f"; labels not used, because the network's task is unknown (TASK={found} uses them)"
             return Samples(
-                images.reshape(len(images), *shape),
-                known if said else NOTHING,
-                which if said or (known < 0).all() else which + unused,
-                pixels=True,
-                classes=CLASSES,
-            )
+                images.reshape(len(images), *shape), known if said else NOTHING,
+                which if said or (known < 0).all() else which + unused, pixels=True, classes=CLASSES,
+            )  # fmt: skip
     return Samples(None, NOTHING, f"random images, seed {SEED}: {why}")
 
 

@@ -507,12 +507,9 @@ SYNONYMS = {
     "width": "--stream",
 }
 EXITS = {
-    0: "done",
-    1: "a check failed",
-    2: "the request cannot be met",
-    4: "`doctor`: something that every build needs is missing",
-    130: "interrupted",
-}
+    0: "done", 1: "a check failed", 2: "the request cannot be met",
+    4: "`doctor`: something that every build needs is missing", 130: "interrupted",
+}  # fmt: skip
 
 
 @cache

@@ -49,13 +49,10 @@ class Places:
         linked = [path for path in package.iterdir() if path.is_symlink()]
         home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         roots = [
-            ("acc", asked.acc),
-            ("net", asked.net_dir),
-            *((f"xnorforge/{path.name}", path) for path in linked),
-            ("xnorforge", package),
-            ("data", data_folder()),
-            ("downloads", Path(home).expanduser() / "xnorforge"),
-        ]
+            ("acc", asked.acc), ("net", asked.net_dir),
+            *((f"xnorforge/{path.name}", path) for path in linked), ("xnorforge", package),
+            ("data", data_folder()), ("downloads", Path(home).expanduser() / "xnorforge"),
+        ]  # fmt: skip
         self.roots = [(name, *_both(path)) for name, path in roots]
         like = (asked.like or "").split(",")
         own = (asked.images_from, asked.labels_file, asked.calibration, *like)

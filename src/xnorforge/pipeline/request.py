@@ -30,13 +30,10 @@ SUFFIXES = {
 }
 READ = {
     "net": "a Python file with your network, such as net.py:Net",
-    "target": "a Python file with your module, such as net.py:Net",
-    "model": "a QONNX file",
-    "folding": "a JSON file",
-    "input": "an .npz or .npy file of floats, for example INPUT=float:rows.npz",
-    "images_from": "a folder, an .npz or a .csv file",
-    "labels": "a file of labels",
-}
+    "target": "a Python file with your module, such as net.py:Net", "model": "a QONNX file",
+    "folding": "a JSON file", "input": "an .npz or .npy file of floats, for example INPUT=float:rows.npz",
+    "images_from": "a folder, an .npz or a .csv file", "labels": "a file of labels",
+}  # fmt: skip
 PLAIN = re.compile(r"[^\W_][\w.+-]*")  # what a folder of out/ may be called
 LONGEST = 200  # bytes of such a name; file systems take 255, with what is written around it
 OF_MODEL = ("offset", "input_format", "images_from", "labels", "task")  # mean nothing without `model`

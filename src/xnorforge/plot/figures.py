@@ -23,14 +23,9 @@ BOLD = 1.2  # how much wider a heading's letters are
 
 @contextmanager
 def drawing(
-    width: float,
-    height: float,
-    rows: int = 1,
-    columns: int = 1,
-    heading: str = "",
-    caption: str = "",
+    width: float, height: float, rows: int = 1, columns: int = 1, heading: str = "", caption: str = "",
     **more: Any,
-) -> "Iterator[tuple[Figure, list[Axes]]]":
+) -> "Iterator[tuple[Figure, list[Axes]]]":  # fmt: skip
     """A figure of `rows` x `columns` axes with a heading above and a caption below; `more` goes to
     matplotlib's `subplots`. What is drawn within has the style of this project.
 

@@ -40,13 +40,9 @@ from xnorforge.sw.training import distributed, recipes, train
 
 
 def compare_request(
-    net: str,
-    methods: str = "",
-    seeds: str = "0 1 2",
-    epochs: int | None = None,
-    board: str | None = None,
+    net: str, methods: str = "", seeds: str = "0 1 2", epochs: int | None = None, board: str | None = None,
     **others: Any,
-) -> Request:
+) -> Request:  # fmt: skip
     """The request of a command line, with each name checked.
 
     Args:

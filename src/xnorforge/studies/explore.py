@@ -121,12 +121,8 @@ def _beats(one: Point, other: Point) -> bool:
 
 
 def searches_of(
-    net_dir: Path,
-    board: str,
-    output: str = "scores",
-    clock: str | None = None,
-    stream: int | None = None,
-) -> Iterator[Search]:
+    net_dir: Path, board: str, output: str = "scores", clock: str | None = None, stream: int | None = None,
+) -> Iterator[Search]:  # fmt: skip
     """The search over foldings of a lowered network, at a clock as `fold` takes it; with loops, one more
     for each of their bodies, from the fastest one to that which more cycles do not make smaller.
     """
