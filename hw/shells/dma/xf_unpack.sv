@@ -45,6 +45,9 @@ module xf_unpack #(
     assign m_valid_o = s_valid_i;
     assign s_ready_o = m_ready_i;
 
+    logic unused;
+    assign unused = clk_i ^ rst_ni;
+
   end else if (Slot > Word) begin : gen_wide
 
     xf_width #(.InWidth(8*Word), .OutWidth(8*Slot)) u_width (
