@@ -279,6 +279,8 @@ def missed(board: Board, best: Routed, seeds: Ints, layers: Mapping[str, str], i
     row = paths.row(best.paths[0], 0, layers, instance)
     where = " → ".join(row["operators"])
     text += f", missed by {short:.2f} ns in {where} ({row['routing_ns']:.1f} of {row['ns']:.1f} ns in wires)"
+    if "shell" in row["operators"]:
+        return f"{text}; no folding changes the shell: use more seeds (SEEDS=), or a slower clock (CLOCK=)."
     if len(row["operators"]) > 1:
         last = row["operators"][-1]
         cut = f'FOLDING= with {{"{last}": {{"depth": 2}}}}'

@@ -273,7 +273,7 @@ KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 FAILURES = {
     "clock missed": (
         {"said": SLOW},
-        "bitstream: the best of 2 seeds … 80.0 MHz … 100 MHz … 2.50 ns … shell (7.1 of 8.4 … INTERVAL",
+        "bitstream: the best of 2 seeds … 80.0 MHz … 100 MHz … 2.50 ns … shell (7.1 of 8.4 … CLOCK=",
     ),
     "overuse left": (
         {"said": STUCK, "placed": "print('ERROR: Routing design failed.'); sys.exit(1)"},
@@ -679,6 +679,9 @@ def test_a_missed_clock_says_by_how_much_where_and_what_helps():
     text = missed(board, Routed(mhz, used, [path], ""), [1, 2, 3], layers, "u_xf")
     clock = "119.7 MHz … pynq-z2 … 125 MHz … 0.35 ns … conv2_window → conv1 (7.1 of 8.4 ns"
     says(text, f'bitstream: the best of 3 seeds … {clock} … FOLDING= with {{"conv1": {{"depth": 2}}}}')
+    text = missed(board, Routed(mhz, used, [path], ""), [1], {}, "u_other")
+    says(text, "0.35 ns in shell … SEEDS= … CLOCK=")
+    assert "FOLDING" not in text
 
 
 def test_a_log_that_ends_early_is_one_sentence():
