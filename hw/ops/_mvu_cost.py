@@ -52,7 +52,7 @@ def table_lut(words: np.ndarray) -> float:
 
 
 def deep_rows(width: int, words: int) -> int:
-    """Words per column of a deep memory (xf_weights): fewest LUTs at up to an eighth more blocks."""
+    """Words per column of a deep memory (xf_rom_weights): fewest LUTs at up to an eighth more blocks."""
     possible = [1 << log for log in range((words - 1).bit_length()) if 2 <= -(-words >> log) <= 16]
     costs = {rows: deep_cost(width, words, rows) for rows in possible}
     most = min(costs.values())[0] * 9 / 8
@@ -76,8 +76,8 @@ def weight_memory(width: int, words: int, registered: int, deep: int, load: int 
     """Weights in block RAM.
 
     Args:
-        registered: words per column of a memory with registers after its columns (xf_weights), or 0.
-        deep: words per column of one without (xf_weights), or 0.
+        registered: words per column of a memory with registers after its columns (xf_rom_weights), or 0.
+        deep: words per column of one without (xf_rom_weights), or 0.
         load: of xf_rom.
     """
 

@@ -155,7 +155,7 @@ module xf_mvu #(
       .addr_i(addr_q), .x_i(x_read), .data_o(w_read)
     );
   end else begin : gen_words
-    xf_weights #(
+    xf_rom_weights #(
       .Width(Pe * Simd * WBits), .Depth(Depth), .Memory(WeightMemory), .Rows(WeightRows), .File(WeightFile),
       .Load(Load)
     ) u_weights (

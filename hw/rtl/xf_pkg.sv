@@ -5,7 +5,7 @@
 package xf_pkg;
 
   // Where a table lies: nowhere, in logic, in block RAM, in block RAM whose words lie in columns of
-  // which one is chosen right behind it or behind registers (xf_weights), in
+  // which one is chosen right behind it or behind registers (xf_rom_weights), in
   // UltraRAM.
   typedef enum logic [2:0] {NoMemory, Logic, Block, Deep, Columns, Ultra} memory_e;
 

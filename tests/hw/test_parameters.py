@@ -129,9 +129,9 @@ xf_pool Sum=1 OutBits=2: OutBits must hold every sum; got OutBits=2 of 3 bits
 xf_replay Passes=0: Width, Beats, Passes must be at least 1; got 8, 4, 0
 xf_result Width=0: Width must be at least 1; got Width=0
 xf_result Apart=2: Apart must be 0 or 1; got Apart=2
-xf_weights Width=0: Width, Depth must be at least 1; got 0, 16
-xf_weights Memory=3 Rows=16: Rows must be a power of two, a sixteenth of Depth or more; got 16, 16
-xf_weights Memory=4 Rows=6: Rows must be a power of two, 2 or more; got Rows=6
+xf_rom_weights Width=0: Width, Depth must be at least 1; got 0, 16
+xf_rom_weights Memory=3 Rows=16: Rows must be a power of two, a sixteenth of Depth or more; got 16, 16
+xf_rom_weights Memory=4 Rows=6: Rows must be a power of two, 2 or more; got Rows=6
 xf_rom Depth=0: Width, Depth must be at least 1; got 8, 0
 xf_rom Kind=4: Kind must be 0, 1, 2 or 3; got Kind=4
 xf_rom Kind=3: Kind=3 has no contents unless a host loads them; got Load=0

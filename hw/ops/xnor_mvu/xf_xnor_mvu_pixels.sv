@@ -160,7 +160,7 @@ module xf_xnor_mvu_pixels #(
   end
 
   logic [Mw-1:0] w_read, w;
-  xf_weights #(
+  xf_rom_weights #(
     .Width(Mw), .Depth(Mh), .Memory(WeightMemory), .Rows(WeightRows), .File(WeightFile), .Load(Load)
   ) u_weights (
     .clk_i, .en_i(en_q), .addr_i(row_q), .load_i, .data_o(w_read)

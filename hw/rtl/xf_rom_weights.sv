@@ -14,7 +14,7 @@
 // Latency    1 cycle of clk_i with en_i high; of Columns one more, two with several; the selection
 // Reset      none; data_o is unknown until the first word is through
 
-module xf_weights #(
+module xf_rom_weights #(
   parameter  int unsigned     Width   = 8,
   parameter  int unsigned     Depth   = 16,
   parameter  xf_pkg::memory_e Memory  = xf_pkg::Block,
@@ -33,12 +33,12 @@ module xf_weights #(
 );
 
   if (Width < 1 || Depth < 1) begin : gen_bad_size
-    $error("xf_weights: Width, Depth must be at least 1; got %0d, %0d", Width, Depth);
+    $error("xf_rom_weights: Width, Depth must be at least 1; got %0d, %0d", Width, Depth);
   end else if (Memory == xf_pkg::Columns && (Rows < 2 || 2**$clog2(Rows) != Rows)) begin : gen_bad_rows
-    $error("xf_weights: Rows must be a power of two, 2 or more; got Rows=%0d", Rows);
+    $error("xf_rom_weights: Rows must be a power of two, 2 or more; got Rows=%0d", Rows);
   end else if (Memory == xf_pkg::Deep
                && (Rows < 2 || 2**$clog2(Rows) != Rows || Columns < 2 || Columns > 16)) begin : gen_bad_deep
-    $error("xf_weights: Rows must be a power of two, a sixteenth of Depth or more; got %0d, %0d",
+    $error("xf_rom_weights: Rows must be a power of two, a sixteenth of Depth or more; got %0d, %0d",
            Rows, Depth);
   end
 
@@ -96,4 +96,4 @@ module xf_weights #(
     assign data_o = row;
   end
 
-endmodule : xf_weights
+endmodule : xf_rom_weights
