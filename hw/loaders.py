@@ -32,8 +32,8 @@ def program(name: str) -> Tool:
     return found[0] if found else Tool(name, source)
 
 
-def find_command(board: Board, bit: Path) -> list[str]:
-    """The command that loads a file.
+def find_command(board: Board) -> list[str]:
+    """The command that loads a file, which is its last word, still without it.
 
     Raises:
         UserError: the board is not loaded from another machine.
@@ -48,12 +48,11 @@ def find_command(board: Board, bit: Path) -> list[str]:
     path = tool.path()
     if path is None:
         raise ToolMissing(f"{tool.name} not found; to load {board.name} install {tool.source}.")
-    return [path, *board.load[1:], str(bit)]
+    return [path, *board.load[1:]]
 
 
-def load(board: Board, bit: Path) -> None:
-    """Load a file onto a board that is connected here; UserError with what its program said."""
-    words = find_command(board, bit)
+def load(board: Board, words: list[str]) -> None:
+    """Run the command that loads a file onto a board connected here; UserError with what it said."""
     done = subprocess.run(
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
     )

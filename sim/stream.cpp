@@ -234,7 +234,7 @@ class Driver {
       join(cycle);
     }
     lane_.reset_n.set(reset_left_ == 0);
-    for (int64_t at = 0; memory_ && (at = memory_->next()) >= 0 && at <= int64_t(cycle);) memory_->serve();
+    for (int64_t at = 0; memory_ && (at = memory_->next()) >= 0 && at <= int64_t(cycle);) memory_->serve(at);
     for (auto& source : sources_) source.set(reset_left_ == 0, cycle, sinks_);
     for (auto& sink : sinks_) sink.set(cycle);
     if (inner_.empty()) return;

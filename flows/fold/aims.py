@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil, inf
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -182,18 +183,18 @@ class Search:
         """As `meeting`, by counts in place of estimates: for each operator of a folding its `most` best
         alternatives with the same streams are counted, and the folding is searched again, until it has no
         operator or alternative that is not counted; at most `ROUNDS` times."""
-        found: list[tuple[float, int, list[HwOp]]] = []
+        found: list[tuple[float, list[HwOp]]] = []
         while len(found) < ROUNDS and (ops := self.meeting(aim)):
             every = {_made_of(op): op for op in [*ops, *self._alternatives(ops, aim, most)]}
             new = [op for made, op in every.items() if made not in self.counted]
             for op, its in zip(new, count(new)):
                 more = [its.get(name, 0) - amount for name, amount in amounts_of([op]).items()]
                 self.counted[_made_of(op)] = np.array(more)
-            found.append((self._cost(self.amounts(ops), aim.spare), len(found), ops))
+            found.append((self._cost(self.amounts(ops), aim.spare), ops))
             if not new:
                 break
             say(f"fold        Yosys counted {len(new):,} operators: {self.text(self.amounts(ops))}")
-        return min(found)[-1] if found else None
+        return min(found, key=itemgetter(0))[1] if found else None
 
     def _alternatives(self, ops: list[HwOp], aim: Aim, most: int) -> Iterator[HwOp]:
         """Per operator of a folding the best ones by estimate with the same streams."""
@@ -201,7 +202,7 @@ class Search:
         made = {_made_of(op) for op in ops}
         for options in self.options:
             some = [one for one in options.within(slowest) if not one.exactly]
-            for now in [one for one in some if _made_of(one.op) in made][:1]:
+            if now := next((one for one in some if _made_of(one.op) in made), None):
                 alike = [one for one in some if one.lanes == now.lanes]
                 yield from (one.op for one in sorted(alike, key=lambda one: price @ one.amounts)[:most])
 

@@ -391,7 +391,7 @@ class Model {
         return;
       }
       n.forced = false;
-      n.memory->serve();
+      n.memory->serve(begin);
       moved = true;
     }
   }

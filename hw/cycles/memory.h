@@ -77,8 +77,9 @@ class Memory {
     return first == INT64_MAX ? -1 : std::max(first, free_ + ONE - 1 >> 20);
   }
 
-  void serve() {
-    const int64_t start = next(), period = times_.every << 20, busy = times_.busy << 20;
+  // Serve the burst that begins in the cycle that next() has said.
+  void serve(int64_t start) {
+    const int64_t period = times_.every << 20, busy = times_.busy << 20;
     do last_ = (last_ + 1) % readers_.size();
     while (readers_[last_].asks < 0 || readers_[last_].asks > start);
     Reader& r = readers_[last_];

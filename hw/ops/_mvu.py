@@ -11,7 +11,7 @@ from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
 from xnorforge.hw.ops._streamed import streamed
-from xnorforge.hw.ops.base import LOADABLE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import LOADABLE, Attributes, HwOp, Memories, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts, has_ultra_ram
 from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Timing, folded_vectors
@@ -62,14 +62,11 @@ class Mvu(HwOp):
     result_signed = False
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "mw": ("i", True, 0), "mh": ("i", True, 0), "simd": ("i", False, 1), "pe": ("i", False, 1),
-            "vectors": ("i", False, 1), "in_shape": ("ints", True, []), "out_shape": ("ints", True, []),
-            "variant": ("s", False, "folded", {"folded"}),
-            "rom": ("s", False, "auto", {"auto", *self.styles.get("rom", ())}),
-            "starts": ("s", False, "auto", {"auto", "block", "logic"}), "rom_rows": ("i", False, 0),
-            **LOADABLE,
-        }  # fmt: skip
+        own = node_attributes(
+            mw=int, mh=int, simd=1, pe=1, vectors=1, in_shape=[], out_shape=[],
+            rom=("auto", *self.styles.get("rom", ())), starts=("auto", "block", "logic"), rom_rows=0,
+        )  # fmt: skip
+        return own | {"variant": ("s", False, "folded", {"folded"})} | LOADABLE
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:

@@ -203,12 +203,12 @@ class Method(base.Method):
         if run.phase.name == "step 1" and self.order == "sensitivity" and not self.ranking:
             self.ranked = self._sensitive(run)
         if run.phase.name.startswith("step") and not self.stopped:
-            self._join(1)
+            self._join()
         self._set_forms()
 
-    def _join(self, count: int) -> None:
-        """Make the next layers binary; their alphas go into batch norm if it has statistics."""
-        names = self.ranked[self.done : self.done + count]
+    def _join(self) -> None:
+        """Make the next layer binary; its alphas go into batch norm if it has statistics."""
+        names = self.ranked[self.done : self.done + 1]
         for latents, norm in self._sums(names):
             if norm and norm.num_batches_tracked:
                 absorb(norm, alpha(latents.detach()).flatten())
@@ -231,7 +231,7 @@ class Method(base.Method):
         for unit in self.units:
             if unit.name in ranked:
                 self.ranked, self.done = [unit.name], 0
-                self._join(1)
+                self._join()
                 self._set_forms()
                 self._restate(run)
                 fall = before - train.evaluate_network(run.network, held_out, run.task)

@@ -160,6 +160,8 @@ def train(
     """
     task = task_of(net)
     chosen = create(method, hyper)
+    if init and chosen.WANTS_GUIDE and asdict(chosen)["guide"] == "none" and warm_start.is_real(init):
+        chosen = replace(chosen, guide=str(init))
     given: dict[str, Any] = {"epochs": epochs, "lr": lr}
     given = {key: value for key, value in given.items() if value is not None}
     taken = replace(recipes.recipe_of(net, chosen, recipe), **given)
@@ -178,9 +180,6 @@ def train(
         settings["recipe"] = taken.stated()
 
     torch.set_num_threads(threads)
-    if init and chosen.WANTS_GUIDE and asdict(chosen)["guide"] == "none" and warm_start.is_real(init):
-        chosen = replace(chosen, guide=str(init))
-        settings["hyper"] = asdict(chosen)
     with distributed.group(taken.batch, task.together):
         torch.manual_seed(seed)
         network = chosen.build(net)

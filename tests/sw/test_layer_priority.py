@@ -396,7 +396,7 @@ def test_batch_norm_absorbs_one_alpha_of_all_rates():
     norm, dots = network[5].norm, network[5].dot.dots
     latents = torch.cat([dot.weight.flatten(1) for dot in dots], 1)
     before = norm.running_mean.clone()
-    chosen._join(1)
+    chosen._join()
     torch.testing.assert_close(norm.running_mean, before / latents.abs().mean(1))
     [(found, behind)] = chosen._sums(["5"])
     assert torch.equal(found, latents) and behind is norm
@@ -525,7 +525,7 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
         chosen._set_forms()
         accuracy = [train.evaluate_network(run.network, parts[1], run.task)]
         for at in range(count):
-            chosen._join(1)
+            chosen._join()
             chosen._set_forms()
             if epochs:
                 run.phase = base.Phase(f"step {at + 1}", epochs, run.recipe.lr * chosen.step_rate)

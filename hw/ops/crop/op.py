@@ -4,7 +4,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._grouped import Grouped
-from xnorforge.hw.ops.base import Rtl, Tensors
+from xnorforge.hw.ops.base import Rtl, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Timing, some_given
@@ -27,7 +27,7 @@ class Crop(Grouped):
     module = "xf_crop"
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {"first": ("ints", True, [])}
+        return super().get_nodeattr_types() | node_attributes(first=[])
 
     def window(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
         """Rows and columns: of the frame, of the window's first element, of the window. A vector is one row.

@@ -11,7 +11,7 @@ from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_starts, decode_taps
 from xnorforge.hw.ops._mvu import accumulator_starts, memory_words, offset_of_signs
-from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides, value_range
 from xnorforge.hw.timing import Timing, some_given
@@ -41,11 +41,8 @@ class Depthwise(HwOp):
     extents: ClassVar[dict[str, str]] = {"pe": "ofm"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return {
-            "ofm": ("ints", True, []), "kernel": ("ints", True, []), "pe": ("i", False, 1),
-            "in_bits": ("i", False, 1), "in_signed": ("i", False, 0, {0, 1}),
-            "xnor": ("i", False, 0, {0, 1}), **LOADABLE,
-        }  # fmt: skip
+        own = node_attributes(ofm=[], kernel=[], pe=1, in_bits=1, in_signed=(0, 1), xnor=(0, 1))
+        return own | LOADABLE
 
     @property
     def loads(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from xnorforge.hw.beat import Beat
 from xnorforge.hw.ir.values import Value
+from xnorforge.hw.ops.base import node_attributes
 
 
 class Digit(Beat):
@@ -19,7 +20,7 @@ class Digit(Beat):
     what = "Some bits of x."
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {"shift": ("i", True, 0)} | self.widths
+        return super().get_nodeattr_types() | node_attributes(shift=int) | self.widths
 
     def expression(self, x: Value) -> Value:
         return x >> self.get_nodeattr("shift")

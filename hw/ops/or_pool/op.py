@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops.base import Rtl
+from xnorforge.hw.ops.base import Rtl, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import packed
 
@@ -28,7 +28,7 @@ class OrPool(Pool):
         return 1, False
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {"all": ("i", False, 0)}
+        return super().get_nodeattr_types() | node_attributes(all=0)
 
     def reduced(self, taps: list[np.ndarray]) -> np.ndarray:
         return reduce(np.minimum if self.get_nodeattr("all") else np.maximum, taps)

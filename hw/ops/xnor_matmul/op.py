@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Buffer, Stop, Timing, Work
@@ -38,9 +38,10 @@ class XnorMatmul(HwOp):
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        sizes: dict[str, tuple[object, ...]] = dict.fromkeys(("mw", "mh", "vectors"), ("i", True, 0))
-        ones = dict.fromkeys(("rounds", "simd", "pe", "in_bits", "w_bits"), ("i", False, 1))
-        return sizes | ones | dict.fromkeys(("outside", "in_signed", "out_bits", "dsp"), ("i", False, 0))
+        return node_attributes(
+            mw=int, mh=int, vectors=int, rounds=1, simd=1, pe=1, in_bits=1, w_bits=1, outside=0, in_signed=0,
+            out_bits=0, dsp=0,
+        )  # fmt: skip
 
     @property
     def inputs(self) -> int:

@@ -64,7 +64,7 @@ def load_verb(asked: Request, as_json: bool) -> None:
     from xnorforge.hw import boards, loaders
 
     board, record = boards.load(asked.board), asked.acc / "bitstream.json"
-    words = loaders.find_command(board, record)
+    words = loaders.find_command(board)
     try:
         made = read_json(record)
         bit = asked.acc / made["bit"]["file"]
@@ -76,9 +76,9 @@ def load_verb(asked: Request, as_json: bool) -> None:
     if made["board"] != board.name or not same:
         what = f"is of {made['board']}, not {board.name}" if same else "was changed after the build"
         raise UserError(f"load: {bit} {what}; run `{command(asked)}` again.")
-    words[-1] = str(bit)
+    words.append(str(bit))
     say(shlex.join(words))
-    loaders.load(board, bit)
+    loaders.load(board, words)
     if as_json:
         print_object("load", {"board": board.name, "command": words, "sha256": made["bit"]["sha256"]})
     else:
