@@ -19,7 +19,6 @@ def part(op: object, name: str) -> ModuleType | None:
 def __getattr__(name: str) -> Any:
     """qonnx asks the domain's module for `custom_op`, {op_type: class}; the folders are the entries."""
     if name == "custom_op":
-        return {
-            cls.__name__: cls for cls in (plugins.load("hw.ops", op).Op for op in plugins.names("hw.ops"))
-        }
+        classes = [plugins.load("hw.ops", op).Op for op in plugins.names("hw.ops")]
+        return {name: cls for cls in classes for name in (*cls.former, cls.__name__)}
     raise AttributeError(name)

@@ -86,11 +86,15 @@ class Pool(HwOp):
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
+        context[self.onnx_node.output[0]] = self.pooled(as_width(self.taken(context), self.out_stream().bits))
+
+    def pooled(self, x: np.ndarray) -> np.ndarray:
+        """The results (N, *shape) of integers (N, *shape) whose type holds them too."""
         rows, columns, channels, kh, kw = self.pixels()
-        x = as_width(self.taken(context), self.out_stream().bits).reshape(-1, rows, columns, channels)
+        image = x.reshape(-1, rows, columns, channels)
         ends = rows // kh * kh, columns // kw * kw
-        taps = [x[:, y : ends[0] : kh, c : ends[1] : kw] for y in range(kh) for c in range(kw)]
-        context[self.onnx_node.output[0]] = self.reduced(taps).reshape(-1, *self.out_stream().shape)
+        taps = [image[:, y : ends[0] : kh, c : ends[1] : kw] for y in range(kh) for c in range(kw)]
+        return self.reduced(taps).reshape(-1, *self.out_stream().shape)
 
     def timing(self) -> Timing:
         """The last beats of every whole window leave."""

@@ -181,6 +181,7 @@ class HwOp(CustomOp):
         identity    True if the values pass unchanged, and only their timing or beats change
         structure   how it computes a matrix: "folded", or "adders" (distributed arithmetic), which replaces
                     folded units where that is cheaper or asked for, see `instead_of`
+        former      names of operators of earlier versions whose nodes it reads
         ready_through   True if its ready depends on its reader's ready in the same cycle; fold never puts two
                     such operators in a row (flows/fold/fifo_sizing.py)
     and implements
@@ -214,6 +215,7 @@ class HwOp(CustomOp):
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = {}
     identity: ClassVar[bool] = False
     structure: ClassVar[str] = "folded"
+    former: ClassVar[tuple[str, ...]] = ()
     ready_through: ClassVar[bool] = False
 
     def __init__(self, onnx_node: NodeProto, onnx_opset_version: int = 1, arrays_of: Record | None = None):
@@ -362,7 +364,12 @@ class HwOp(CustomOp):
         which are part of "lut". Without a family it is that of `parts.estimates_of`; without `registers`
         there is no "ff", which takes the longest.
         """
-        return cost_of(type(self).__name__, self.parts().add(self.load_parts()), family, registers)
+        return cost_of(self.priced_as, self.parts().add(self.load_parts()), family, registers)
+
+    @property
+    def priced_as(self) -> str:
+        """The kind of operator whose factors its LUTs are estimated with."""
+        return type(self).__name__
 
     def load_parts(self) -> Parts:
         """What `loads` take beyond `parts`: the registers of the chain."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.streams import divisors, value_range
-from xnorforge.sim.bits.kernels import add_weighted, count_levels, reach, sum_pixels
+from xnorforge.sim.bits.kernels import add_weighted, count_levels, reach
 from xnorforge.sim.bits.packed import Packed, Step, as_integers
 from xnorforge.sim.bits.plans import noted
 
@@ -120,28 +120,6 @@ def weighted(op: HwOp, factors: np.ndarray) -> Step | None:
 
 def pool_step(op: HwOp) -> Step:
     """Of pools that state what becomes of the pixels of a window (`Pool.reduced`)."""
-    source, sink = op.in_stream(), op.out_stream()
-    height, breadth, channels, kh, kw = op.pixels()
-    rows, columns = height // kh * kh, breadth // kw * kw
-
-    def step(x):
-        x = as_int32(x, source) if max(source.bits, sink.bits) <= WIDEST else as_integers(x, source)
-        image = x.reshape(-1, height, breadth, channels)
-        taps = [image[:, y:rows:kh, c:columns:kw] for y in range(kh) for c in range(kw)]
-        return op.reduced(taps).reshape(-1, *sink.shape)
-
-    return step
-
-
-def sum_pool_step(op: HwOp) -> Step:
-    """Of pools that add up the pixels of a window."""
-    source, sink = op.in_stream(), op.out_stream()
-    if max(source.bits, sink.bits) > WIDEST:
-        return pool_step(op)
-    height, breadth, channels, kh, kw = op.pixels()
-
-    def step(x):
-        image = as_int32(x, source).reshape(-1, height, breadth, channels)
-        return sum_pixels(image, kh, kw).reshape(-1, *sink.shape)
-
-    return step
+    source = op.in_stream()
+    taken = as_int32 if max(source.bits, op.out_stream().bits) <= WIDEST else as_integers
+    return lambda x: op.pooled(taken(x, source))

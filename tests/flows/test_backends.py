@@ -138,7 +138,7 @@ def test_a_layer_is_window_and_unit_with_the_thresholds_inside(chains):
     bound = ops(chains["small"]())
     assert [(one.op, one.name) for one in bound] == [
         ("Window", "conv0_window"), ("ByteMvu", "conv0"), ("Window", "conv1_window"), ("XnorMvu", "conv1"),
-        ("OrPool", "pool1"), ("XnorMvu", "fc0"), ("XnorMvu", "fc1"), ("TopK", "top_k"),
+        ("MaxPool", "pool1"), ("XnorMvu", "fc0"), ("XnorMvu", "fc1"), ("TopK", "top_k"),
     ]  # fmt: skip
     assert bound[1].nodes == ["conv0", "conv0_threshold"]
     assert bound[2].nodes == ["conv1_pad", "conv1_window"]
@@ -240,7 +240,7 @@ def test_a_minimum_of_bits_is_an_and(chains):
         dilation=[1, 1],
     )  # fmt: skip
     pool = ops(chain.dense("fc0", 3, raw=True))[1]
-    assert (pool.op, pool.attributes["all"]) == ("OrPool", 1)
+    assert (pool.op, pool.arrays["direction"].tolist()) == ("MaxPool", [-1, -1])
 
 
 FOLDINGS = {

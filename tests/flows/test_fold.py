@@ -158,14 +158,14 @@ FORM = (
 @pytest.mark.parametrize("given, words", [
     *(({"conv1": {key: value}}, f"acc.json: conv1 … {key!r}: {value!r} … {FORM}") for key, value in (
         ("lanes", 3), ("rom", "lut"), ("rom", "flash"), ("structure", "wires"), ("pe", "2"))),
-    ({"pool1": {"rom": "logic"}}, "pool1: OrPool … rom; … pe."),
+    ({"pool1": {"rom": "logic"}}, "pool1: MaxPool … rom; … pe."),
     ({"pool1": {"rom": "outside"}}, "pool1: … outside"),
     ({"conv1": {"simd": 7}}, "conv1: simd=7 … length=72 … [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72]."),
     ({"conv1": {"pe": 4}}, "conv1: pe=4 … outputs=6 … [1, 2, 3, 6]."),
     ({"pool1": {"pe": 5}}, "pool1: pe=5 … channels=6 … [1, 2, 3, 6]."),
-    ({"pool1": {"simd": 2}}, "pool1: OrPool … simd … pe"),
+    ({"pool1": {"simd": 2}}, "pool1: MaxPool … simd … pe"),
     ({"conv0_window": {"simd": 9}}, "conv0_window: simd=9 … channels=3 … [1, 3, 27]."),
-    ({"pool1": {"structure": "adders"}}, "pool1: structure=adders … OrPool … matrices"),
+    ({"pool1": {"structure": "adders"}}, "pool1: structure=adders … MaxPool … matrices"),
     ({"conv1": {"structure": "adders", "pe": 2}}, "conv1: DaMvu … pe … cannot be folded"),
     ({"conv1": {"pixels": 5}}, "conv1: pixels=5 … vectors=36 … [1, 2, 3, 4, 6, 9, 12, 18, 36]."),
     ({"conv1": {"pixels": 4, "pe": 3}}, "conv1: {'pixels': 4, 'pe': 3} … simd=72"),

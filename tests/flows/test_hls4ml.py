@@ -18,7 +18,7 @@ from hls4ml.model.layers import layer_map
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.utils.config import create_config
 from hls4ml_nets import cnn, folded, mlp
-from op_examples import examples_of
+from op_examples import PRICED_APART, examples_of
 
 from xnorforge.core import artifacts, plugins
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
@@ -202,8 +202,8 @@ REFUSED = {
         "hls4ml: sum (SumPool) … win … BACKEND=rtl"),
     "overlapping pool": ("io_stream",
         lambda: chain(OPS["Window"].make("win", **WINDOW),
-        OPS["OrPool"].make("most", ifm=[4, 4, 2], kernel=[3, 3], stride=[3, 3], windows=1)),
-        "hls4ml: most (OrPool) … [3, 3] … stride [1, 1] … stride [3, 3]"),
+        OPS["MaxPool"].make("most", ifm=[4, 4, 2], kernel=[3, 3], stride=[3, 3], windows=1)),
+        "hls4ml: most (MaxPool) … [3, 3] … stride [1, 1] … stride [3, 3]"),
     "border of several values": ("io_parallel",
         lambda: chain(OPS["Surround"].make("edge", {"values": np.array([0, 1])}, ifm=[2, 2, 2],
         pads=[1, 0, 0, 0], in_bits=1, out_bits=1)), "hls4ml: edge (Surround) … 2"),
@@ -326,7 +326,7 @@ def test_a_vitis_that_does_not_synthesise_is_an_error(small, tmp_path, tool, tex
 
 
 FRAMES = 4
-MOST = 4  # examples of an operator, taken evenly from all: g++ takes about half a second for each
+MOST = 4  # examples of a file, taken evenly from all: g++ takes about half a second for each
 ELEMENTS = 6000  # of a frame or a matrix; larger examples show nothing more
 
 
@@ -363,15 +363,12 @@ def expressible(op: HwOp) -> bool:
     return alone and len(set(np.asarray(values).tolist())) == 1
 
 
-def with_pool(name: str) -> list[HwOp]:
+def with_pool(name: str, bits: int, signed: int) -> list[HwOp]:
     """Windows that leave pixels out, in a border, and a pool of them."""
-    kinds = {} if name == "or_pool" else {"in_bits": 4, "in_signed": 1}
-    elements = {"bits": kinds.get("in_bits", 1), "signed": kinds.get("in_signed", 0)}
     sizes = {"ifm": [7, 5, 3], "kernel": [2, 2], "stride": [3, 2], "pads": [1, 0, 0, 0]}
-    window = KNOWN["window"].make("window", **sizes, **elements)
-    image = list(window.out_stream().shape[:2])
-    pool = KNOWN[name].make("pool", ifm=[*image, 3], kernel=[2, 2], stride=[2, 2], windows=1, **kinds)
-    return [window, pool]
+    window = KNOWN["window"].make("window", **sizes, bits=bits, signed=signed)
+    given = {"ifm": [*window.out_stream().shape[:2], 3], "kernel": [2, 2], "stride": [2, 2], "windows": 1}
+    return [window, KNOWN[name].make("pool", **given, in_bits=bits, in_signed=signed)]
 
 
 def parts(name: str) -> list[list[HwOp]]:
@@ -381,11 +378,11 @@ def parts(name: str) -> list[list[HwOp]]:
         found = [
             op for op in found if {*op.get_nodeattr("dilation")} == {1} and len(op.get_nodeattr("rates")) < 2
         ]
-    found = found[:: -(-len(found) // MOST)]
+    found = found[:: -(-len(found) // (MOST * (1 + [*PRICED_APART.values()].count(name))))]
     if name == "window":
         return [with_window(op) for op in found]
-    pools = [with_pool(name)] if name in ("or_pool", "max_pool", "sum_pool") else []
-    return [[op] for op in found] + pools
+    kinds = {"max_pool": [(1, 0), (4, 1)], "sum_pool": [(4, 1)]}.get(name, [])
+    return [[op] for op in found] + [with_pool(name, *kind) for kind in kinds]
 
 
 def side_by_side(rows: list[list[HwOp]], io: str, folder) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -99,7 +99,7 @@ def test_what_lies_between_two_units_that_never_pause_keeps_their_pace(tmp_path,
         ops.append(OPS["Width"].make("width", shape=shape, in_lanes=1, out_lanes=shape[-1]))
     else:
         size = {"kernel": [between] * 2, "stride": [between] * 2}
-        ops.append(OPS["OrPool"].make("pool", ifm=[image, image, 1], **size))
+        ops.append(OPS["MaxPool"].make("pool", ifm=[image, image, 1], **size))
     size, _, elements = ops[-1].out_stream().shape
     ops.append(unit("behind", size, elements, behind, elements))
     device, ops = built(with_fifos(operators.in_a_row(ops), {}), tmp_path)
@@ -111,7 +111,7 @@ def test_what_lies_between_two_units_that_never_pause_keeps_their_pace(tmp_path,
 
 def test_a_pool_gets_a_fifo_only_in_front_of_a_unit_that_would_make_it_wait():
     def depths(behind):
-        pool = OPS["OrPool"].make("pool", ifm=[12, 12, 1], kernel=[2, 2], stride=[2, 2])
+        pool = OPS["MaxPool"].make("pool", ifm=[12, 12, 1], kernel=[2, 2], stride=[2, 2])
         ops = operators.in_a_row([unit("before", 12, 9, 1, 1), pool, unit("behind", 6, 1, behind, 1)])
         return {op.name: depth_of(op) for op in with_fifos(ops, {}) if depth_of(op)}
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from op_examples import examples_of
+from op_examples import in_file
 from op_examples.layers import drawn
 from scipy.optimize import lsq_linear
 
@@ -133,13 +133,18 @@ def instance(name: str, key: str, family: str) -> HwOp:
 @cache
 def instances(name: str) -> dict[str, HwOp]:
     """The operators that are counted of a kind: its examples, and those of the tests, by number."""
-    found = examples_of(name)
+    found = [*in_file(name)]
     for module in TESTS:
         given = importlib.import_module(module)
         for op in (*given.OPS, *getattr(given, "SIMPLE", ())):
-            if type(op).__module__.endswith(f".{name}.op") and all(op is not one for one in found):
+            if op.priced_as == kind_of(name) and all(op is not one for one in found):
                 found.append(op)
     return {str(number): op for number, op in enumerate(found)}
+
+
+def kind_of(name: str) -> str:
+    """Whose factors price the operators of a file of examples."""
+    return in_file(name)[0].priced_as
 
 
 def recorded(family: str) -> dict[str, dict[str, list[float]]]:
@@ -192,9 +197,10 @@ def fit(family: str) -> dict[str, dict[str, float]]:
     table, alike = {}, []
     for name, rows in recorded(family).items():
         ops = {key: instance(name, key, family) for key in rows if FITTED.match(key)}
-        points = [(op.parts(), dict(zip(COUNTED, rows[key]))) for key, op in ops.items() if not op.inner]
+        ops = {key: op for key, op in ops.items() if op.priced_as == kind_of(name) and not op.inner}
+        points = [(op.parts(), dict(zip(COUNTED, rows[key]))) for key, op in ops.items()]
         if points:
-            table[type(next(iter(ops.values()))).__name__] = fitted(points, family)
+            table[kind_of(name)] = fitted(points, family)
         plain = set(Parts().skid(1).spare(1).adders(1).comparators(1).counters(2).gates(table=1).logic)
         alike += [point for point in points if set(point[0].logic) <= plain]
     return table | {ANY: fitted(alike, family)}

@@ -13,13 +13,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mapped import COUNTED, EXACT, NEAR, counts, instance, record, recorded, write
+from mapped import COUNTED, EXACT, NEAR, counts, instance, kind_of, record, recorded, write
+from op_examples import PRICED_APART
 
 from xnorforge.core import plugins
 from xnorforge.flows.synth import cells
-from xnorforge.hw import families
+from xnorforge.hw import families, graph
 
-KINDS = plugins.names("hw.ops")
+KINDS = sorted([*plugins.names("hw.ops"), *PRICED_APART])
 MEASURED = ("xc7", "ecp5", "ice40")
 SEEDS = {"unseen": range(100, 102), "drawn": range(8)}  # factors may be fitted to `drawn`, never to `unseen`
 MARKS = {"designs": "Designs", "chosen": "Chosen", "unseen": "Unseen", "": "Fitted"}
@@ -53,12 +54,13 @@ def count_chosen(family: str, asked: str) -> None:
         words += ["--method", method, "--board", board, "--jobs", "1", "--out", f"{folder}/{network}"]
         subprocess.run([sys.executable, "-m", "xnorforge", "synth", network, *words], check=True)
         ((fold, synth),) = zip(*(Path(folder).rglob(f"{name}.json") for name in ("fold", "synth")))
+        ops = graph.operators(fold.with_name("folded.onnx"))
         fold, synth = (json.loads(path.read_text())["operators"] for path in (fold, synth))
     kinds = {kind_of(name): name for name in KINDS}
-    for op, one in zip(fold, synth, strict=True):
+    for folded, op, one in zip(ops, fold, synth, strict=True):
         one["lut_ram"] = cells.used(one, "lut_memory")
         row = [*(one[key] for key in COUNTED), *rounded(op["estimate"])]
-        found.setdefault(kinds[op["op"]], {})[f"chosen {asked} {op['name']}"] = row
+        found.setdefault(kinds[folded.priced_as], {})[f"chosen {asked} {op['name']}"] = row
     record(family, found)
 
 
@@ -94,11 +96,6 @@ def summed(rows: list[Row]) -> tuple[int, int, float, dict[str, float]]:
 def errors(family: str, mark: str = "") -> dict[str, tuple[int, int, float, dict[str, float]]]:
     """`summed` per group."""
     return {name: summed(rows) for name, rows in groups(family, mark).items()}
-
-
-def kind_of(name: str) -> str:
-    """The class of an operator."""
-    return plugins.load("hw.ops", name).Op.__name__
 
 
 def table_of(family: str, mark: str = "") -> list[str]:

@@ -8,18 +8,21 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
 from torch.nn import functional as F
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import Bound
+from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.fold.options import candidates
 from xnorforge.flows.lower import integers
+from xnorforge.hw import graph
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.border.op import Border
 from xnorforge.hw.ops.clip.op import Clip
 from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.max_pool.op import MaxPool
-from xnorforge.hw.ops.or_pool.op import OrPool
 from xnorforge.hw.ops.sum_pool.op import SumPool
 from xnorforge.hw.ops.surround.op import Surround
 from xnorforge.hw.ops.upsample.op import Upsample
@@ -71,16 +74,15 @@ def test_a_window_and_a_pool_behind_it_are_any_pool_of_torch(kernel, stride, pad
     """Maxima of -30 .. 31 in a border of the least value, ORs in one of 0, sums in one of 0."""
     shape, apart = (9, 7, 4), {"stride": stride, "padding": pads, "dilation": dilation}
     sizes = {"kernel": kernel, "stride": stride, "pads": [pads] * 4, "dilation": [dilation] * 2}
-    maxima, ors, sums = (cls.make for cls in (MaxPool, OrPool, SumPool))
-    for make, bits, signed in ((maxima, 6, 1), (ors, 1, 0), (sums, 6, 1)):
-        fill = -32 if make is maxima else 0
+    for cls, bits, signed in ((MaxPool, 6, 1), (MaxPool, 1, 0), (SumPool, 6, 1)):
+        fill = -32 if cls is MaxPool and signed else 0
         window = Window.make(ifm=shape, bits=bits, signed=signed, pad_value=fill, **sizes)
         image = list(window.out_stream().shape[:2])
-        kinds = {} if make is ors else {"in_bits": bits, "in_signed": signed}
-        pool = make(ifm=[*image, 4], kernel=kernel, stride=kernel, windows=1, **kinds)
-        low, high = (0, 2) if make is ors else (-30, 32)
+        given = {"ifm": [*image, 4], "kernel": kernel, "stride": kernel, "windows": 1}
+        pool = cls.make(**given, in_bits=bits, in_signed=signed)
+        low, high = (-30, 32) if signed else (0, 2)
         x = np.random.default_rng(1).integers(low, high, (2, *shape))
-        if make is sums:
+        if cls is SumPool:
             ones = torch.ones(4, 1, *kernel).double()
             expected = pooled(x, lambda t, ones=ones: F.conv2d(t, ones, None, **apart, groups=4))
         else:
@@ -118,8 +120,17 @@ def test_a_mixed_pool_of_bits_is_an_or_here_and_an_and_there():
     shape, kernel, direction = (6, 4, 4), (2, 2), np.array([1, -1, 1, -1])
     op = MaxPool.make(arrays={"direction": direction}, ifm=shape, kernel=kernel, stride=kernel, in_bits=1)
     x = op.random_input(3, frames=8)
-    each = [OrPool.make(ifm=shape, kernel=kernel, stride=kernel, all=every).run(x) for every in (0, 1)]
-    np.testing.assert_array_equal(op.run(x), np.where(direction > 0, *each))
+    taps = x.reshape(8, 3, 2, 2, 2, 4)
+    np.testing.assert_array_equal(op.run(x), np.where(direction > 0, taps.any((2, 4)), taps.all((2, 4))))
+
+
+@pytest.mark.parametrize("least", [0, 1])
+def test_an_or_pool_of_an_earlier_build_is_read_as_a_pool_of_bits(least):
+    model = folded_graph([MaxPool.make("old", ifm=(4, 4, 2), kernel=(2, 2), stride=(2, 2))], "net")
+    model.graph.node[0].op_type = "OrPool"
+    model.graph.node[0].attribute.append(helper.make_attribute("all", least))
+    [read] = graph.operators(ModelWrapper(model))
+    assert type(read) is MaxPool and read.of_bits and read.minima().tolist() == [bool(least)] * 2
 
 
 @pytest.mark.parametrize("factor", [(2, 2), (3, 1), (1, 4), (1, 1)])

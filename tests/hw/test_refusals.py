@@ -16,7 +16,6 @@ POOL = {"ifm": [8, 8, 6], "kernel": [2, 2], "stride": [2, 2]}
 # {kind: what it has where nothing else is said}; arrays are those attributes that are lists or arrays here.
 USUAL = {
     "window": {"ifm": (8, 8, 6), "kernel": (3, 3)},
-    "or_pool": POOL,
     "sum_pool": POOL | {"in_bits": 4},
     "max_pool": POOL | {"in_bits": 4},
     "upsample": {"ifm": (4, 4, 2)},
@@ -59,9 +58,8 @@ CASES = [
     ("window", {"rates": (1, 2), "kernel": (2, 2), "pads": (1,) * 4},
      "rates=[1, 2] … odd kernel … all odd or all even"),
     ("window", {"stride": (0, 1)}, "stride … rows … 1 or more"),
-    ("or_pool", {"stride": [1, 1]}, "stride=[1, 1] … kernel=[2, 2] … windows=1"),
-    ("or_pool", {"pe": 4}, "pe=4 … channels=6 … [1, 2, 3, 6]"),
-    ("or_pool", {"ifm": [1, 8, 6]}, "kernel=[2, 2] … 1 x 8 … smaller"),
+    ("max_pool", {"in_bits": 1, "stride": [1, 1]}, "stride=[1, 1] … kernel=[2, 2] … windows=1"),
+    ("max_pool", {"in_bits": 1, "ifm": [1, 8, 6]}, "kernel=[2, 2] … 1 x 8 … smaller"),
     ("sum_pool", {"stride": [1, 1]}, "stride=[1, 1] … kernel=[2, 2] … windows=1"),
     ("max_pool", {"direction": np.array([1, -1])}, "direction … (2,) … (6,)"),
     ("max_pool", {"pe": 4}, "pe=4 … channels=6 … [1, 2, 3, 6]"),

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.arg_max.op import ArgMax
 from xnorforge.hw.ops.fifo.op import Fifo
-from xnorforge.hw.ops.or_pool.op import OrPool
+from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.top_k.op import TopK
 from xnorforge.hw.ops.window.op import Window
@@ -192,12 +192,13 @@ def test_the_ring_is_the_smallest_that_stops_neither_the_slower_side_nor_two_bus
 
 
 @pytest.mark.parametrize("kernel", [(2, 2), (3, 3), (1, 4)])
-@pytest.mark.parametrize("every", [0, 1])
-def test_pools_are_torch_pools_with_the_rest_dropped(kernel, every):
+@pytest.mark.parametrize("least", [False, True])
+def test_pools_are_torch_pools_with_the_rest_dropped(kernel, least):
     x = integers(4, 0, 2, 3, 7, 11, 5)
-    op = OrPool.make(ifm=(7, 11, 5), kernel=kernel, stride=kernel, pe=5, all=every)
+    arrays = {"direction": np.full(5, -1)} if least else {}
+    op = MaxPool.make("dut", arrays, ifm=(7, 11, 5), kernel=kernel, stride=kernel, pe=5)
     bits = torch.tensor(x.transpose(0, 3, 1, 2)).float()
-    pooled = 1 - F.max_pool2d(1 - bits, kernel) if every else F.max_pool2d(bits, kernel)
+    pooled = 1 - F.max_pool2d(1 - bits, kernel) if least else F.max_pool2d(bits, kernel)
     np.testing.assert_array_equal(op.run(x), pooled.numpy().transpose(0, 2, 3, 1))
 
 

@@ -11,7 +11,6 @@ from xnorforge.hw.ops.clip.op import Clip
 from xnorforge.hw.ops.depth_to_space.op import DepthToSpace
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.max_pool.op import MaxPool
-from xnorforge.hw.ops.or_pool.op import OrPool
 from xnorforge.hw.ops.permute.op import Permute
 from xnorforge.hw.ops.requantise.op import Requantise
 from xnorforge.hw.ops.sum_pool.op import SumPool
@@ -45,7 +44,7 @@ OPS = [
     Window.make("side by side", ifm=(30, 40, 64), kernel=(3, 3), rates=(1, 4, 8), pads=(8,) * 4, simd=192),
     Window.make("a pixel of four", ifm=(32, 32, 8), kernel=(1, 1), stride=(2, 2), simd=1, bits=20),
     Window.make("ring as dear in LUTs", ifm=(32, 32, 3), kernel=(3, 3), pads=(1,) * 4, simd=3, bits=8),
-    OrPool.make("pool", ifm=(13, 13, 32), kernel=(2, 2), stride=(2, 2), pe=8),
+    MaxPool.make("pool", ifm=(13, 13, 32), kernel=(2, 2), stride=(2, 2), pe=8),
     SumPool.make("sums of the map", ifm=(7, 7, 64), kernel=(7, 7), stride=(7, 7), pe=16),
     SumPool.make("sums", ifm=(14, 14, 64), kernel=(2, 2), stride=(2, 2), pe=2, in_bits=10, in_signed=1),
     MaxPool.make("maxima", ifm=(12, 12, 8), kernel=(2, 2), stride=(2, 2), pe=4, in_bits=6),

@@ -13,7 +13,7 @@ from xnorforge.hw.ops.base import HwOp, numbered
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
-from xnorforge.hw.ops.or_pool.op import OrPool
+from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.top_k.op import TopK
 from xnorforge.hw.ops.upsample.op import Upsample
@@ -102,7 +102,7 @@ class RandomNetwork:
     def pool(self) -> None:
         pe = self.divisor(self.shape[2])
         self.width(pe)
-        self.add(OrPool, ifm=list(self.shape), kernel=[2, 2], stride=[2, 2], pe=pe)
+        self.add(MaxPool, ifm=list(self.shape), kernel=[2, 2], stride=[2, 2], pe=pe)
 
     def repeated(self) -> None:
         """Rows or columns twice, of small pictures."""

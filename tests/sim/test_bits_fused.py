@@ -7,7 +7,7 @@ from xnorforge.hw import graph
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
-from xnorforge.hw.ops.or_pool.op import OrPool
+from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
@@ -75,7 +75,8 @@ def pooled(seed, height=7, breadth=9, channels=64, rows=32, window=(2, 2), every
         "conv", {"weights": rng.integers(0, 2, (mw, rows)), "thresholds": thresholds},
         mw=mw, mh=rows, vectors=size[0] * size[1], in_shape=[*size, mw], out_shape=[*size, rows],
     )  # fmt: skip
-    pool = OrPool.make("pool", ifm=[*size, rows], kernel=list(window), stride=list(window), all=every)
+    arrays = {"direction": np.full(rows, -1)} if every else {}
+    pool = MaxPool.make("pool", arrays, ifm=[*size, rows], kernel=list(window), stride=list(window))
     conv.onnx_node.input[0], pool.onnx_node.input[0] = window_op.results[0], conv.results[0]
     return [window_op, conv, pool]
 

@@ -457,7 +457,7 @@ def unit(name: str, simd: int, pe: int) -> HwOp:
     ],
 )
 def test_behind_a_unit_where_its_results_leave_a_cycle_in_between(simd, pe, out_lanes, gap):
-    reader = bind.OPS["OrPool"].make("pool", ifm=[2, 2, 12], kernel=[2, 2], stride=[2, 2], pe=out_lanes)
+    reader = bind.OPS["MaxPool"].make("pool", ifm=[2, 2, 12], kernel=[2, 2], stride=[2, 2], pe=out_lanes)
     width = between(unit("unit", simd, pe), [4, 12], pe, out_lanes, reader)
     assert width.get_nodeattr("gap") == gap
 
@@ -465,7 +465,7 @@ def test_behind_a_unit_where_its_results_leave_a_cycle_in_between(simd, pe, out_
 @pytest.mark.parametrize(("pe", "gap"), [(2, 1), (3, 0)])  # the converter 16 + 4 cycles, the unit 24, 16
 def test_in_front_of_a_unit_behind_a_window_but_not_behind_a_pool(pe, gap):
     window = bind.OPS["Window"].make("window", ifm=[5, 2, 3], kernel=[2, 2], stride=[1, 1], simd=3)
-    pool = bind.OPS["OrPool"].make("pool", ifm=[4, 4, 12], kernel=[2, 2], stride=[2, 2], pe=3)
+    pool = bind.OPS["MaxPool"].make("pool", ifm=[4, 4, 12], kernel=[2, 2], stride=[2, 2], pe=3)
     for source, found in ((window, gap), (pool, 0)):
         width = between(source, [4, 12], 3, 12, unit("unit", 12, pe))
         assert width.get_nodeattr("gap") == found, source.name

@@ -36,7 +36,7 @@ def small():
             mw=18, mh=8, simd=2, pe=2, vectors=36, in_shape=shape, out_shape=[6, 6, 8],
         ),
         make["fifo"](shape=[6, 6, 8], lanes=2, depth=8),
-        make["or_pool"](ifm=[6, 6, 8], kernel=[2, 2], stride=[2, 2], pe=2),
+        make["max_pool"](ifm=[6, 6, 8], kernel=[2, 2], stride=[2, 2], pe=2),
         make["width"](shape=[3, 3, 8], in_lanes=2, out_lanes=4),
         make["fifo"](shape=[3, 3, 8], lanes=4, depth=2),
         make["xnor_mvu"](arrays={"weights": bits(72, 4)}, mw=72, mh=4, simd=4, in_shape=[3, 3, 8],

@@ -164,18 +164,21 @@ def without_window(op: HwOp, source: Wire) -> Wire:
     return source
 
 
-def pool_source(net: Net, op: HwOp, source: Wire) -> tuple[Wire, list[int], list[int]]:
-    """The image that a pool reads, its kernel and its stride.
+def append_pool(net: Net, op: HwOp, source: Wire, direction: ArrayLike) -> Wire:
+    """Append the layer of a pool of the image that it reads; direction as of `Net.pool`.
 
     Raises:
         UserError: its windows overlap, or are a tensor that other operators also read.
     """
     kernel, stride, window = op.get_nodeattr("kernel"), op.get_nodeattr("stride"), source.window
+    sink = op.out_stream()
     if op.get_nodeattr("windows"):
         if window is None:
             raise refused(op, "pools windows without an image", "make it the only reader of the window")
         if any(k > s for k, s in zip(window.kernel, window.stride)):
             why = f"pools windows of {list(window.kernel)} with stride {list(window.stride)}, which overlap"
             raise refused(op, why, f"hls4ml's layer cannot keep rows; use stride {list(window.kernel)}")
-        return replace(source, window=None), kernel, list(window.stride)
-    return net.shaped(without_window(op, source), op.get_nodeattr("ifm")), kernel, stride
+        image, stride = replace(source, window=None), list(window.stride)
+    else:
+        image = net.shaped(without_window(op, source), op.get_nodeattr("ifm"))
+    return net.pool("", image, kernel, stride, direction, sink.bits, sink.signed)

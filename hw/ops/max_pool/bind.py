@@ -1,4 +1,4 @@
-"""Maxima of integers, in some channels minima."""
+"""Maxima, in some channels minima."""
 
 import numpy as np
 
@@ -16,4 +16,4 @@ def max_pool(network: Network, node: NodeProto) -> Taken:
     arrays = {}
     if found.direction is not None and (found.direction < 0).any():
         arrays["direction"] = found.direction.astype(np.int64)
-    return found.nodes, found.bound("MaxPool", in_bits=found.bits, in_signed=int(found.signed), arrays=arrays)
+    return found.nodes, found.bound("MaxPool", **arrays)

@@ -1,4 +1,4 @@
-"""Max pooling of integers; min pooling in some channels."""
+"""Max pooling of integers or bits; min pooling in some channels."""
 
 from functools import reduce
 
@@ -12,7 +12,7 @@ from xnorforge.hw.streams import packed
 
 
 class MaxPool(Pool):
-    """Pool integers by their maximum, or by their minimum in channels with direction -1.
+    """Pool integers by their maximum, or by their minimum in channels with direction -1 (bits by OR or AND).
 
     Shapes: (H, W, C) to (H // kh, W // kw, C), for windows that do not overlap; rows and columns after the
     last whole window are dropped. With windows=1 the input is windows (OH, OW, kh * kw * C) of any kind from
@@ -21,13 +21,26 @@ class MaxPool(Pool):
     Rate: one input beat of `pe` channels per cycle. Latency: ((kh - 1) * W + kw - 1) * C / pe + 1 cycles,
     with windows=1 (kh * kw - 1) * C / pe + 1.
 
-    Cost: one comparison and one multiplexer per lane, and a line buffer of partial results.
+    Cost: one comparison and one multiplexer per lane, or one gate for bits whose channels have the same
+    direction, and a line buffer of partial results.
     """
 
     arrays: tuple[str, ...] = ("direction",)
+    former = ("OrPool",)  # of bits; its attribute `all` is 1 for minima
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | node_attributes(in_bits=int, in_signed=0)
+        return super().get_nodeattr_types() | node_attributes(in_bits=1, in_signed=0)
+
+    @property
+    def of_bits(self) -> bool:
+        """Whether it is an OR of bits in every channel, or an AND in every one."""
+        minima = self.minima()
+        return self.element == (1, False) and bool((minima == minima[0]).all())
+
+    @property
+    def priced_as(self) -> str:
+        """By itself where it is one gate per lane."""
+        return f"MaxPool{' of bits' * self.of_bits}"
 
     def minima(self) -> np.ndarray:
         """Where the minimum is taken, bool (C,).
@@ -37,7 +50,7 @@ class MaxPool(Pool):
         """
         channels, given = self.get_nodeattr("ifm")[-1], self.arrays_of.get("direction")
         if given is None:
-            return np.zeros(channels, bool)
+            return np.full(channels, any(one.name == "all" and one.i for one in self.onnx_node.attribute))
         direction = np.asarray(given)
         if direction.shape != (channels,) or (abs(direction) != 1).any():
             raise UserError(
@@ -58,6 +71,9 @@ class MaxPool(Pool):
 
     def join(self, parts: Parts, where: str, /) -> None:
         bits, lanes = self.element[0], self.get_nodeattr("pe")
+        if self.of_bits:
+            parts.gates(joined_bits=lanes)
+            return
         parts.comparators(bits, lanes).gates(**{f"bits with a {where}": bits * lanes if bits > 1 else 0})
         parts.gates(minima=len(set(self.minima())) > 1)
 

@@ -11,4 +11,4 @@ def sum_pool(network: Network, node: NodeProto) -> Taken:
     found = pool_at(network, node)
     if found is None or found.function != "AccPool":
         return None
-    return found.nodes, found.bound("SumPool", in_bits=found.bits, in_signed=int(found.signed))
+    return found.nodes, found.bound("SumPool")

@@ -1,11 +1,9 @@
 """The operator as layers of hls4ml."""
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, pool_source
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, append_pool
 from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Sums."""
-    sink = op.out_stream()
-    source, kernel, stride = pool_source(net, op, sources[0])
-    return [net.pool("", source, kernel, stride, 0, sink.bits, sink.signed)]
+    return [append_pool(net, op, sources[0], 0)]

@@ -5,7 +5,6 @@ kind that read the same fork become one window in front of it.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -109,28 +108,20 @@ def shared_windows(bounds: list[Bound]) -> list[Bound]:
 @dataclass
 class PoolNodes:
     """A pool of every channel by itself: its nodes, FINN's name of its function or our node's, the windows in
-    front of it where it does not make them itself, the attributes of its operator, bits and sign of an
-    element, and the directions of maxima and minima.
+    front of it where it does not make them itself, the attributes of its operator, and the directions of
+    maxima and minima.
     """
 
     nodes: list[NodeProto]
     function: str
     windows: list[Bound]
     attributes: Record
-    bits: int
-    signed: bool
     direction: np.ndarray | None
 
-    @property
-    def name(self) -> str:
-        """The name of the operator."""
-        return self.nodes[-1].name
-
-    def bound(self, op: str, **more: Any) -> list[Bound]:
-        """The windows, and the operator of this name."""
-        arrays = more.pop("arrays", {})
+    def bound(self, op: str, **arrays: np.ndarray) -> list[Bound]:
+        """The windows, and the operator of this name with its constants."""
         names = [one.name for one in self.nodes]
-        return [*self.windows, Bound(op, self.name, self.attributes | more, arrays, names)]
+        return [*self.windows, Bound(op, names[-1], self.attributes, arrays, names)]
 
 
 def pool_sizes(network: Network, node: NodeProto) -> dict[str, list[int]] | None:
@@ -167,18 +158,17 @@ def pool_at(network: Network, node: NodeProto) -> PoolNodes | None:
     else:
         after = network.reader(node)
         nodes, function, direction = [node, after], get(after, "Function"), None
-    bits, signed = network.kind(node.input[0])
-    kernel = sizes["kernel"]
-    attributes: dict = {"ifm": network.shape(node.input[0]), "kernel": kernel, "stride": kernel}
-    if pools_itself(sizes):
-        return PoolNodes(nodes, function, [], attributes, bits, signed, direction)
-    pad = border_in_front(network, node, sizes)
+    pad = None if pools_itself(sizes) else border_in_front(network, node, sizes)
     x = node.input[0] if pad is None else pad.input[0]
     nodes = nodes if pad is None else [pad, *nodes]
-    bits, signed = network.kind(x)
+    (bits, signed), kernel = network.kind(x), sizes["kernel"]
+    attributes: dict = {"ifm": network.shape(node.input[0]), "kernel": kernel, "stride": kernel}
+    attributes |= {"in_bits": bits, "in_signed": int(signed)}
+    if pools_itself(sizes):
+        return PoolNodes(nodes, function, [], attributes, direction)
     window = Bound("Window", f"{nodes[-1].name}_window", around(network, x, sizes, pad))
     attributes |= {"ifm": network.shape(nodes[-1].output[0]), "windows": 1}
-    return PoolNodes(nodes, function, [window], attributes, bits, signed, direction)
+    return PoolNodes(nodes, function, [window], attributes, direction)
 
 
 def pools_itself(sizes: Record) -> bool:

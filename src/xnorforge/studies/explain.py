@@ -103,7 +103,7 @@ def _next(op: HwOp, ops: list[HwOp], total: dict, clock_mhz: float) -> str:
     if not steps:
         return "no further step: pe and simd are at their maximum, or it has neither"
     said, family = [], total["family"]
-    kind = ", ".join(filter(None, ["est", families.doubt(family, type(op).__name__)]))
+    kind = ", ".join(filter(None, ["est", families.doubt(family, op.priced_as)]))
     for name, new in steps.items():
         more = round(new.estimate(family)["lut"] - op.estimate(family)["lut"])
         after = max(new.cycles() if one.name == op.name else one.cycles() for one in ops)

@@ -8,23 +8,29 @@ from xnorforge.core import plugins
 from xnorforge.hw.ops.base import HwOp
 
 HERE = Path(__file__).parent
+PRICED_APART = {"or_pool": "max_pool"}  # file of examples: operator that has other factors of LUTs for them
 
 
 def examples_of(kind: str | type) -> list[HwOp]:
     """The examples of an operator, by its folder or class; of one outside the package, those of the file
     `examples.py` beside its `op.py`.
     """
-    return list(_made(plugins.load("hw.ops", kind).Op if isinstance(kind, str) else kind))
+    name = kind if isinstance(kind, str) else kind.__module__.split(".")[-2]
+    return sum((in_file(file) for file, of in PRICED_APART.items() if of == name), [*in_file(name)])
+
+
+def class_of(name: str) -> type[HwOp]:
+    """The operator of a file of examples."""
+    return plugins.load("hw.ops", PRICED_APART.get(name, name)).Op
 
 
 @cache
-def _made(cls: type) -> list[HwOp]:
+def in_file(name: str) -> list[HwOp]:
     """All modules of a run share them: those with adders take seconds to solve."""
-    name = cls.__module__.split(".")[-2]
     if (HERE / f"{name}.py").exists():
-        return import_module(f".{name}", __name__).examples(cls)
+        return import_module(f".{name}", __name__).examples(class_of(name))
     beside = Path(plugins.load("hw.ops", name).__file__).with_name("examples.py")
     spec = util.spec_from_file_location(f"examples_of_{name}", beside)
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.examples(cls)
+    return module.examples(class_of(name))

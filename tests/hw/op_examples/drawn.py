@@ -16,17 +16,9 @@ def from_points(cls, stem: str, names: Sequence[str], points: Iterable[Sequence[
 
 
 def seeded(
-    cls,
-    seed: int,
-    mw: int,
-    mh: int,
-    simd: int,
-    pe: int,
-    vectors: int = 2,
-    raw: bool = False,
-    values: Sequence[int] | None = None,
-    **attributes,
-):
+    cls, seed: int, mw: int, mh: int, simd: int, pe: int, vectors: int = 2, raw: bool = False,
+    values: Sequence[int] | None = None, **attributes,
+):  # fmt: skip
     """A matrix with random weights, of `values` if given, and, unless raw, thresholds near the middle, some
     always and some never met.
     """

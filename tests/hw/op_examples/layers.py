@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from xnorforge.core import plugins
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import value_range
 
-from . import da_mvu, depthwise, interact, loop
+from . import class_of, da_mvu, depthwise, interact, loop
 from .drawn import seeded
 
 IMAGES = (32, 32), (28, 28), (15, 20), (16, 16), (14, 14), (8, 8), (7, 7)
@@ -132,7 +131,7 @@ def choose(kind: str, d: Draw) -> Any:
         case "max_pool":
             return pool(d) | d.one({}, {"direction": d.ones()})
         case "or_pool":
-            return pool(d) | {"all": d.one(0, 1)}
+            return pool(d) | {"in_bits": 1, "in_signed": 0} | d.one({}, {"direction": -np.ones(d.channels)})
         case "permute":
             group, shape = d.one(1, 2, 16), [*d.one((7, 7), (4, 4), (8, 8)), d.one(16, 32, 64)]
             order = d.rng.permutation(prod(shape) // group)
@@ -187,8 +186,8 @@ def choose(kind: str, d: Draw) -> Any:
 
 
 def drawn(kind: str, seed: int) -> HwOp:
-    """One of an operator, by its folder."""
-    d = Draw(plugins.load("hw.ops", kind).Op, kind, seed)
+    """One of an operator, by its folder or its file of examples."""
+    d = Draw(class_of(kind), kind, seed)
     if isinstance(given := choose(kind, d), HwOp):
         return given
     arrays = {name: given.pop(name) for name in d.cls.arrays if name in given}

@@ -16,15 +16,18 @@ def examples(cls):
         ((4, 4, 3), (2, 2), 1, 1, 1, 1), ((11, 2, 3), (3, 2), 1, 6, 0, 1),
         ((8, 1, 2), (4, 1), 1, 16, 1, 2), ((4, 4, 4), (2, 2), 2, 66, 1, 1),
     ]  # fmt: skip
-    names = ["ifm", "kernel", "stride", "pe", "in_bits", "in_signed"]
-    found = []
     of_windows = [
         ((3, 4, 4), (3, 3), 2, 8, 1, 1), ((2, 5, 3), (2, 3), 3, 4, 0, 0), ((1, 1, 2), (4, 1), 1, 9, 1, 2),
     ]  # fmt: skip
+    return made(cls, "max_pool", points, of_windows)
+
+
+def made(cls, name, points, of_windows):
+    """Operators of both kinds of points."""
+    names, found = ["ifm", "kernel", "stride", "pe", "in_bits", "in_signed"], []
     for i, (ifm, kernel, pe, bits, signed, kind) in enumerate([*points, *of_windows]):
         mixed = np.random.default_rng(i).permutation(np.where(np.arange(ifm[2]) % 2, 1, -1))
         arrays = {"direction": [None, mixed, np.full(ifm[2], -1)][kind]} if kind else {}
         attributes = dict(zip(names, (ifm, kernel, kernel, pe, bits, signed)))
-        attributes["windows"] = int(i >= len(points))
-        found.append(cls.make(f"max_pool_{i}", arrays, **attributes))
+        found.append(cls.make(f"{name}_{i}", arrays, **attributes, windows=int(i >= len(points))))
     return found

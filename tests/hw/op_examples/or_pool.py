@@ -1,8 +1,10 @@
-"""Instances of OrPool for the conformance tests."""
+"""Instances of MaxPool on bits for the conformance tests."""
+
+from .max_pool import made
 
 
 def examples(cls):
-    """(ifm, kernel, pe, all)"""
+    """(ifm, kernel, pe, all minima)"""
     points = [
         ((4, 4, 4), (2, 2), 4, 0), ((4, 4, 4), (2, 2), 1, 0), ((6, 4, 6), (2, 2), 3, 0),
         ((4, 6, 4), (2, 2), 2, 1), ((5, 5, 2), (2, 2), 2, 0), ((5, 5, 2), (2, 2), 1, 0),
@@ -14,8 +16,5 @@ def examples(cls):
         ((2, 9, 40), (2, 2), 40, 0), ((1, 8, 6), (1, 4), 2, 1), ((8, 1, 2), (4, 1), 1, 0),
     ]  # fmt: skip
     of_windows = [((3, 4, 4), (3, 3), 2, 0), ((2, 5, 3), (2, 3), 3, 1), ((1, 1, 2), (4, 1), 1, 0)]
-    found = [(*point, 0) for point in points] + [(*point, 1) for point in of_windows]
-    return [
-        cls.make(f"or_pool_{i}", ifm=ifm, kernel=kernel, stride=kernel, pe=pe, all=every, windows=windows)
-        for i, (ifm, kernel, pe, every, windows) in enumerate(found)
-    ]
+    bits = [[(*sizes, 1, 0, 2 * least) for *sizes, least in some] for some in (points, of_windows)]
+    return made(cls, "or_pool", *bits)
