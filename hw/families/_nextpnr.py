@@ -4,6 +4,7 @@ of PLL, shell and accelerator, the pins of it, and nextpnr's JSON report.
 
 import json
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -15,13 +16,83 @@ from xnorforge.core.types import Record
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
-from xnorforge.hw.routing import Hop, LateNet, Routed, TimingPath, Tool, TopPorts
+from xnorforge.hw.routing import Hop, LateNet, Routed, Router, TimingPath, Tool, TopPorts
 from xnorforge.hw.shells import uart
 
 PORTS = ("clock", "reset", "rxd", "txd", "lost")  # of the board's top
 REPORT = "nextpnr.json"
 MOST_MHZ, STEPS = 400, 8  # highest clock that is made, and parts of the oscillator between two
 LATE = 5  # nets of a run that are kept
+
+
+def tools_of(package: str, family: str, packer: str) -> tuple[Tool, ...]:
+    """The program of nextpnr, which has its Python package's name, and the one that makes the bitstream."""
+    extra = f"any make target installs it; with pip: xnorforge[{family}]"
+    return tuple(Tool(name, f"the Python package {package} ({extra})") for name in (package, packer))
+
+
+class Nextpnr(Router):
+    """A nextpnr, its JSON report, and the program that makes the bitstream; they see the folder as /run.
+
+    Attributes:
+        tools: both, see `tools_of`.
+        packages: Python packages that they need besides that of nextpnr.
+        pin_file, bit: names of the constraints file and of the bitstream.
+    """
+
+    packages: tuple[str, ...] = ()
+    pin_file: str
+    bit: str = f"{routing.TOP}.bit"
+
+    @abstractmethod
+    def device(self, board: Board) -> list[str]:
+        """The arguments of nextpnr that name the part and the files.
+
+        Raises:
+            UserError: it does not know the part.
+        """
+
+    @abstractmethod
+    def pin(self, role: str, pin: str, pull: str) -> str:
+        """The lines of the constraints file on a port: its place, its pull ("UP", "DOWN", "NONE")."""
+
+    @abstractmethod
+    def pack(self, folder: Path, board: Board) -> None:
+        """Make the bitstream of what nextpnr left in the folder.
+
+        Raises:
+            UserError: the program failed, or the bitstream is for another part.
+        """
+
+    def pins(self, board: Board) -> str:
+        """The constraints file.
+
+        Raises:
+            UserError: the board's file names no pin for a port of the top.
+        """
+        pulls = {"rxd": "UP", "reset": "UP" if "reset" in board.shell.get("low", ()) else "DOWN"}
+        ports = routing.shell_pins(board, PORTS).items()
+        return "".join(self.pin(role, pin, pulls.get(role, "NONE")) for role, pin in ports)
+
+    def arguments(self, board: Board, seed: int) -> list[str]:
+        """Of nextpnr, with those for the report that `read_report` reads, and the netlist with places."""
+        wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
+        report = ["--report", f"/run/{REPORT}", "--detailed-timing-report", "--write"]
+        return [*self.device(board), *wanted, *report, f"/run/{routing.PLACED}"]
+
+    def identity(self, board: Board) -> list[str]:
+        """The versions of the packages, the arguments, and the pins."""
+        packages = [f"{package} {installed(package)}" for package in (self.tools[0].name, *self.packages)]
+        return [*packages, *self.arguments(board, 0), self.pins(board)]
+
+    def run(self, folder: Path, board: Board, seed: int) -> Routed:
+        """nextpnr, then the program that makes the bitstream."""
+        (folder / self.pin_file).write_text(self.pins(board))
+        place, arguments = self.tools[0], self.arguments(board, seed)
+        _nextpnr_log.call_nextpnr(place, self.program, arguments, folder, seed, **mount(folder))
+        routed = read_report(routing.left(folder / REPORT, place), seed, self.program, self.bit)
+        self.pack(folder, board)
+        return routed
 
 
 def board_top(board: Board, pll: str, ports: TopPorts) -> str:
@@ -50,17 +121,6 @@ def unmultiplied_top(board: Board, ports: TopPorts) -> str:
             f"used here; give the oscillator's {board.shell['clock_mhz']:g}."
         )
     return board_top(board, "  assign clk = clock;\n  assign locked = 1'b1;\n", ports)
-
-
-def pins(board: Board) -> Iterable[tuple[str, str, str]]:
-    """Port, pin and pull ("UP", "DOWN", "NONE") of every port of that top.
-
-    Raises:
-        UserError: the board's file names no pin for one.
-    """
-    pulls = {"rxd": "UP", "reset": "UP" if "reset" in board.shell.get("low", ()) else "DOWN"}
-    for role, pin in routing.shell_pins(board, PORTS).items():
-        yield role, pin, pulls.get(role, "NONE")
 
 
 def dividers(
@@ -116,30 +176,9 @@ def installed(package: str) -> str:
         return "none"
 
 
-def reporting() -> list[str]:
-    """Arguments of nextpnr for the report that `read_report` reads, and the netlist with places."""
-    return ["--report", f"/run/{REPORT}", "--detailed-timing-report", "--write", f"/run/{routing.PLACED}"]
-
-
 def mount(folder: Path) -> dict[str, str]:
     """The environment in which a YoWASP tool sees a folder as /run, as its own /tmp hides the system's."""
     return {"YOWASP_MOUNT": f"/run={folder.absolute()}"}
-
-
-def place_and_report(
-    tool: Tool, program: str, arguments: Sequence[str], folder: Path, seed: int, bit: str
-) -> Routed:
-    """Run a nextpnr with the arguments of `reporting`, which sees the folder as /run, and read its report.
-
-    Args:
-        program, seed: for messages.
-        bit: name of the bitstream that follows.
-
-    Raises:
-        UserError: it failed, or its report is none.
-    """
-    _nextpnr_log.call_nextpnr(tool, program, arguments, folder, seed, **mount(folder))
-    return read_report(routing.left(folder / REPORT, tool), seed, program, bit)
 
 
 def read_report(text: str | bytes, seed: int, program: str, bit: str) -> Routed:

@@ -494,7 +494,7 @@ def test_a_run_that_stopped_is_one_sentence(said, reason, text):
 
 def test_an_exception_of_a_tool_in_python_is_its_reason():
     said = "Traceback (most recent call last):\n  File \"x.py\", line 1\nKeyError: 'top'\n"
-    failed = routing.ToolFailed(gw2a.PACK, 1, said)
+    failed = routing.ToolFailed(gw2a.ROUTER.tools[1], 1, said)
     assert failed.reason == "KeyError: 'top'"
     says(failed, "gowin_pack: KeyError: 'top'; … yowasp-nextpnr-")
 
@@ -561,11 +561,11 @@ def test_a_pin_that_is_low_when_it_says_yes_is_inverted_and_pulled_up():
     nano = boards.load("tangnano20k")
     text = gw2a.ROUTER.top(nano, ONE)
     assert "assign lost = ~was_lost;" in text and "reset | ~locked}" in text
-    assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=DOWN;' in gw2a.pins(nano)
+    assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=DOWN;' in gw2a.ROUTER.pins(nano)
     low = replace(nano, shell=nano.shell | {"low": ["reset"]})
     top = gw2a.ROUTER.top(low, ONE)
     assert "~reset | ~locked}" in top and "assign lost = was_lost;" in top
-    assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=UP;' in gw2a.pins(low)
+    assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=UP;' in gw2a.ROUTER.pins(low)
 
 
 @pytest.mark.parametrize("name, role, all_roles", [

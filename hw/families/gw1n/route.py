@@ -8,7 +8,7 @@ class Gw1n(Gw2a):
     """The same, for another family of Yosys; the lines of its bitstreams are not known."""
 
     lines_known = False
-    synth: str = f"synth_gowin -family gw1n -top {routing.TOP}"
+    synth = f"synth_gowin -family gw1n -top {routing.TOP}"
 
 
 ROUTER = Gw1n()

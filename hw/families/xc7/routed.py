@@ -97,7 +97,9 @@ class Nets:
             if names & {"GND_WIRE", "VCC_WIRE"}:
                 self.low.update(pin for pin, _ in self._loads(root) if "GND_WIRE" in names)
             elif not drivers:
-                self.open.update(pin for pin, _ in self._loads(root) if self._timed(pin))
+                timed = (pin for pin, _ in self._loads(root) if "CLK" not in pin[2])
+                kinds = ("CLB", "BRAM", "DSP")
+                self.open.update(pin for pin in timed if database.type_of(pin[0]).startswith(kinds))
             else:
                 for pin, known in drivers:
                     self.pins[pin] = dict(self._delays(root, known))
@@ -111,9 +113,6 @@ class Nets:
         for tile, name in self.nodes[node]:
             for pin in self.database.tile(tile).pins.get(name, ()):
                 yield (tile, pin.site, pin.pin), pin
-
-    def _timed(self, pin: Pin) -> bool:
-        return self.database.type_of(pin[0]).startswith(("CLB", "BRAM", "DSP")) and "CLK" not in pin[2]
 
     def _below(self, root: Wire) -> list[Wire]:
         """The nodes of a net, each behind the one that drives it."""
@@ -185,7 +184,7 @@ class Design:
                 self._block(tile, site, features)
         for tile in self.of_tile:
             if database.type_of(tile).startswith("PSS"):
-                self._processor(tile)
+                self._sequential(self.of_tile[tile], database.cells(tile).values(), _bus)
         for driver, loads in nets.pins.items():
             for load, ns in loads.items():
                 self.graph.net(driver, load, ns, self._name(*driver))
@@ -317,9 +316,6 @@ class Design:
         left = [one for (model, _), one in self.database.cells(tile).items() if _fits(model, allowed)]
         sites = (site, "RAMB36_X0Y0") if ram else (site,)
         self._sequential([pin for pin in self.of_tile[tile] if pin[1] in sites], left, port)
-
-    def _processor(self, tile: str) -> None:
-        self._sequential(self.of_tile[tile], self.database.cells(tile).values(), _bus)
 
     def _sequential(self, pins: Iterable[Pin], cells: Iterable[Cell], port: Callable[[str], str]) -> None:
         """Starts and ends of paths at pins of a cell with many of them."""
