@@ -25,6 +25,7 @@ from brevitas.quant.shifted_scaled_int import ShiftedUint8ActPerTensorFloat, Shi
 from brevitas.quant.ternary import SignedTernaryActPerTensorConst, SignedTernaryWeightPerTensorConst
 from brevitas_examples.bnn_pynq.models.common import CommonActQuant, CommonWeightQuant
 from brevitas_examples.bnn_pynq.models.tensor_norm import TensorNorm
+from draws import Draws
 from torch import nn
 
 EXPORTERS = {
@@ -60,7 +61,7 @@ def drawn(seed: int, exporters=tuple(EXPORTERS)) -> Network:
     return Draw(seed, exporters).network
 
 
-class Draw:
+class Draw(Draws):
     """Appends layers to a network and keeps the shape (C, H, W) or (F,) of what they give."""
 
     def __init__(self, seed: int, exporters):
@@ -71,10 +72,10 @@ class Draw:
         exporter = exporter if exporter in exporters else exporters[0]
         self.weights = [name for name, (_, bits) in WEIGHTS.items() if one_bit or bits != 1]
         self.activations = [name for name, (_, bits, _) in ACTIVATIONS.items() if one_bit or bits != 1]
-        self.hidden = str(self.rng.choice(self.weights)), int(self.rng.integers(2, 9))
-        self.usual = str(self.rng.choice(self.activations)), int(self.rng.integers(2, 6))
+        self.hidden = self.pick(*self.weights), int(self.rng.integers(2, 9))
+        self.usual = self.pick(*self.activations), int(self.rng.integers(2, 6))
         images = self.chance(0.8)
-        self.shape = (int(self.rng.choice([1, 2, 3])), *map(int, self.rng.integers(6, 13, 2)))
+        self.shape = (self.pick(1, 2, 3), *map(int, self.rng.integers(6, 13, 2)))
         if not images:
             self.shape = (int(self.rng.integers(8, 65)),)
         shape = self.shape
@@ -88,30 +89,23 @@ class Draw:
         self.network = Network(module, shape, exporter)
 
     # What is drawn.
-    def chance(self, share: float) -> bool:
-        return bool(self.rng.random() < share)
-
-    def one_of(self, things):
-        return things[self.rng.integers(len(things))]
-
     def part(self):
         """One part of the body."""
-        parts = [self.block, self.block, self.block, self.residual, self.separable, self.grouped]
-        parts += [self.pool, self.side_by_side, self.larger, self.real_shortcut]
-        self.one_of(parts)()
+        most = *[self.block] * 3, self.residual, self.separable, self.grouped
+        self.pick(*most, self.pool, self.side_by_side, self.larger, self.real_shortcut)()
 
     def entrance(self):
         """What becomes of pixels from 0 to 1 before the first layer."""
         centres = {"pixels": (0.0, 1.0), "centred": (0.5, 1.0), "-1 to 1": (0.5, 0.5)}
-        kind = self.one_of([*centres, "standardised"] if len(self.shape) == 3 else list(centres))
+        kind = self.pick(*centres, *["standardised"] * (len(self.shape) == 3))
         if kind == "standardised":
             values = self.rng.uniform(0.4, 0.6, self.shape[0]), self.rng.uniform(0.2, 0.3, self.shape[0])
             self.layers.append(Standardise(*(torch.Tensor(x)[:, None, None] for x in values)))
         elif kind != "pixels":
             self.layers.append(Standardise(*map(torch.tensor, centres[kind])))
         if kind == "standardised" or self.chance(0.8):
-            name = self.usual[0] if self.chance(0.4) else self.one_of(self.activations)
-            self.quantise(name, int(self.rng.choice([2, 4, 8])))
+            name = self.usual[0] if self.chance(0.4) else self.pick(*self.activations)
+            self.quantise(name, self.pick(2, 4, 8))
 
     def quantise(self, name: str | None = None, bits: int | None = None) -> nn.Module:
         """A quantiser of activations, behind a ReLU where it is unsigned."""
@@ -145,7 +139,7 @@ class Draw:
         """Quantiser of weights: mostly the network's own."""
         name, bits = self.hidden
         if self.chance(anew):
-            name, bits = str(self.rng.choice(self.weights)), int(self.rng.integers(2, 9))
+            name, bits = self.pick(*self.weights), int(self.rng.integers(2, 9))
         if "accumulator" in name and not self.reads_quantised():  # it wants the width of its input
             name = "integers, weight norm"
         return weight_quantiser(name, bits)
@@ -160,9 +154,9 @@ class Draw:
 
     def block(self):
         """Convolution, batch norm, activation."""
-        kernel = int(self.one_of([1, 3, 3, 3, 2])) if min(self.shape[1:]) > 2 else 1
+        kernel = self.pick(1, 3, 3, 3, 2) if min(self.shape[1:]) > 2 else 1
         pad = int(kernel == 3 and self.chance(0.4))
-        stride = int(self.rng.choice([1, 1, 2]))
+        stride = self.pick(1, 1, 2)
         bias = self.chance(0.15)
         self.layers.append(self.conv(int(self.rng.integers(2, 25)), kernel, stride, pad, bias=bias))
         if self.chance(0.85):
@@ -171,7 +165,7 @@ class Draw:
 
     def grouped(self):
         """A convolution in groups."""
-        groups = self.one_of([g for g in (2, 3, 4) if self.shape[0] % g == 0] or [1])
+        groups = self.pick(*([g for g in (2, 3, 4) if self.shape[0] % g == 0] or [1]))
         kernel = 3 if min(self.shape[1:]) > 2 else 1
         self.layers.append(self.conv(groups * int(self.rng.integers(1, 5)), kernel, groups=groups))
         self.norm()
@@ -259,7 +253,7 @@ class Draw:
     def head(self):
         """From the last activation to the scores."""
         maps = ["average, dense", "map", "convolution, average"] * (len(self.shape) == 3)
-        end = self.one_of(["dense", "dense", "dense", "hidden dense", "quantiser", *maps])
+        end = self.pick("dense", "dense", "dense", "hidden dense", "quantiser", *maps)
         classes = int(self.rng.integers(2, 8))
         if end == "quantiser":
             return
@@ -283,12 +277,12 @@ class Draw:
     def scores(self, classes: int):
         """The last layer, and what may stand behind it."""
         # A quantised bias has the scale of what is multiplied.
-        kind = self.one_of(["none", *BIASES] if self.reads_quantised() else ["none", "float"])
+        kind = self.pick("none", *BIASES if self.reads_quantised() else ["float"])
         given = {"bias": kind != "none", "bias_quant": BIASES.get(kind)}
         quantiser = self.named_weights(0.4)
         self.layers.append(qnn.QuantLinear(self.shape[0], classes, weight_quant=quantiser, **given))
         self.shape = (classes,)
-        behind = self.one_of(["nothing", "nothing", "batch norm", "TensorNorm", "ScaleBias"])
+        behind = self.pick("nothing", "nothing", "batch norm", "TensorNorm", "ScaleBias")
         if behind == "batch norm":
             self.norm()
         elif behind == "TensorNorm":

@@ -30,29 +30,29 @@ class Signs(RandomGraph):
             self.graph.node("Sign")
             self.bits = 1
             return
-        self.bits = int(self.rng.choice([2, 4, 8]))
+        self.bits = self.pick(2, 4, 8)
         self.graph.quant(float(self.rng.uniform(0.05, 0.5)), self.bits, signed=1)
 
     def shortcut(self):
         self.drawn.add("shortcut")
-        start, bits = self.graph.at, self.bits
+        start, channels = self.graph.at, self.shape[0]
         if self.chance(0.5):
-            weights = self.rng.integers(-127, 128, (self.shape[0], self.shape[0], 1, 1))
+            weights = self.rng.integers(-127, 128, (channels, channels, 1, 1))
             self.graph.real("Conv", weights).real("Mul", self.rng.uniform(0.001, 0.01))
             self.norm()
-        ends = [self.graph.at]
-        for _ in range(int(self.rng.integers(1, 3))):
-            self.graph.at, self.bits = start, bits
+        around, self.graph.at = self.graph.at, start
+
+        def signs(_):
             self.graph.node("Sign")
             self.bits = 1
-            scale = np.float32(self.rng.uniform(0.05, 0.3, (self.shape[0], 1, 1, 1)))
-            weights = self.graph.weights(self.shape[0], self.shape[0], 3, 3) * scale
-            self.graph.real("Conv", weights, pads=[1] * 4)
+            scale = np.float32(self.rng.uniform(0.05, 0.3, (channels, 1, 1, 1)))
+            self.graph.real("Conv", self.graph.weights(channels, channels, 3, 3) * scale, pads=[1] * 4)
             self.norm()
-            ends.append(self.graph.at)
-        self.add_up(ends)
+
+        self.add_up([around, *self.fork(self.rng.integers(1, 3), signs)])
+        self.shape[0] = channels
         if self.chance(0.3):
-            self.graph.real("PRelu", self.rng.uniform(0, 0.5, (self.shape[0], 1, 1)))
+            self.graph.real("PRelu", self.rng.uniform(0, 0.5, (channels, 1, 1)))
         self.quantise(norm=False)
 
     def branches(self):
@@ -126,12 +126,6 @@ def _of_graph(net, folder: Path):
     return folder / "net.onnx", net.pixels.astype(np.uint8), 1.0
 
 
-def _layouts(seed: int, folder: Path):
-    net = Drawn(seed)
-    net.graph.model(net.shape).save(str(folder / "net.onnx"))
-    return folder / "net.onnx", net.images, 1.0
-
-
 def _ports(seed: int, folder: Path):
     net = Several(seed)
     onnx.save(net.model, folder / "net.onnx")
@@ -175,7 +169,8 @@ def _of_torch(seed: int, folder: Path, dynamo: bool):
 
 # {class: (seed, folder) -> file, images or vectors of integers, value of one step of them or None}
 CLASSES = {
-    "layouts": _layouts, "inputs and outputs": _ports,
+    "layouts": lambda seed, folder: _of_graph(Drawn(seed), folder),
+    "inputs and outputs": _ports,
     "products": lambda seed, folder: _of_graph(Products(seed), folder),
     "signs, wide shortcuts": lambda seed, folder: _of_graph(Signs(seed), folder),
     "keras": _keras, "channels last by qonnx": _channels_last, "torch": partial(_of_torch, dynamo=False),

@@ -12,6 +12,7 @@ import numpy as np
 from graphs import Graph
 from pipeline import SLOW, imported, raced, random_foldings, smallest
 from qonnx.core.modelwrapper import ModelWrapper
+from random_graphs import Pictures
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
@@ -27,8 +28,10 @@ class Unfit(Exception):
     """A part that does not fit the image drawn so far; another one is drawn."""
 
 
-class RandomGeometry:
-    """A network drawn from a seed: `graph` in QONNX, `pixels` uint8 (N, C, H, W)."""
+class RandomGeometry(Pictures):
+    """A network drawn from a seed."""
+
+    order = 1
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng([seed, 7])
@@ -36,25 +39,14 @@ class RandomGeometry:
         self.shape += map(int, self.rng.integers(1, 12, 2) + 2 * self.chance(0.7))
         self.pixels = self.rng.integers(0, 256, (IMAGES, *self.shape)).astype(np.uint8)
         self.graph = Graph(self.shape, seed)
-        self.spread = 100.0  # about how far values lie from their middle
+        self.spread = 100.0
         self.begin()
         self.fitting(self.layer)
         for _ in range(self.rng.integers(1, 4)):
             self.draw()
         self.end()
 
-    @property
-    def model(self):
-        """The ONNX model with its constants, not cleaned."""
-        return self.graph.model(self.shape)
-
     # Draws.
-    def chance(self, share: float) -> bool:
-        return bool(self.rng.random() < share)
-
-    def pick(self, *options):
-        return options[int(self.rng.integers(len(options)))]
-
     def channels(self) -> int:
         """Any number of 1 .. 70, small ones most of the time."""
         return int(self.rng.integers(1, 71) if self.chance(0.08) else self.rng.integers(1, 9))
@@ -119,15 +111,13 @@ class RandomGeometry:
 
     def side_by_side(self):
         """Two or three branches of the same elements, channels concatenated; each with its own quantiser."""
-        start, before, ends = self.graph.at, list(self.shape), []
-        for _ in range(self.rng.integers(2, 4)):
-            self.graph.at, self.shape = start, list(before)
-            if ends or self.chance(0.6):
+
+        def branch(k):
+            if k or self.chance(0.6):
                 self.same_conv(self.channels())
                 self.quantise()
-            ends.append((self.graph.at, self.shape[0]))
-        self.graph.node("Concat", inputs=[name for name, _ in ends], axis=1)
-        self.shape = [sum(count for _, count in ends), *before[1:]]
+
+        self.graph.node("Concat", inputs=self.fork(self.rng.integers(2, 4), branch), axis=1)
         self.spread = 1.0
 
     def larger(self):
@@ -250,14 +240,6 @@ class RandomGeometry:
         bias = [self.rng.integers(-8, 9, outputs)] if self.chance(0.2) else []
         self.graph.real("Conv", weights, *bias, **given)
         self.spread *= max(1.0, prod(shape[1:]) ** 0.5 * (1 if bits < 3 else top / 2))
-
-    def norm(self):
-        """Batch norm, some weights negative."""
-        channels = self.shape[0]
-        gamma = self.rng.choice([-1.5, -0.3, 0.2, 1.0, 3.0], channels)
-        given = gamma, self.rng.normal(0, 0.5, channels), self.rng.normal(0, self.spread, channels)
-        self.graph.real("BatchNormalization", *given, np.full(channels, self.spread**2), epsilon=1e-5)
-        self.spread = 1.0
 
     def grid(self):
         """Gain and shift per channel on a binary grid, so that a sum of branches has few bits."""

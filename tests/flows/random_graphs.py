@@ -5,18 +5,63 @@ seed."""
 from math import prod
 
 import numpy as np
+from draws import Draws
 from graphs import Graph
 
 IMAGES = 6
 
 
-class RandomGraph:
-    """A network drawn from a seed: `model` in QONNX, `pixels` uint8 (N, C, H, W); `drawn` counts the parts it
-    has.
+class Pictures(Draws):
+    """A network of an image that is drawn part by part.
 
-    `bits` says what an element is: 8 for pixels, 1 for -1 and +1, else the bits of an unsigned level; None
-    for a sum.
+    Attributes:
+        graph: in QONNX; shape: of the tensor where it ends, without the batch; pixels: (N, C, H, W); spread:
+            about how far values lie from their middle.
+        bits: what an element is: 8 for pixels, 1 for -1 and +1, else the bits of an unsigned level; None for
+            a sum, or where nothing depends on it.
     """
+
+    graph: Graph
+    shape: list[int]
+    bits: int | None = None
+    spread: float
+    order = -1  # in which a batch norm's bias and mean are drawn
+
+    @property
+    def model(self):
+        """The ONNX model with its constants, cleaned."""
+        return self.graph.model(self.shape)
+
+    def fork(self, count: int, part) -> list[str]:
+        """Let `part(k)` read the tensor here so many times, k from 0 on; what it gave each time. The shape
+        has the channels of all.
+        """
+        start, bits, shape, ends, channels = self.graph.at, self.bits, self.shape, [], 0
+        for k in range(count):
+            self.graph.at, self.bits, self.shape = start, bits, list(shape)
+            part(k)
+            ends.append(self.graph.at)
+            channels += self.shape[0]
+        self.shape = [channels, *self.shape[1:]]
+        return ends
+
+    def add_up(self, values):
+        """Their sum, one after the other."""
+        self.graph.at = values[0]
+        for other in values[1:]:
+            self.graph.real("Add", inputs=[self.graph.at, other])
+
+    def norm(self):
+        """Batch norm, some weights negative."""
+        channels, spread = self.shape[0], self.spread
+        gamma = self.rng.choice([-1.5, -0.3, 0.2, 1.0, 3.0], channels)
+        sizes = [0.5, spread][:: self.order]
+        moved = [self.rng.normal(0, size, channels) for size in sizes][:: self.order]
+        self.graph.real("BatchNormalization", gamma, *moved, np.full(channels, spread**2), epsilon=1e-5)
+
+
+class RandomGraph(Pictures):
+    """A network drawn from a seed; `drawn` has the parts that it has."""
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng(seed)
@@ -30,15 +75,12 @@ class RandomGraph:
 
     def draw(self):
         """One part of the network."""
-        parts = [*[self.layer] * 2, self.shortcut, self.branches, self.side_by_side, self.pool, self.larger]
-        parts[self.rng.integers(len(parts))]()
-
-    def chance(self, share: float) -> bool:
-        return bool(self.rng.random() < share)
+        most = self.layer, self.layer, self.shortcut, self.branches
+        self.pick(*most, self.side_by_side, self.pool, self.larger)()
 
     # Parts that read quantised elements and give them.
     def layer(self):
-        self.block(int(self.rng.choice([2, 3, 4, 6, 8])))
+        self.block(self.pick(2, 3, 4, 6, 8))
 
     def block(self, outputs: int):
         """Convolution, batch norm, quantiser."""
@@ -59,37 +101,32 @@ class RandomGraph:
     def branches(self):
         """Group-Net: K convolutions of the same elements, each with its norm, added; some have own layers."""
         self.drawn.add("branches")
-        start, bits, ends, outputs = self.graph.at, self.bits, [], int(self.rng.choice([2, 4, 6]))
-        before = list(self.shape)
-        for _ in range(self.rng.integers(2, 4)):
-            self.graph.at, self.bits, self.shape = start, bits, list(before)
+        outputs = self.pick(2, 4, 6)
+
+        def branch(_):
             if self.chance(0.4):
-                self.same_conv(int(self.rng.choice([2, 4])))
-                self.norm()
-                self.graph.sign()
-                self.bits = 1
+                self.signs(self.pick(2, 4))
             self.same_conv(outputs)
             if self.chance(0.3):
                 self.graph.node("Relu")
                 self.drawn.add("relu")
             self.affine()
-            ends.append(self.graph.at)
-        self.add_up(ends)
+
+        self.add_up(self.fork(self.rng.integers(2, 4), branch))
+        self.shape[0] = outputs
         self.quantise(norm=False)
 
     def side_by_side(self):
         """Two layers of the same elements, their channels concatenated."""
         self.drawn.add("concatenation")
-        start, bits, before, ends = self.graph.at, self.bits, list(self.shape), []
-        for _ in range(2):
-            self.graph.at, self.bits, self.shape = start, bits, list(before)
-            self.same_conv(int(self.rng.choice([2, 4])))
-            self.norm()
-            self.graph.sign()
-            ends.append((self.graph.at, self.shape[0]))
+        self.graph.node("Concat", inputs=self.fork(2, lambda _: self.signs(self.pick(2, 4))), axis=1)
+
+    def signs(self, outputs: int):
+        """A layer that gives -1 and +1."""
+        self.same_conv(outputs)
+        self.norm()
+        self.graph.sign()
         self.bits = 1
-        self.graph.node("Concat", inputs=[name for name, _ in ends], axis=1)
-        self.shape = [sum(channels for _, channels in ends), *self.shape[1:]]
 
     def pool(self):
         """Maximum of quantised elements."""
@@ -104,8 +141,7 @@ class RandomGraph:
         if max(self.shape[1:]) > 6:
             return
         self.drawn.add("upsampling")
-        modes = [("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")]
-        where, nearest = modes[self.rng.integers(len(modes))]
+        where, nearest = self.pick(("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"))
         given = {"coordinate_transformation_mode": where, "nearest_mode": nearest}
         self.shape = [self.shape[0], *(2 * side for side in self.shape[1:])]
         sizes = (None, np.int64([1, *self.shape])) if self.shape[1] > 8 else (np.float32([1, 1, 2, 2]),)
@@ -127,7 +163,7 @@ class RandomGraph:
         """Any kernel, stride, padding; weights of one bit or of several, groups."""
         channels, *size = self.shape
         kernel = [int(self.rng.integers(1, min(3, side) + 1)) for side in size]
-        stride = [int(self.rng.choice([1, 1, 2])) for _ in size]
+        stride = [self.pick(1, 1, 2) for _ in size]
         pads = [int(self.rng.integers(0, k)) if self.chance(0.4) else 0 for k in (*kernel, *kernel)]
         groups = channels if self.bits == 1 and channels > 1 and self.chance(0.3) else 1
         outputs = channels if groups > 1 else outputs
@@ -143,7 +179,7 @@ class RandomGraph:
     def same_conv(self, outputs: int):
         """A convolution that keeps the size, dilated or not."""
         channels, *size = self.shape
-        rate = int(self.rng.choice([1, 1, 2])) if min(size) > 4 else 1
+        rate = self.pick(1, 1, 2) if min(size) > 4 else 1
         kernel = [3, 3] if min(size) > 2 and self.chance(0.7) else [1, 1]
         pads = [rate * (k // 2) for k in kernel] * 2
         given = {"kernel_shape": kernel, "dilations": [rate, rate]}
@@ -159,12 +195,6 @@ class RandomGraph:
         self.bits = 1
         self.same_conv(self.shape[0])
         self.affine()
-
-    def add_up(self, values):
-        """Their sum, one after the other."""
-        self.graph.at = values[0]
-        for other in values[1:]:
-            self.graph.real("Add", inputs=[self.graph.at, other])
 
     def padded(self, pads, given: dict, zero: bool):
         """A border of -1, +1 or 0 around bits, of 0 around numbers."""
@@ -185,17 +215,9 @@ class RandomGraph:
         self.drawn.add("weights of several bits")
         return self.rng.integers(-3, 4, shape).astype(np.float32)
 
+    @property
     def spread(self) -> float:
-        """About how large sums are."""
         return {8: 400.0, 1: 4.0}.get(self.bits, 8.0)
-
-    def norm(self):
-        """Batch norm, some weights negative."""
-        channels, spread = self.shape[0], self.spread()
-        gamma = self.rng.choice([-1.5, -0.3, 0.2, 1.0, 3.0], channels)
-        mean = self.rng.normal(0, spread, channels)
-        given = gamma, self.rng.normal(0, 0.5, channels), mean, np.full(channels, spread**2)
-        self.graph.real("BatchNormalization", *given, epsilon=1e-5)
 
     def affine(self):
         """Gain and shift per channel on the grid of 1/64."""
@@ -215,13 +237,9 @@ class RandomGraph:
             self.graph.sign()
             self.bits = 1
             return
-        self.bits = int(self.rng.choice([2, 3]))
+        self.bits = self.pick(2, 3)
         self.drawn.add("levels")
         self.graph.quant(0.5, self.bits, signed=0)
-
-    @property
-    def model(self):
-        return self.graph.model(self.shape)
 
 
 class NestedSums(RandomGraph):
@@ -252,32 +270,27 @@ class Products(RandomGraph):
     """
 
     def draw(self):
-        (self.gate, self.excite)[self.rng.integers(2)]()
+        self.pick(self.gate, self.excite)()
         self.quantise(norm=False)
 
-    def factor(self, channels: int):
-        """A layer that ends in -1 and +1, or in levels of a random scale."""
+    def factor(self, channels: int) -> str:
+        """A layer that ends in -1 and +1, or in levels of a random scale; which of both."""
         self.same_conv(channels)
         self.norm()
         if self.chance(0.4):
-            self.graph.sign(float(self.rng.choice([1.0, 0.7])))
-            return self.graph.at, "bits"
-        scale, bits, signed = self.rng.choice([0.5, 0.3]), int(self.rng.integers(2, 6)), self.rng.integers(2)
-        self.graph.quant(float(scale), bits, signed=int(signed))
-        return self.graph.at, "levels"
+            self.graph.sign(self.pick(1.0, 0.7))
+            return "bits"
+        self.graph.quant(self.pick(0.5, 0.3), int(self.rng.integers(2, 6)), signed=self.pick(0, 1))
+        return "levels"
 
     def gate(self):
-        start, bits, before, factors = self.graph.at, self.bits, list(self.shape), []
-        channels = int(self.rng.choice([2, 4]))
-        for _ in range(2):
-            self.graph.at, self.bits, self.shape = start, bits, list(before)
-            factors.append(self.factor(channels))
-        (one, kind), (other, of) = factors
-        op = self.rng.choice(["Mul", "Mul", "Max", "Min"])
-        self.drawn.add(f"{op} of {kind} and {of}")
-        self.graph.node(op, inputs=[one, other])
+        channels, kinds = self.pick(2, 4), []
+        factors = self.fork(2, lambda _: kinds.append(self.factor(channels)))
+        self.shape[0], op = channels, self.pick("Mul", "Mul", "Max", "Min")
+        self.drawn.add(f"{op} of {' and '.join(kinds)}")
+        self.graph.node(op, inputs=factors)
         if self.chance(0.3):
-            self.add_up([self.graph.at, one])
+            self.add_up([self.graph.at, factors[0]])
 
     def excite(self):
         self.drawn.add("map times vector")
@@ -287,7 +300,7 @@ class Products(RandomGraph):
         self.graph.node("Conv", self.graph.weights(channels, channels, 1, 1))
         self.norm()
         self.graph.quant(0.25, 3, signed=0)
-        factors = [this, self.graph.at][:: int(self.rng.choice([-1, 1]))]
+        factors = [this, self.graph.at][:: self.pick(-1, 1)]
         self.graph.node("Mul", inputs=factors)
         self.bits, self.shape = bits, before
 
@@ -303,7 +316,7 @@ class Chain(RandomGraph):
 
     def rates(self):
         """Convolutions of the same bits at several dilations, each with its own border of -1, added up."""
-        start, ends, channels, outputs = self.graph.at, [], self.shape[0], int(self.rng.choice([1, 3, 7]))
+        start, ends, channels, outputs = self.graph.at, [], self.shape[0], self.pick(1, 3, 7)
         for rate in self.rng.choice([1, 2, 3, 4, 8], int(self.rng.integers(2, 4)), replace=False).tolist():
             self.graph.node("Pad", np.array([0, 0, rate, rate] * 2), np.float32(-1), inputs=[start])
             self.graph.node("Conv", self.graph.weights(outputs, channels, 3, 3), dilations=[rate, rate])
@@ -313,7 +326,7 @@ class Chain(RandomGraph):
         self.quantise()
 
     def dense(self):
-        length, self.shape = self.flat(), [int(self.rng.choice([1, 4, 5, 12]))]
+        length, self.shape = self.flat(), [self.pick(1, 4, 5, 12)]
         self.graph.node("MatMul", self.graph.weights(length, *self.shape))
         self.quantise()
 
@@ -353,7 +366,7 @@ def still(kind: type[RandomGraph]) -> type[RandomGraph]:
             if self.chance(0.5):
                 channels, ones = self.shape[0], [1] * (len(self.shape) - 1)
                 some = self.rng.random((1, channels, *ones)) < self.rng.choice([0.3, 1.0])
-                op, value, rest = [("Add", -1e6, 0), ("Add", 1e6, 0), ("Mul", 0, 1)][self.rng.integers(3)]
+                op, value, rest = self.pick(("Add", -1e6, 0), ("Add", 1e6, 0), ("Mul", 0, 1))
                 self.graph.real(op, np.where(some, value, rest))
                 self.drawn.add(f"{op} {value:g}")
             super().quantise(norm)

@@ -11,6 +11,7 @@ from math import prod
 import numpy as np
 import onnx
 import pytest
+from draws import Draws
 from graphs import QONNX, Graph
 from onnx import TensorProto, helper
 from pipeline import imported, raced, seeds
@@ -19,6 +20,7 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
+from random_graphs import Pictures
 from scipy.special import log_softmax, softmax
 
 import xnorforge
@@ -35,7 +37,7 @@ from xnorforge.sim.machine import scored
 FRAMES = 4
 
 
-class Several:
+class Several(Draws):
     """A network drawn from a seed: `model`, and `given` {input: integers (N, *shape)}."""
 
     def __init__(self, seed: int):
@@ -53,27 +55,22 @@ class Several:
 
     def branch(self, name: str) -> str:
         """An image, a row or a vector of pixels or of signed integers, to twelve bits."""
-        shape = [(2, 4, 3), (1, 5, 5), (3, 6), (7,)][self.rng.integers(4)]
-        signed = bool(self.rng.random() < 0.3)
+        shape, signed = self.pick((2, 4, 3), (1, 5, 5), (3, 6), (7,)), self.chance(0.3)
         low, high = (-128, 128) if signed else (0, 256)
         self.given[name] = self.rng.integers(low, high, (FRAMES, *shape))
         self.graph.at = name
         self.graph.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *shape]))
         self.graph.quant(0.25 if signed else 1.0, 8, signed=int(signed))
-        if len(shape) == 3:
-            self.graph.node("Conv", self.graph.weights(4, shape[0], 2, 2)).sign()
-            shape = (4, shape[1] - 1, shape[2] - 1)
-        elif len(shape) == 2:
-            self.graph.node("Conv", self.graph.weights(4, shape[0], 2)).sign()
-            shape = (4, shape[1] - 1)
         if len(shape) > 1:
-            self.graph.node("Flatten")
+            inputs, *sides = shape
+            self.graph.node("Conv", self.graph.weights(4, inputs, *[2] * len(sides))).sign().node("Flatten")
+            shape = (4, *(side - 1 for side in sides))
         return self.graph.node("MatMul", self.graph.weights(prod(shape), 12)).sign().at
 
     def head(self, name: str) -> None:
         """Scores, or a small map of them."""
         classes = int(self.rng.integers(2, 5))
-        if self.rng.random() < 0.7:
+        if self.chance(0.7):
             self.graph.node("MatMul", self.graph.weights(self.length, classes))
             shape = (classes,)
         else:
@@ -81,7 +78,7 @@ class Several:
             self.graph.node("Reshape", np.array([1, 4, 2, 3], np.int64))
             self.graph.node("Conv", self.graph.weights(classes, 4, 1, 1))
             shape = (classes, 2, 3)
-        tail = self.rng.choice(["Identity", "Identity", "Softmax", "LogSoftmax"])
+        tail = self.pick("Identity", "Identity", "Softmax", "LogSoftmax")
         axis = {} if tail == "Identity" else {"axis": 1}
         self.graph.nodes.append(helper.make_node(tail, [self.graph.at], [name], **axis))
         self.outputs[name] = shape
@@ -174,22 +171,22 @@ def test_an_accelerator_takes_inputs_and_gives_outputs_by_their_names(tmp_path):
 IMAGES = 4
 
 
-class Drawn:
-    """A network from a seed: `graph`, its scores' shape, `images`, some with axes in another order."""
+class Drawn(Pictures):
+    """A network from a seed, with tensors in any order; of some `pixels` are channels first all the same."""
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng(seed)
         c, h, w = (int(x) for x in self.rng.integers(2, 6, 3))
         self.shape = [c, h, w]  # of the tensor, channels first
-        entry = self.rng.choice(["first", "rows last", "last", "tokens", "vector"])
+        entry = self.pick("first", "rows last", "last", "tokens", "vector")
         own = {
             "first": (c, h, w), "last": (h, w, c), "rows last": (h, c), "tokens": (h, c),
             "vector": (c * h * w,),
         }[entry]  # fmt: skip
         self.graph = Graph(own, seed)
-        self.images = self.rng.integers(0, 256, (IMAGES, *own)).astype(np.uint8)
-        if entry in ("last", "rows last") and self.rng.random() < 0.5:
-            self.images = np.moveaxis(self.images, -1, 1)
+        self.pixels = self.rng.integers(0, 256, (IMAGES, *own)).astype(np.uint8)
+        if entry in ("last", "rows last") and self.chance(0.5):
+            self.pixels = np.moveaxis(self.pixels, -1, 1)
         if entry == "last":
             self.transpose(3, 1, 2)
         elif entry == "rows last":
@@ -201,8 +198,8 @@ class Drawn:
             self.reshape(c, h, w)
         self.conv()
         for _ in range(int(self.rng.integers(1, 4))):
-            getattr(self, self.rng.choice(["moved", "reshaped", "through_a_vector", "tokens"]))()
-        getattr(self, self.rng.choice(["dense", "flat", "joined", "conv"]))()
+            self.pick(self.moved, self.reshaped, self.through_a_vector, self.tokens)()
+        self.pick(self.dense, self.flat, self.joined, self.conv)()
 
     def transpose(self, *axes):
         self.graph.node("Transpose", perm=[0, *axes])
@@ -260,14 +257,14 @@ class Drawn:
 
     def joined(self):
         """Two flattened maps side by side, perhaps in front of a dense layer."""
-        source, found = self.graph.at, []
-        for outputs in (2, 3):
-            self.graph.at = source
-            weights = self.graph.weights(outputs, self.shape[0], 1, 1)
-            found.append(self.graph.node("Conv", weights).sign().node("Flatten").at)
-        self.graph.node("Concat", inputs=found, axis=1)
-        self.shape = [5 * prod(self.shape[1:])]
-        if self.rng.random() < 0.5:
+
+        def branch(k):
+            weights = self.graph.weights(2 + k, self.shape[0], 1, 1)
+            self.graph.node("Conv", weights).sign().node("Flatten")
+            self.shape = [(2 + k) * prod(self.shape[1:])]
+
+        self.graph.node("Concat", inputs=self.fork(2, branch), axis=1)
+        if self.chance(0.5):
             self.graph.node("MatMul", self.graph.weights(self.shape[0], 3))
             self.shape = [3]
 
@@ -288,8 +285,8 @@ def factors(number: int) -> list[int]:
 def test_a_network_with_its_elements_in_any_order_is_built_exactly(seed, tmp_path):
     """RTL and bit simulator, at any pace, against the scores of qonnx."""
     drawn = Drawn(seed)
-    drawn.graph.model(drawn.shape).save(str(tmp_path / "net.onnx"))
-    imported(tmp_path / "net.onnx", drawn.images, tmp_path, 1.0)
+    drawn.model.save(str(tmp_path / "net.onnx"))
+    imported(tmp_path / "net.onnx", drawn.pixels, tmp_path, 1.0)
     golden, lowered = np.load(tmp_path / "golden.npz"), np.load(tmp_path / "lowered.npz")
     _, flowing = raced(bind_folder(tmp_path), golden["images"], seed, tmp_path)
     got = flowing.output[..., : lowered["integers"].shape[-1]].reshape(lowered["integers"].shape)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from draws import Draws
 
 from xnorforge.flows.backends import rtl
 from xnorforge.hw import graph
@@ -24,7 +25,7 @@ from xnorforge.hw.wrap import headers, library
 from xnorforge.sim import device, verilate
 
 
-class RandomNetwork:
+class RandomNetwork(Draws):
     """A random network: a picture of bits, some stages, scores. `ops`: in the order of a folded graph."""
 
     def __init__(self, seed: int):
@@ -38,11 +39,8 @@ class RandomNetwork:
         for _ in range(self.pick(1, 2, 3)):
             stages = [self.fifo, self.convolution, self.bypass, self.repeated]
             stages += [self.pool] if min(self.shape[:2]) >= 4 else []
-            stages[self.rng.integers(len(stages))]()
+            self.pick(*stages)()
         self.scores()
-
-    def pick(self, *choices: int) -> int:
-        return int(self.rng.choice(choices))
 
     def divisor(self, number: int) -> int:
         return self.pick(*(one for one in range(1, number + 1) if number % one == 0))
@@ -67,7 +65,7 @@ class RandomNetwork:
 
     def fifo(self, depth: int = 0) -> None:
         stream = {"bits": self.bits, "signed": self.signed, "lanes": self.lanes}
-        kind = ("auto", "lut", "block")[self.pick(0, 1, 2)]
+        kind = self.pick("auto", "lut", "block")
         depth = depth or self.pick(1, 2, 3, 4, 7, 20)
         self.add(Fifo, shape=list(self.shape), depth=depth, kind=kind, **stream)
 
@@ -108,8 +106,7 @@ class RandomNetwork:
         """Rows or columns twice, of small pictures."""
         if np.prod(self.shape) > 128:
             return self.pool()
-        factor = [1, 2] if self.pick(0, 1) else [2, 1]
-        self.add(Upsample, ifm=list(self.shape), factor=factor, pe=self.lanes)
+        self.add(Upsample, ifm=list(self.shape), factor=self.pick([2, 1], [1, 2]), pe=self.lanes)
         return None
 
     def bypass(self) -> None:

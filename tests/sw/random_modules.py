@@ -11,20 +11,13 @@ import torch.nn.functional as F
 from brevitas.core.quant import BinaryQuant
 from brevitas.quant import Int8ActPerTensorFixedPoint, Int8ActPerTensorFloat, Int8WeightPerTensorFloat
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from draws import Draws
 from torch import nn
 
 CLASSES = 4
 
 
 # Quantisers
-
-
-class One(SignedBinaryWeightPerTensorConst):
-    scaling_const = 1.0
-
-
-class Half(SignedBinaryWeightPerTensorConst):
-    scaling_const = 0.5
 
 
 class Mean(SignedBinaryWeightPerTensorConst):
@@ -36,31 +29,25 @@ class Mean(SignedBinaryWeightPerTensorConst):
     scaling_stats_permute_dims = None
 
 
-class Bits(SignedBinaryActPerTensorConst):
-    scaling_const = 1.0
+# The first have a scale of 0.1.
+WEIGHTS = (
+    SignedBinaryWeightPerTensorConst,
+    *(SignedBinaryWeightPerTensorConst.let(scaling_const=scale) for scale in (1.0, 0.5)), Mean,
+)  # fmt: skip
+ACTS = SignedBinaryActPerTensorConst, SignedBinaryActPerTensorConst.let(scaling_const=1.0)
 
 
-WEIGHTS = SignedBinaryWeightPerTensorConst, One, Half, Mean  # the first has a scale of 0.1
-ACTS = SignedBinaryActPerTensorConst, Bits
-
-
-class Draw:
+class Draw(Draws):
     """What a network is drawn with: `rng`, and the quantisers that all its layers have in common."""
 
     def __init__(self, rng: np.random.Generator):
         self.rng = rng
-        self.weight, self.act = self.one_of(WEIGHTS), self.one_of(ACTS)
-        self.ends = self.one_of(["bits", "pixels", "8 bits"])  # what the first layer reads
+        self.weight, self.act = self.pick(*WEIGHTS), self.pick(*ACTS)
+        self.ends = self.pick("bits", "pixels", "8 bits")  # what the first layer reads
         self.tensors = self.chance(0.3)  # activations return QuantTensors
 
-    def one_of(self, choices):
-        return choices[self.rng.integers(len(choices))]
-
-    def chance(self, share: float) -> bool:
-        return bool(self.rng.random() < share)
-
     def width(self) -> int:
-        return int(self.one_of([4, 6, 8, 12]))
+        return self.pick(4, 6, 8, 12)
 
     def sign(self) -> qnn.QuantIdentity:
         return qnn.QuantIdentity(act_quant=self.act, return_quant_tensor=self.tensors)
@@ -85,7 +72,7 @@ class Stem(nn.Module):
         super().__init__()
         self.kind = draw.ends
         if self.kind == "8 bits":
-            act = draw.one_of([Int8ActPerTensorFloat, Int8ActPerTensorFixedPoint])
+            act = draw.pick(Int8ActPerTensorFloat, Int8ActPerTensorFixedPoint)
             self.input = qnn.QuantIdentity(act_quant=act, return_quant_tensor=True)
             self.conv = draw.conv(inputs, outputs, 3, padding=1, weight_quant=Int8WeightPerTensorFloat)
         elif self.kind == "bits":
@@ -111,7 +98,7 @@ class Chain(nn.Module):
     class Layer(nn.Module):
         def __init__(self, draw: Draw, inputs: int, outputs: int):
             super().__init__()
-            kernel, padding = draw.one_of([(3, 1), (3, 0), (1, 0)])
+            kernel, padding = draw.pick((3, 1), (3, 0), (1, 0))
             self.conv = draw.conv(inputs, outputs, kernel, padding=padding)
             self.norm = nn.BatchNorm2d(outputs)
 
@@ -242,7 +229,7 @@ class Separable(nn.Module):
         def __init__(self, draw: Draw, inputs: int, outputs: int):
             super().__init__()
             groups = inputs if draw.chance(0.6) else 2
-            self.depth = draw.conv(inputs, inputs, 3, groups=groups, stride=draw.one_of([1, 1, 2]))
+            self.depth = draw.conv(inputs, inputs, 3, groups=groups, stride=draw.pick(1, 1, 2))
             self.point = draw.conv(inputs, outputs, 1)
             self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in (inputs, outputs))
             self.between, self.after = draw.sign(), draw.sign()
@@ -269,7 +256,7 @@ class Dense(nn.Module):
     def __init__(self, draw: Draw, channels: int):
         super().__init__()
         inputs = channels * SIZE**2
-        widths = [int(draw.one_of([8, 16, 32])) for _ in range(draw.rng.integers(1, 4))]
+        widths = [draw.pick(8, 16, 32) for _ in range(draw.rng.integers(1, 4))]
         self.first = draw.sign()
         layers: list[nn.Module] = []
         for before, width in zip([inputs, *widths], widths):
