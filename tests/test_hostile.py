@@ -257,8 +257,7 @@ def test_a_length_that_is_none_is_taken_as_not_given(place, duration):
 
 
 @pytest.mark.parametrize("read, given, start", [
-    *tables.REQUESTS,
-    *(pytest.param(*one, marks=pytest.mark.full) for one in tables.LONG_REQUESTS),
+    *tables.REQUESTS, *(pytest.param(*one, marks=pytest.mark.full) for one in tables.LONG_REQUESTS),
 ], ids=lambda given: str(given)[:60].partition(" at 0x")[0])  # fmt: skip
 def test_requests_that_cannot_be_met(place, tools, read, given, start):
     refused(Entrance(read, "", {}), given, tools, start)

@@ -163,20 +163,13 @@ def test_every_stage_is_a_verb_that_builds_until_there():
 def filled(out: Path) -> None:
     """What two builds, a training and a comparison leave."""
     for name in (
-        "mnist-tfc/export.json",
-        "mnist-tfc/.export.reads.json",
-        "mnist-tfc/train/weights.safetensors",
-        "mnist-tfc/train/checkpoint.pt",
-        "mnist-tfc/rtl-pynq-z2/fold.json",
-        "mnist-tfc/rtl-pynq-z2/rtl/top.sv",
-        "mnist-tfc/rtl-pynq-z2/sim.json",
-        "mnist-tfc/finn-pynq-z2/fold.json",
-        "mnist-tfc/demo/demo.json",
-        "mnist-cnn-float/checkpoint.pt",
-        "compare/mnist-tfc/3/ste-0/weights.safetensors",
-        "compare/mnist-tfc/3/table.md",
+        "mnist-tfc/export.json", "mnist-tfc/.export.reads.json", "mnist-tfc/train/weights.safetensors",
+        "mnist-tfc/train/checkpoint.pt", "mnist-tfc/rtl-pynq-z2/fold.json",
+        "mnist-tfc/rtl-pynq-z2/rtl/top.sv", "mnist-tfc/rtl-pynq-z2/sim.json",
+        "mnist-tfc/finn-pynq-z2/fold.json", "mnist-tfc/demo/demo.json", "mnist-cnn-float/checkpoint.pt",
+        "compare/mnist-tfc/3/ste-0/weights.safetensors", "compare/mnist-tfc/3/table.md",
         ".cache/yosys/one/cells.json",
-    ):
+    ):  # fmt: skip
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("{}")
 

@@ -76,8 +76,7 @@ def bi_real_18(quantised=False, classes=1000, width=64):
             inputs = outputs
     return nn.Sequential(
         qnn.QuantConv2d(3, width, 7, stride=2, padding=3, **EIGHT), nn.BatchNorm2d(width),
-        nn.MaxPool2d(3, 2, 1), *blocks,
-        eight_bits(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.MaxPool2d(3, 2, 1), *blocks, eight_bits(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
         qnn.QuantLinear(inputs, classes, weight_bit_width=8, bias=True),
     )  # fmt: skip
 
@@ -113,8 +112,7 @@ def react_net_a(quantised=True, classes=1000, narrower=1):
     blocks = [ReActBlock(a // narrower, b // narrower, stride, quantised) for (a, stride), b in pairs]
     return nn.Sequential(
         qnn.QuantConv2d(3, 32 // narrower, 3, stride=2, padding=1, **EIGHT), nn.BatchNorm2d(32 // narrower),
-        eight_bits() if quantised else nn.Identity(), *blocks,
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        eight_bits() if quantised else nn.Identity(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
         qnn.QuantLinear(1024 // narrower, classes, weight_bit_width=8, bias=True),
     )  # fmt: skip
 

@@ -62,9 +62,8 @@ class Chain:
         if kernel != [1, 1] or stride != [1, 1]:
             self.put(
                 "ConvolutionInputGenerator", f"{name}_window", cut, kind, ConvKernelDim=kernel,
-                IFMChannels=channels, IFMDim=image,
-                OFMDim=list(cut.shape[1:3]), SIMD=1, Stride=stride, Dilation=[1, 1], inputDataType=kind,
-                outputDataType=kind, depthwise=0,
+                IFMChannels=channels, IFMDim=image, OFMDim=list(cut.shape[1:3]), SIMD=1, Stride=stride,
+                Dilation=[1, 1], inputDataType=kind, outputDataType=kind, depthwise=0,
             )  # fmt: skip
         return self.matrix(name, outputs, raw)
 
@@ -83,10 +82,8 @@ class Chain:
         stored = ((weights + 1) // 2, "BINARY") if bits else (weights, "BIPOLAR")
         self.put(
             "MVAU", name, result, kind, [(f"{name}_weights", *stored)], MW=length, MH=outputs, SIMD=1, PE=1,
-            inputDataType=self.kind,
-            weightDataType=stored[1], outputDataType=kind, accDataType=kind, noActivation=1,
-            binaryXnorMode=int(bits),
-            numInputVectors=[1, *x.shape[1:-1]],
+            inputDataType=self.kind, weightDataType=stored[1], outputDataType=kind, accDataType=kind,
+            noActivation=1, binaryXnorMode=int(bits), numInputVectors=[1, *x.shape[1:-1]],
         )  # fmt: skip
         if raw:
             return self
@@ -120,10 +117,8 @@ class Chain:
         kind = self.kind
         self.put(
             "ConvolutionInputGenerator", f"{name}_window", windows, kind, ConvKernelDim=[size, size],
-            IFMChannels=channels,
-            IFMDim=[height, width], OFMDim=[rows, columns], SIMD=1, Stride=[size, size], Dilation=[1, 1],
-            inputDataType=kind,
-            outputDataType=kind, depthwise=1,
+            IFMChannels=channels, IFMDim=[height, width], OFMDim=[rows, columns], SIMD=1, Stride=[size, size],
+            Dilation=[1, 1], inputDataType=kind, outputDataType=kind, depthwise=1,
         )  # fmt: skip
         return self.put(
             "Pool", name, cut.max((2, 4)), kind, Channels=channels, PE=1, KernelSize=[size, size],

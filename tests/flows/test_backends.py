@@ -278,8 +278,7 @@ def test_the_folder_lints_and_lists_what_it_holds(chains, tmp_path):
     files = {path.name for path in (acc / "rtl").iterdir()}
     assert listed[-1] == "top.sv" and len(set(listed)) == len(listed)
     assert files == {
-        *listed, *record["headers"],
-        *(name for layer in record["layers"] for name in layer["memories"]),
+        *listed, *record["headers"], *(name for layer in record["layers"] for name in layer["memories"]),
         "rtl.f", "rtl.json",
     }  # fmt: skip
     texts = {name: (acc / "rtl" / name).read_text() for name in listed}

@@ -491,11 +491,8 @@ def test_two_trainings_of_one_network_have_versions_of_their_own(tmp_path):
         vlnv = Vlnv(re.findall("^name: (.*)$", core, re.MULTILINE)[0])
         version = f"1.{int(hashlib.sha256((acc / 'folded.onnx').read_bytes()).hexdigest()[:7], 16)}"
         assert (vlnv.vendor, vlnv.library, vlnv.name, vlnv.version) == (
-            "xnorforge",
-            "bnn",
-            "net_axis",
-            version,
-        )
+            "xnorforge", "bnn", "net_axis", version,
+        )  # fmt: skip
         assert f"set_property version {version} " in (acc / "package/vivado/package_ip.tcl").read_text()
         found.add(version)
     assert len(found) == 2

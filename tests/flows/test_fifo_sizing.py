@@ -42,8 +42,7 @@ def branch(name: str, kernel: int) -> list[HwOp]:
     window = OPS["Window"].make(f"{name}_window", ifm=SHAPE, kernel=[kernel] * 2, pads=[pad] * 4)
     unit = OPS["XnorMvu"].make(
         name, {"weights": rng.integers(0, 2, (length, CHANNELS))}, mw=length, mh=CHANNELS,
-        vectors=SIZE * SIZE,
-        in_shape=[SIZE, SIZE, length], out_shape=SHAPE,
+        vectors=SIZE * SIZE, in_shape=[SIZE, SIZE, length], out_shape=SHAPE,
     )  # fmt: skip
     return [signs, window, unit]
 
@@ -195,8 +194,7 @@ def test_a_converter_on_the_shortcut_gives_its_beats_as_soon_as_they_are_full(tm
     counts.onnx_node.input[0], stream.onnx_node.input[0] = ops[-1].results[0], ops[0].results[1]
     join = OPS["Join"].make(
         "join", {"multipliers": np.ones((2, CHANNELS))}, in_shape=SHAPE,
-        in_bits=[counts.get_nodeattr("bits"), 4],
-        in_signed=[0, 0], out_bits=8, out_signed=0, pe=2,
+        in_bits=[counts.get_nodeattr("bits"), 4], in_signed=[0, 0], out_bits=8, out_signed=0, pe=2,
     )  # fmt: skip
     join.onnx_node.input[:2] = ["width_0_out", "width_1_out"]
     run(with_fifos([*ops, counts, stream, join], {}), tmp_path, stall=0.3)

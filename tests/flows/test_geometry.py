@@ -121,8 +121,7 @@ def test_an_average_of_the_pixels_that_there_are_counted_by_hand():
     {"kernel_shape": [2, 3], "strides": [1, 1]},
     {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 0, 0, 1]},
     {"kernel_shape": [3, 2], "strides": [1, 2], "dilations": [2, 1]},
-    {"kernel_shape": [2, 2], "strides": [3, 3]},
-    {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1},
+    {"kernel_shape": [2, 2], "strides": [3, 3]}, {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1},
 ], ids=lambda given: " ".join(f"{key}={value}" for key, value in given.items()))  # fmt: skip
 def test_maxima_of_any_windows_equal_qonnx_and_no_border_wins(given, read, flipped):
     graph, signs = start(), {"rising": [1, 1, 1], "falling": [-1, -1, -1], "both": [1, -1, -1]}[flipped]

@@ -377,8 +377,7 @@ REFUSED = {
         "-1 .. 2 … SCALE=1/255 … 0 .. 1 … INPUT=float:<calibration.npz>",
     ),
     "not finite": (
-        np.full((4, 16), np.nan), {"form": "q4.12"},
-        "not finite",
+        np.full((4, 16), np.nan), {"form": "q4.12"}, "not finite",
     ),
     "another number": (np.zeros((4, 9), np.int64), {}, "16 … 9 … shape"),
     "a label too many": (np.zeros((4, 16), np.int64), {"labels": [0, 1, 2, 3]},

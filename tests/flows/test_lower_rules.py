@@ -44,9 +44,8 @@ def chain(graph, kinds):
 
 CHAINS = [
     ["norm"], ["Mul", "Add"], ["Div", "Sub", "norm"], ["Sub from", "Mul"], ["norm", "Relu"],
-    ["norm", "PRelu", "Add"],
-    ["Add", "LeakyRelu", "Mul", "norm"], ["norm", "Clip"], ["Mul", "norm", "Mul", "norm", "Div"],
-    ["Relu", "norm", "Clip", "Mul"],
+    ["norm", "PRelu", "Add"], ["Add", "LeakyRelu", "Mul", "norm"], ["norm", "Clip"],
+    ["Mul", "norm", "Mul", "norm", "Div"], ["Relu", "norm", "Clip", "Mul"],
 ]  # fmt: skip
 QUANTISERS = {
     "sign": lambda g: g.sign(), "scaled sign": lambda g: g.sign(0.37), "4 bit": lambda g: g.quant(0.173, 4),
@@ -460,8 +459,7 @@ def test_a_resize_is_lowered_exactly_or_refused_whatever_its_coordinates(where, 
     graph = Graph((2, 3, 4)).real("Sub", 127.5).sign()
     graph.node(
         "Resize", None, np.float32([1, 1, factor, factor]), mode="nearest",
-        coordinate_transformation_mode=where,
-        nearest_mode=nearest,
+        coordinate_transformation_mode=where, nearest_mode=nearest,
     )  # fmt: skip
     graph.node("Flatten", axis=1)
     model = graph.node("MatMul", graph.weights(24 * factor**2, 3)).model((3,))

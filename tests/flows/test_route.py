@@ -284,16 +284,14 @@ FAILURES = {
         "bitstream: nextpnr-xilinx (seed 1): … signal 9 … SEEDS=4,5,6",
     ),
     "log cut short": (
-        {"said": SHORT},
-        "bitstream: … log of nextpnr-xilinx (seed 1)",
+        {"said": SHORT}, "bitstream: … log of nextpnr-xilinx (seed 1)",
     ),
     "no room": (
         {"said": "", "placed": "print('ERROR: Unable to place cell u_x, no BELs remaining'); sys.exit(255)"},
         "bitstream: nextpnr-xilinx (seed 1) … Unable to place cell u_x, no BELs remaining … INTERVAL",
     ),
     "FASM empty": (
-        {"fasm": ""},
-        "bitstream: nextpnr-xilinx … out.fasm … github.com/openXC7 … XNORFORGE_OPENXC7",
+        {"fasm": ""}, "bitstream: nextpnr-xilinx … out.fasm … github.com/openXC7 … XNORFORGE_OPENXC7",
     ),
     "another part": (
         {"bit": openxc7.blank_bit().replace(b"xc7z020clg400-1\0", b"xc7z010clg400-1\0")},
@@ -304,8 +302,7 @@ FAILURES = {
         "bitstream: fasm2frames: segment DB has no CLBLM_R (seed 1); … openXC7",
     ),
     "bitstream cut short": (
-        {"bit": openxc7.blank_bit()[:300_000]},
-        "bitstream: … 300,000 bytes",
+        {"bit": openxc7.blank_bit()[:300_000]}, "bitstream: … 300,000 bytes",
     ),
 }  # fmt: skip
 
@@ -475,8 +472,7 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
      "Routing design failed", "nextpnr (seed 7) … u_a.b … SEEDS=4,5,6 … INTERVAL"),
     (
         "".join(f"ERROR: Failed to route arc 0.{n} of net 'n{n}', from A to B.\n" for n in range(5)),
-        "Failed to route arc",
-        "nextpnr (seed 7) … n0, n1, n2 and 2 more … SEEDS=4,5,6 … INTERVAL",
+        "Failed to route arc", "nextpnr (seed 7) … n0, n1, n2 and 2 more … SEEDS=4,5,6 … INTERVAL",
     ),
     (
         PACKED,

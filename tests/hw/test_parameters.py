@@ -407,13 +407,11 @@ BROKEN = {
         "clip", 0, {"": [("if (go) begin", "begin")]}, "StagesStop_A HeldWhileStalled_A",
     ),
     "a beat that is lost": (
-        "clip", 0,
-        {"": [], "xf_stages": [("({valid_q, s_valid_i})", "({valid_q, s_valid_i & m_ready_i})")]},
+        "clip", 0, {"": [], "xf_stages": [("({valid_q, s_valid_i})", "({valid_q, s_valid_i & m_ready_i})")]},
         "NothingLost_A",
     ),
     "a beat that nobody sent": (
-        "requantise", 0,
-        {"": [], "xf_stages": [("({valid_q, s_valid_i})", "({valid_q, 1'b1})")]},
+        "requantise", 0, {"": [], "xf_stages": [("({valid_q, s_valid_i})", "({valid_q, 1'b1})")]},
         "NothingLost_A u_beats.NotBeforeItsBeats_A",
     ),
     "a result that changes while it waits": (

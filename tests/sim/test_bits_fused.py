@@ -44,8 +44,7 @@ def residual(seed, height=5, width=9, channels=16, rows=32, swapped=False, compa
     if compared:
         steps = {"thresholds": rng.integers(-300, 300, (rows, 1)), "direction": rng.choice([-1, 1], rows)}
         last = Threshold.make(
-            "last", steps,
-            in_shape=shape, in_bits=13 - wrap, in_signed=1,
+            "last", steps, in_shape=shape, in_bits=13 - wrap, in_signed=1,
         )  # fmt: skip
         last.onnx_node.input[0] = join.results[0]
         ops.append(last)

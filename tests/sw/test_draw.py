@@ -145,14 +145,9 @@ def test_words_can_be_read_on_every_ink():
 
 
 @pytest.mark.quick(
-    "(97, 211)-*-tiny*",
-    "(97, 211)-tiny*",
-    "(97, 211)-segment*",
-    "(97, 211)-pedestrian*",
-    "(97, 211)-mnist*",
-    "(97, 211)-track*",
-    "(640, 480)-mnist-cnn",
-)
+    "(97, 211)-*-tiny*", "(97, 211)-tiny*", "(97, 211)-segment*", "(97, 211)-pedestrian*", "(97, 211)-mnist*",
+    "(97, 211)-track*", "(640, 480)-mnist-cnn",
+)  # fmt: skip
 @pytest.mark.parametrize("net", [usual(name) for name in plugins.names("sw.tasks")])
 @pytest.mark.parametrize("size", [(97, 211), (640, 480), (30, 20)], ids=str)
 def test_every_task_that_draws_takes_pictures_of_any_size(net, size):

@@ -60,8 +60,7 @@ SETTINGS = [
     {}, {"bases": 2, "gate": "scalar"},
     {"gate": "per_branch", "aggregate": "learned", "weight_scale": "channel"},
     {"relu": "always", "decomposition": "v2"}, {"decomposition": "v3"},
-    {"decomposition": "lbd", "aggregate": "learned", "relu": "always"},
-    {"bases": 1},
+    {"decomposition": "lbd", "aggregate": "learned", "relu": "always"}, {"bases": 1},
 ]  # fmt: skip
 
 

@@ -509,8 +509,7 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
     """
     run = started(
         method(float_share=0.5), net, epochs=20, phase="float",
-        arithmetic="bfloat16" if net.startswith("cifar") else "float32",
-        seed=seed,
+        arithmetic="bfloat16" if net.startswith("cifar") else "float32", seed=seed,
     )  # fmt: skip
     run.recipe = replace(run.recipe, warmup=10)
     fine_tuned(run, 10)
