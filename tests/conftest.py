@@ -85,14 +85,23 @@ def usual_start():
 
 
 @pytest.fixture
-def call(monkeypatch, capfd):
-    """Run a command line in this process: (exit code, the lines of standard error that are no progress)."""
+def command(monkeypatch, capfd):
+    """Run a command line in this process: (exit code, standard output, standard error)."""
 
     def run_words(*words):
         monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
-        code = cli.main()
-        said = capfd.readouterr().err.splitlines()
-        return code, [line for line in said if not line.startswith(PROGRESS)]
+        return cli.main(), *capfd.readouterr()
+
+    return run_words
+
+
+@pytest.fixture
+def call(command):
+    """The same: (exit code, the lines of standard error that are no progress)."""
+
+    def run_words(*words):
+        code, _, said = command(*words)
+        return code, [line for line in said.splitlines() if not line.startswith(PROGRESS)]
 
     return run_words
 

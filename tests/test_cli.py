@@ -12,17 +12,17 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
 
-from xnorforge import __main__ as cli
 from xnorforge.cli import asked as builds
 from xnorforge.cli import inquire
 from xnorforge.cli.main import cli as verbs
-from xnorforge.cli.main import command_of, main
+from xnorforge.cli.main import command_of
 from xnorforge.core import extras, plugins, progress
 from xnorforge.core.artifacts import check, intact, read_json, whole, write_json
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
@@ -33,36 +33,24 @@ from .documents import ran
 from .refusals import says, stops
 
 
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command line in this process: (exit code, standard output, standard error)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
-        code = cli.main()
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-def test_known_names_pass_without_a_word(call):
-    code, out, err = call("build", "--dry-run", "--net", "mnist-cnn", "--method", "ste", "--board", "pynq-z2")
+def test_known_names_pass_without_a_word(command):
+    words = "--dry-run", "--net", "mnist-cnn", "--method", "ste", "--board", "pynq-z2"
+    code, out, err = command("build", *words)
     assert (code, err) == (0, "") and out
 
 
-def test_a_verb_offers_what_its_stages_read_and_says_who_reads_the_rest(call):
+def test_a_verb_offers_what_its_stages_read_and_says_who_reads_the_rest(command):
     shown = {
         verb.name: [one.opts[-1] for one in command_of(verb).params if not getattr(one, "hidden", False)]
         for verb in options.VERBS
     }
     assert sum(map(len, shown.values())) <= 350
-    assert all(call(name, "--help")[1].count("\n") <= 60 for name in shown)
+    assert all(command(name, "--help")[1].count("\n") <= 60 for name in shown)
     takes = {verb.name: {one.key for one in verb.all_options()} for verb in options.VERBS}
     assert "images" in takes["sim"] & takes["report"] - takes["fold"] - takes["synth"] - takes["export"]
     assert "lut" in takes["fold"] & takes["explore"] & takes["hls"] - takes["lower"] - takes["train"]
     assert takes["import"] >= {"input", "shape", "task"} and not takes["import"] & {"net", "model", "method"}
-    code, _, err = call("fold", "--images", "3")
+    code, _, err = command("fold", "--images", "3")
     says(err.strip(), "xnorforge fold: does not read --images; build, sim, import and package do.")
     assert code == 2
 
@@ -88,12 +76,12 @@ def test_what_is_taken_for_an_option_that_is_not_given():
 @pytest.mark.parametrize("error, code", [
     (UserError("where: why."), 2), (MismatchError("where: why."), 1), (ToolMissing("where: why."), 2),
 ], ids=["request", "mismatch", "tool"])  # fmt: skip
-def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, code):
+def test_each_kind_of_error_is_its_text_and_its_code(command, monkeypatch, error, code):
     def fail(_):
         raise error
 
     monkeypatch.setattr(inquire, "known", fail)
-    assert call("list") == (code, "", "where: why.\n")
+    assert command("list") == (code, "", "where: why.\n")
 
 
 def test_an_interrupted_build_ends_what_runs_and_starts_nothing():
@@ -114,12 +102,12 @@ def test_an_interrupted_build_ends_what_runs_and_starts_nothing():
     assert [one.returncode for one in started] == [-signal.SIGTERM] and children == []
 
 
-def test_an_interruption_is_130(call, monkeypatch):
+def test_an_interruption_is_130(command, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(inquire, "known", interrupt)
-    assert call("list")[0] == 130
+    assert command("list")[0] == 130
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -212,8 +200,8 @@ def test_help_does_not_import_what_only_stages_need():
     assert ran([sys.executable, "-c", program], check=True).stdout == "[]\n"
 
 
-def test_list_prints_data_alone_on_standard_output(call):
-    code, out, err = call("list", "--json")
+def test_list_prints_data_alone_on_standard_output(command):
+    code, out, err = command("list", "--json")
     assert (code, err) == (0, "")
     assert set(json.loads(out)) == {"schema", "nets", *map(plugins.plural, plugins.KINDS)}
 
@@ -370,24 +358,21 @@ NEEDED = {
     ids=lambda verb: verb.name,
 )
 @pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["usual", "quiet"])
-def test_a_refusal_is_an_object_too_and_never_silent(here, tmp_path, monkeypatch, capsys, verb, quiet):
+def test_a_refusal_is_an_object_too_and_never_silent(here, tmp_path, command, verb, quiet):
     arguments = [NEEDED[one.name] for one in verb.arguments]
-    monkeypatch.setattr(sys, "argv", ["xnorforge", verb.name, *arguments, "--json", *quiet])
-    code = main()
-    said = capsys.readouterr()
-    found = json.loads(said.out)
+    code, out, err = command(verb.name, *arguments, "--json", *quiet)
+    found = json.loads(out)
     assert code == found["exit_code"] == 2 and found["schema"] == "xnorforge-refusal-1"
-    assert found["message"] in said.err and "Traceback" not in said.err
+    assert found["message"] in err and "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "words", [["bild"], ["build", "--bord", "x"], ["build", "--json", "--images", "1"], []]
 )
-def test_what_is_no_command_line_is_an_object_too(monkeypatch, capsys, words):
-    monkeypatch.setattr(sys, "argv", ["xnorforge", *words, "--json"])
-    assert main() == 2
-    assert json.loads(capsys.readouterr().out)["verdict"] == "REFUSED"
+def test_what_is_no_command_line_is_an_object_too(command, words):
+    code, out, _ = command(*words, "--json")
+    assert code == 2 and json.loads(out)["verdict"] == "REFUSED"
 
 
 STUB = '''
@@ -415,7 +400,7 @@ def __getattr__(name):
 
 
 @pytest.fixture
-def stubbed(tmp_path, monkeypatch, capfd):
+def stubbed(here, monkeypatch, command):
     """Call `xnorforge build mnist-tfc --until fold` with stages that are quick: code, output, error."""
     stubs = tuple(
         replace(one, call=f"stub:{one.name}", outputs=(f"acc/{one.name}.json",), handed=())
@@ -423,17 +408,9 @@ def stubbed(tmp_path, monkeypatch, capfd):
     )
     monkeypatch.setattr(stages, "STAGES", stubs)
     monkeypatch.setattr(pipeline_run, "STAGES", stubs)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (tmp_path / "stub.py").write_text(STUB)
-
-    def build(*words):
-        monkeypatch.setattr(sys, "argv", ["xnorforge", "build", "mnist-tfc", "--until", "fold", *words])
-        code = main()
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return build
+    monkeypatch.setenv("PYTHONPATH", str(here))
+    (here / "stub.py").write_text(STUB)
+    return partial(command, "build", "mnist-tfc", "--until", "fold")
 
 
 ACC = "out/mnist-tfc/rtl-pynq-z2"
@@ -458,7 +435,7 @@ def test_a_build_is_as_loud_as_asked_and_prints_one_object(stubbed, tmp_path):
     assert json.loads(stubbed("--dry-run", "--json")[1])["runs"] == {}
 
 
-def test_the_report_is_printed_again_when_nothing_has_to_run(monkeypatch):
+def test_the_report_is_printed_again_when_nothing_has_to_run(monkeypatch, command):
     from xnorforge.cli import build
 
     seen = []
@@ -467,8 +444,7 @@ def test_the_report_is_printed_again_when_nothing_has_to_run(monkeypatch):
     monkeypatch.setattr(build.run, "run_stages", lambda *_: [])
     monkeypatch.setattr(build, "print_built", lambda _asked, *given: seen.append(given[0:3:2]))
     for verb in ("report", "sim", "build"):
-        monkeypatch.setattr(sys, "argv", ["xnorforge", verb, "mnist-tfc"])
-        assert main() == 0
+        assert command(verb, "mnist-tfc")[0] == 0
     assert seen == [("report", True), ("sim", False), ("report", False)]
 
 

@@ -236,11 +236,10 @@ def test_without_epochs_the_recipes_are_taken_and_without_methods_all_of_them(tm
     assert (this.epochs, this.seeds, this.folder) == (2, (0, 1, 2), tmp_path / NET / "2")
 
 
-def test_the_command_in_the_table_asks_for_the_same(tmp_path, monkeypatch):
+def test_the_command_in_the_table_asks_for_the_same(tmp_path, monkeypatch, command):
     this, caught = asked(tmp_path, threads=2, board="pynq-z2"), []
     monkeypatch.setattr(compare, "compare", lambda again, jobs, say: caught.append((again, jobs)))
-    monkeypatch.setattr(sys, "argv", ["xnorforge", *shlex.split(this.command(jobs=3))[3:]])
-    assert cli.main() == 0
+    assert command(*shlex.split(this.command(jobs=3))[3:])[0] == 0
     assert caught == [(this, 3)]
 
 
@@ -279,11 +278,9 @@ def test_the_spread_of_one_value_is_a_dash():
     (["--seeds", "1 1"], ["SEEDS: ", "'1'", "twice"]),
 ], ids=["method", "hyper-parameter", "value", "no-value", "method-twice", "board", "seed",
         "seed-twice"])  # fmt: skip
-def test_a_slip_is_one_sentence_before_anything_is_trained(tmp_path, monkeypatch, capsys, words, parts):
-    monkeypatch.setattr(sys, "argv", ["xnorforge", "compare", NET, *words, "-o", str(tmp_path / "out")])
-    assert cli.main() == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and all(part in said for part in parts), said
+def test_a_slip_is_one_sentence_before_anything_is_trained(tmp_path, command, words, parts):
+    code, _, said = command("compare", NET, *words, "-o", tmp_path / "out")
+    assert code == 2 and said.count("\n") == 1 and all(part in said for part in parts), said
     assert not (tmp_path / "out").exists()
 
 

@@ -4,7 +4,6 @@ and what is said of pictures, videos and boxes that cannot be used."""
 import io
 import shutil
 import signal
-import sys
 import urllib.request
 from contextlib import contextmanager
 
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from xnorforge import __main__ as cli
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.demo import inputs, outputs, render
@@ -131,14 +129,13 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
+def call(command, monkeypatch):
     """Run a command line here, on networks built already: (exit code, last line of standard error)."""
     monkeypatch.setattr("xnorforge.pipeline.run.run_stages", lambda *_: [])
 
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
-        code = cli.main()
-        return code, capsys.readouterr().err.splitlines()[-1]
+        code, _, said = command(*words)
+        return code, said.splitlines()[-1]
 
     return run
 

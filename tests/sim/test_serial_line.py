@@ -5,7 +5,6 @@ import pty
 import re
 import select
 import shutil
-import sys
 import threading
 import tty
 from contextlib import contextmanager, suppress
@@ -18,7 +17,6 @@ import pytest
 from driving import generated
 from PIL import Image
 
-from xnorforge import __main__ as cli
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError
@@ -343,7 +341,7 @@ def digits(tmp_path_factory):
 @pytest.mark.quick("ulx3s")
 @pytest.mark.parametrize("board", ["ulx3s", "icebreaker", "tangnano20k"])
 def test_the_verb_draws_what_the_pins_answer_to_100_pictures_and_notices_a_flipped_bit(
-    digits, board, tmp_path, monkeypatch, capsys
+    digits, board, tmp_path, monkeypatch, command
 ):
     """Through the pins of each board's top, with its polarities of reset and LED."""
     monkeypatch.setattr("xnorforge.pipeline.run.run_stages", lambda *_: [])
@@ -356,9 +354,8 @@ def test_the_verb_draws_what_the_pins_answer_to_100_pictures_and_notices_a_flipp
 
     def demo(*damage):
         with port_of(device, talk, *damage) as port:
-            words = ["demo", acc, "--image", pictures, "--port", port, "-o", tmp_path / "out"]
-            monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
-            return cli.main(), capsys.readouterr().err.splitlines()[-1], port
+            code, _, said = command("demo", acc, "--image", pictures, "--port", port, "-o", tmp_path / "out")
+            return code, said.splitlines()[-1], port
 
     code, said, port = demo(lambda sent, came: (sent, inverted(came, 11)) if came else (sent, came))
     assert code == 2 and not (tmp_path / "out").exists()

@@ -7,7 +7,6 @@ import hashlib
 import io
 import pickle
 import shutil
-import sys
 from io import BytesIO
 
 import numpy as np
@@ -16,7 +15,6 @@ import torch
 from PIL import Image
 from requests.exceptions import ConnectionError
 
-from xnorforge import __main__ as cli
 from xnorforge.core.artifacts import write_json
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline.request import Request
@@ -451,14 +449,11 @@ EACH_CLASS = "{root}/cat/ and {root}/dog/"
     (two_labels, ["DATA: '{root}/eel/cat.png' ", "'{root}/cat/03.png'", "remove one"]),
     (cut_short, ["{root}/", ".png: ", "(it is truncated", "download"]),
 ])  # fmt: skip
-def test_no_folder_of_classes_is_told_and_leaves_nothing(own, tmp_path, monkeypatch, capsys, spoil, answer):
+def test_no_folder_of_classes_is_told_and_leaves_nothing(own, tmp_path, command, spoil, answer):
     spoil(own)
-    words = ["train", "--task", "folder", "--data", str(own), "-o", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
-    assert cli.main() == 2
-    said = capsys.readouterr().err.splitlines()[-1]
+    code, _, said = command("train", "--task", "folder", "--data", own, "-o", tmp_path / "out")
     first, *others = (part.format(root=own) for part in answer)
-    assert contains(said, *others).startswith(first)
+    assert code == 2 and contains(said.splitlines()[-1], *others).startswith(first)
     assert not (tmp_path / "out").exists()
 
 
@@ -471,10 +466,9 @@ GIVE = ["DATA: ", "folder-small", "DATA=photos/"]
     (["build", "--task", "mnist", "--data", "photos"], ["DATA: ", "mnist-cnn", "folder"]),
     (["compare", "mnist-tfc", "--data", "photos"], ["DATA: ", "mnist-tfc", "folder"]),
 ])  # fmt: skip
-def test_a_folder_belongs_to_the_task_that_takes_one(here, tmp_path, monkeypatch, capsys, words, answer):
-    monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
-    assert cli.main() == 2
-    contains(capsys.readouterr().err.splitlines()[-1], *answer)
+def test_a_folder_belongs_to_the_task_that_takes_one(here, tmp_path, command, words, answer):
+    code, _, said = command(*words)
+    assert code == 2 and contains(said.splitlines()[-1], *answer)
     assert not (tmp_path / "out").exists()
 
 
@@ -490,13 +484,12 @@ def test_the_network_has_a_score_per_class_and_lies_in_a_folder_named_as_the_pic
     assert "made-up" in task_of("folder-small").golden(3).what
 
 
-def test_a_build_trains_first_where_there_are_no_weights(own, here, tmp_path, monkeypatch, capsys):
-
+def test_a_build_trains_first_where_there_are_no_weights(own, here, tmp_path, command):
     def stages(*more):
-        words = ["build", "--task", "folder", "--data", str(own), "--until", "fold", "--dry-run", *more]
-        monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
-        assert cli.main() == 0
-        return [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+        words = "build", "--task", "folder", "--data", own, "--until", "fold", "--dry-run"
+        code, out, _ = command(*words, *more)
+        assert code == 0
+        return [line.split()[0] for line in out.splitlines()]
 
     assert stages() == ["train", "export", "lower", "fold"]
     run = tmp_path / "out/folder-small-photos/train"

@@ -3,6 +3,9 @@
 from functools import cache
 from importlib import import_module, util
 from pathlib import Path
+from types import ModuleType
+
+import numpy as np
 
 from xnorforge.core import plugins
 from xnorforge.hw.ops.base import HwOp
@@ -28,9 +31,22 @@ def class_of(name: str) -> type[HwOp]:
 def in_file(name: str) -> list[HwOp]:
     """All modules of a run share them: those with adders take seconds to solve."""
     if (HERE / f"{name}.py").exists():
-        return import_module(f".{name}", __name__).examples(class_of(name))
+        module = import_module(f".{name}", __name__)
+        return module.examples(class_of(name)) if hasattr(module, "examples") else _tabled(name, module)
     beside = Path(plugins.load("hw.ops", name).__file__).with_name("examples.py")
     spec = util.spec_from_file_location(f"examples_of_{name}", beside)
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.examples(class_of(name))
+
+
+def _tabled(name: str, module: ModuleType) -> list[HwOp]:
+    """One for each of POINTS, values of the attributes NAMES. `arrays(attributes, index, rng)`, if there is
+    such a function, draws the constants, and may replace attributes.
+    """
+    found = []
+    for index, point in enumerate(module.POINTS):
+        at = dict(zip(module.NAMES.split(), point))
+        drawn = getattr(module, "arrays", lambda *_: None)(at, index, np.random.default_rng(index))
+        found.append(class_of(name).make(f"{name}_{index}", drawn, **at))
+    return found
