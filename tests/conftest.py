@@ -62,8 +62,7 @@ def of_the_night(items: list, night: int) -> list:
 def pytest_collection_modifyitems(config, items):
     """`quick` at a test says which of its parameters `make test` runs: those whose ids match a pattern,
     and none of those behind a `!`. The others are `full`.
-    Modules that take long start first, so that no worker ends alone.
-    """
+    Modules that take long start first, so that no worker ends alone."""
     taken = recorded()
     for item in items:
         SECONDS[item.nodeid.split("::")[0]] += 0

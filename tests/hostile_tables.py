@@ -1,6 +1,5 @@
 """Every file that a verb reads, who reads it, and what nobody should put there: {what is wrong: what stands
-there, or (that, words of the one sentence that refuses it)}.
-"""
+there, or (that, words of the one sentence that refuses it)}."""
 
 import io
 import json

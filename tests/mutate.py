@@ -228,8 +228,7 @@ def failed(words: list[str], copy: Path, without: Iterable[str], first: bool = T
 
 def tested_wrong(mutant: Mutant, folder: Path, calls: Iterable[list[str]], fails: dict, seconds=1e9) -> str:
     """The first test that fails in a copy of the checkout, or "", also when the seconds are spent; `fails`
-    collects which tests fail in the copy as it is: they judge nothing.
-    """
+    collects which tests fail in the copy as it is: they judge nothing."""
     end = processor_seconds() + seconds
     for words in calls:
         while processor_seconds() < end:

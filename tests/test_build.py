@@ -62,8 +62,7 @@ def make(folder: Path, *words: str, target: bool = True) -> tuple[list[str], flo
 
 def environment(folder: Path) -> dict[str, str]:
     """Ours, without what an outer make left, with the cache of all tests under a name that a shell would
-    read, and with the copy's own sources in front of those that the environment has installed.
-    """
+    read, and with the copy's own sources in front of those that the environment has installed."""
     if not (own := folder.parent / "a $cache").exists():
         own.symlink_to(cache.cache_dir(), target_is_directory=True)
     return without("MAKE", "MFLAGS") | {"XNORFORGE_CACHE": str(own), "PYTHONPATH": str(folder / "src")}

@@ -1,7 +1,6 @@
 """The command line: what a wrong request is answered with, and with which exit code; nothing is written.
 Options that verbs share: quiet, verbose, one JSON object. A wrong request is answered with one sentence that
-names the right cure, before torch loads.
-"""
+names the right cure, before torch loads."""
 
 import errno
 import json

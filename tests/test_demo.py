@@ -232,8 +232,7 @@ def test_a_board_computes_what_is_drawn(built, tmp_path, monkeypatch):
 
 def test_the_likeliest_classes_of_a_picture_stand_below_it_with_a_bar_each(built, call, tmp_path):
     """A green square in the middle of a wide red picture: 1024 pixels of 255 are a score of 2.6112 for green,
-    and as much below 0 for the others; exp(2.6112) / (exp(2.6112) + 2 exp(-2.6112)) is 98.9 %.
-    """
+    and as much below 0 for the others; exp(2.6112) / (exp(2.6112) + 2 exp(-2.6112)) is 98.9 %."""
     wide = np.zeros((100, 300, 3), np.uint8)
     wide[:, :, 0] = 255
     wide[:, 100:200] = 0, 255, 0

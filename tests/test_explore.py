@@ -1,6 +1,5 @@
 """The front of a network on a board, and the boards on which it fits: what points and rows claim, and that
-their commands give them.
-"""
+their commands give them."""
 
 import json
 from collections import Counter
@@ -67,8 +66,7 @@ def test_the_table_names_every_point_and_its_command(explored):
 @pytest.mark.parametrize("size, more", [((1, 1, 1, 1), 3 * 8), ((8, 2, 2, 2), 3)], ids=["one", "two"])
 def test_the_latency_of_a_matrix_is_the_arrival_of_its_vectors_and_its_passes_or_beats(size, more):
     """A vector of 8 beats: the first of 4 passes ends with the last, the others take 8 each. Two vectors side
-    by side of 4 rows, two rows per beat: the last of four beats leaves three after the first.
-    """
+    by side of 4 rows, two rows per beat: the last of four beats leaves three after the first."""
     from xnorforge.flows.bind import OPS
 
     simd, pe, vectors, pixels = size

@@ -1,6 +1,5 @@
 """Two builds side by side: a planted change is found, named, and ends with exit code 1. The history of
-builds: a whole line per build, whoever writes beside it, without a path of the machine.
-"""
+builds: a whole line per build, whoever writes beside it, without a path of the machine."""
 
 import copy
 import json

@@ -1,6 +1,5 @@
 """Files, requests and folders that are broken, or made to do harm: success, or one sentence with exit code 2;
-nothing in a file is run, and nothing is left behind. Processes that read them end at their limits.
-"""
+nothing in a file is run, and nothing is left behind. Processes that read them end at their limits."""
 
 import io
 import json

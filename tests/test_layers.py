@@ -5,8 +5,7 @@ name stands in `EXCUSED` with its reason. Names of anything at all, in code and 
 those of `PUZZLING` were used once, with meanings that only their authors knew, and do not come back. Left out
 are methods, for what they mean is said by their class, functions that a decorator puts into an engine's table
 under a name of that table, and the commands of the command line and calls of the pipeline, which have the
-names of the stages that they run.
-"""
+names of the stages that they run."""
 
 import ast
 from collections import defaultdict

@@ -1,6 +1,5 @@
 """The Makefile only calls: what it hands over, what it refuses, and what it removes. A configuration file
-asks for what the same options on the command line ask for.
-"""
+asks for what the same options on the command line ask for."""
 
 import hashlib
 import os

@@ -1,6 +1,5 @@
 """An operator is one folder: no engine names one, and one from outside goes from ONNX to its netlist. Plug-
-ins from outside the package: a folder of XNORFORGE_PLUGINS, or a distribution with an entry point.
-"""
+ins from outside the package: a folder of XNORFORGE_PLUGINS, or a distribution with an entry point."""
 
 import ast
 import csv

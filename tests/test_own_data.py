@@ -1,7 +1,6 @@
 """IMAGES_FROM and LABELS: a user's own samples, read as they are or refused; whose labels are used. A data
 set that is there and broken ends training and export with one sentence and nothing written; an absent one is
-replaced by made-up pictures, and that is said.
-"""
+replaced by made-up pictures, and that is said."""
 
 import hashlib
 import re

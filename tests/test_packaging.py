@@ -1,6 +1,5 @@
 """The wheel carries all that the four folders hold, and works where no checkout is near. Licences of what is
-installed: NOTICE names every package, the core is free of GPL code.
-"""
+installed: NOTICE names every package, the core is free of GPL code."""
 
 import json
 import os

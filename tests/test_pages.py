@@ -3,8 +3,7 @@ Programs of examples/ run in an empty folder with an empty home. The notebook do
 its cells call what exists, and run offline; so does what docs/guide/python.md says about `xnorforge` from
 Python. A trailing comment marks a command, or in its first line a program, that cannot run everywhere: `#
 needs …` (a board, Vivado, the network, data, a file of yours) is only parsed, `# minutes` runs with the long
-tests.
-"""
+tests."""
 
 import ast
 import inspect
@@ -382,8 +381,7 @@ FLOOR = 0.85
 @pytest.mark.full
 def test_most_exported_symbols_have_a_known_type(tmp_path):
     """As basedpyright --verifytypes counts: a symbol is known if every part of its type is stated. It wants
-    folders and no links, and finds torch and onnx by the first python on PATH.
-    """
+    folders and no links, and finds torch and onnx by the first python on PATH."""
     shutil.copytree(PACKAGE, tmp_path / "xnorforge", ignore=shutil.ignore_patterns("__pycache__"))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     words = ["-m", "basedpyright", "--verifytypes", "xnorforge", "--ignoreexternal", "--outputjson"]

@@ -1,6 +1,5 @@
 """The project's own files: one version everywhere, and templates and workflows that a forge can read;
-docs/guide/environment.md has every environment variable that the package reads, and no other.
-"""
+docs/guide/environment.md has every environment variable that the package reads, and no other."""
 
 import os
 import re

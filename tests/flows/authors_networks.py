@@ -1,6 +1,5 @@
 """Bi-Real Net-18 and ReActNet-A as their authors write them, in plain torch: torch.sign, float batch norms,
-average-pool and 1x1 shortcuts, RPReLU. Stem, 1x1 shortcuts and classifier have 8 bits.
-"""
+average-pool and 1x1 shortcuts, RPReLU. Stem, 1x1 shortcuts and classifier have 8 bits."""
 
 import brevitas.nn as qnn
 import torch

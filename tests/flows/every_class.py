@@ -20,8 +20,7 @@ from torch import nn
 
 class Signs(RandomGraph):
     """Float norms and torch.sign everywhere, on sums of up to three terms too; shortcuts of quantised
-    elements, or 1x1 convolutions of several bits of them.
-    """
+    elements, or 1x1 convolutions of several bits of them."""
 
     def quantise(self, norm=True):
         if norm:

@@ -25,8 +25,7 @@ class Graph:
 
     def node(self, op, *constants, inputs=None, domain="", outputs=1, **attributes):
         """One node; constants become further inputs, None an absent one. Of several outputs, named t<k>,
-        t<k>_1, …, the first is the next tensor.
-        """
+        t<k>_1, …, the first is the next tensor."""
         names = []
         for given in constants:
             if given is None:

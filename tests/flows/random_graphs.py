@@ -34,8 +34,7 @@ class Pictures(Draws):
 
     def fork(self, count: int, part) -> list[str]:
         """Let `part(k)` read the tensor here so many times, k from 0 on; what it gave each time. The shape
-        has the channels of all.
-        """
+        has the channels of all."""
         start, bits, shape, ends, channels = self.graph.at, self.bits, self.shape, [], 0
         for k in range(count):
             self.graph.at, self.bits, self.shape = start, bits, list(shape)
@@ -266,8 +265,7 @@ class NestedSums(RandomGraph):
 
 class Products(RandomGraph):
     """Gates: two layers of the same elements multiplied, or the larger or smaller of both; or a map times one
-    number per channel of it.
-    """
+    number per channel of it."""
 
     def draw(self):
         self.pick(self.gate, self.excite)()
@@ -358,8 +356,7 @@ class Chain(RandomGraph):
 
 def still(kind: type[RandomGraph]) -> type[RandomGraph]:
     """A kind whose quantisers read, in half of all places, sums of some or all channels that never reach
-    their first level, always have their last one, or are constant.
-    """
+    their first level, always have their last one, or are constant."""
 
     class Still(kind):
         def quantise(self, norm=True):

@@ -1,8 +1,7 @@
 """Back ends are found by file name and declare what others go by; networks from elsewhere in them: adders and
 the C++ of hls4ml give the lowered integers. Binding: which lowered nodes become which operator, and what is
 refused, by name and with what works. Generation: a folder that lints without a warning, twice the same,
-computes the network in RTL.
-"""
+computes the network in RTL."""
 
 import json
 import re

@@ -1,6 +1,5 @@
 """The buses of images and scores: as wide as asked, no wider than 64 bits unless the interval needs it; and
-dense networks that take a vector and give scores and index in every cycle.
-"""
+dense networks that take a vector and give scores and index in every cycle."""
 
 import re
 
@@ -171,8 +170,7 @@ SMALL, FULL = (3, 8, 11, 12), pytest.mark.full  # RTL of these is built in secon
 @pytest.mark.parametrize("seed", [n if n in SMALL else pytest.param(n, marks=FULL) for n in range(200)])
 def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(seed, tmp_path):
     """RTL gives the integers of every frame; choosing among both kinds of matrix takes no more LUTs, by
-    estimate, than one kind alone where that is as fast.
-    """
+    estimate, than one kind alone where that is as fast."""
     net, board = Chain(seed), boards.load("pynq-z2")
     integers = lowered(net.model)
     bounds = bounds_of(integers)

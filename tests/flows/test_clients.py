@@ -2,8 +2,7 @@
 its names, files, Tcl and refusals. With a plain synchronous port: results of any sequence of frames, each
 after the stated cycles. As other people's tools take it, by what each of them prints or writes: Verilator,
 Yosys, FuseSoC with edalize, LiteX; two networks in one project, as RTL in Verilator and as a netlist in
-Icarus, with frames from cocotb.
-"""
+Icarus, with frames from cocotb."""
 
 import hashlib
 import json

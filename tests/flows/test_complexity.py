@@ -1,6 +1,5 @@
 """Operations and stored bits equal what shapes give by hand, and qonnx's count of the exported network; and
-channels that decide nothing are removed, and no answer changes.
-"""
+channels that decide nothing are removed, and no answer changes."""
 
 import itertools
 from importlib.resources import files

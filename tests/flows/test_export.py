@@ -1,6 +1,5 @@
 """Export: the QONNX file is the module, bit for bit, and the same each time; of networks from a Python file,
-which class is meant, which weights fit, which shapes run.
-"""
+which class is meant, which weights fit, which shapes run."""
 
 import brevitas.nn as qnn
 import numpy as np

@@ -1,6 +1,5 @@
 """FIFOs where streams meet and in front of busy operators: depths by hand, none where ways are alike, the
-interval with those that are chosen, and what happens with less; with the smallest nothing is lost.
-"""
+interval with those that are chosen, and what happens with less; with the smallest nothing is lost."""
 
 from copy import deepcopy
 from itertools import cycle
@@ -83,8 +82,7 @@ def run(ops, folder, **how):
 
 def least(kernel: int) -> int:
     """Beats that a shortcut beside a convolution with a border must hold: the first window is there with
-    kernel // 2 rows and pixels more, and the next one with another pixel; the fork holds one beat.
-    """
+    kernel // 2 rows and pixels more, and the next one with another pixel; the fork holds one beat."""
     return (kernel // 2 * SIZE + kernel // 2 + 1) * CHANNELS - 1
 
 
@@ -203,8 +201,7 @@ def test_a_converter_on_the_shortcut_gives_its_beats_as_soon_as_they_are_full(tm
 def test_a_fork_within_a_branch_counts_in_its_own_beats(tmp_path):
     """A 3x3 convolution gives a pixel of two channels for one beat of the first fork, and a unit of one pixel
     behind it asks for both before it gives one: the shortcut beside that unit has to take the first, though
-    no beat of the first fork is between them.
-    """
+    no beat of the first fork is between them."""
     first, outer = fork(), branch("outer", 3)
     bits = outer[-1].out_stream().bits
     second = OPS["Fork"].make("second", in_shape=SHAPE, readers=2, bits=bits, pe=1)

@@ -1,8 +1,7 @@
 """Folding: the same integers whatever the folding, fast enough or refused, given values checked; layers as
 adders where a folding asks for them and where the search chooses them (also test_bus.py). By rate, limits and
 the resource to spare: the search against all foldings there are, what is given keeps what was asked, and what
-cannot be had is refused with figures that can.
-"""
+cannot be had is refused with figures that can."""
 
 import json
 import re
@@ -668,8 +667,7 @@ def test_a_rate_or_limit_that_is_none_is_refused_before_anything_is_built(given)
 
 def test_a_latency_is_kept_by_faster_operators_behind_one_another(chains):
     """Two dense layers, each as slow as the interval allows: the second begins when the first has ended, so
-    half the latency is had by twice the lanes; and what cannot be had is refused with what can.
-    """
+    half the latency is had by twice the lanes; and what cannot be had is refused with what can."""
     search = Search(tiny(chains, 3), BOARD)
     slow = search.chosen(Aim(24, limits={"latency": "inf"}))
     said = refusal(search, Aim(24, limits={"latency": "1"}))

@@ -15,8 +15,7 @@ def later(value):
 
 def start(kind="bits"):
     """3 x 6 x 5 elements: -1 and +1, levels from 0, levels around a zero-point, pixels around zero or a
-    number far between two, or channels of several middles.
-    """
+    number far between two, or channels of several middles."""
     graph = Graph((3, 6, 5), seed=1)
     if kind == "far":
         return graph.real("Sub", 123.456)

@@ -1,6 +1,5 @@
 """Whole networks in hls4ml: emulation equals the integers; what it writes, refuses, leaves behind. Every
-operator by itself: the C++ of its layers gives what `execute_node` gives, on its examples.
-"""
+operator by itself: the C++ of its layers gives what `execute_node` gives, on its examples."""
 
 import os
 import re

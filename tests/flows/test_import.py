@@ -1,7 +1,6 @@
 """A stranger's QONNX file: built where it can be exact, refused in one sentence where not; its float sums,
 rounded in another order for another batch, and no worse. QuantizeLinear, Clip, DequantizeLinear, as
-Brevitas's export_onnx_qcdq has them, against qonnx.
-"""
+Brevitas's export_onnx_qcdq has them, against qonnx."""
 
 import brevitas.nn as qnn
 import numpy as np

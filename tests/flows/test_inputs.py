@@ -80,8 +80,7 @@ def imported(tmp_path, graph, output, values, labels=(), annotation=None, **want
 
 def proven(folder, rtl_images=0):
     """Lower and fold what was imported, run the bit simulator on all images and perhaps the RTL on a few;
-    every integer is compared with the lowered network's, which is compared with qonnx.
-    """
+    every integer is compared with the lowered network's, which is compared with qonnx."""
     made = lower(folder / "model.onnx", folder / "golden.npz", folder)
     fold(folder, "pynq-z2", folder / "acc")
     images = np.load(folder / "golden.npz")["images"]

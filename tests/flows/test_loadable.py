@@ -1,6 +1,5 @@
 """LOADABLE=1: two trainings of one network are one hardware, which computes either with its weights; or an
-operator reads its weights from outside with every frame (`rom` "outside").
-"""
+operator reads its weights from outside with every frame (`rom` "outside")."""
 
 import json
 
@@ -164,8 +163,7 @@ def test_shells_refuse_weights_from_outside():
 @pytest.mark.full
 def test_weights_that_do_not_fit_come_from_a_memory_that_is_quick_enough(chains, tmp_path):
     """512 x 512 weights are 7.1 block RAMs or 4,096 LUTs, and 32,768 bytes; 40,000 cycles at 100 MHz are
-    400 us, in which 2 GB/s give 800,000 bytes, but 0.01 GB/s 4,000. The first layer's 1 kbyte fits.
-    """
+    400 us, in which 2 GB/s give 800,000 bytes, but 0.01 GB/s 4,000. The first layer's 1 kbyte fits."""
     chain = chains["Chain"]((16,)).sign("sign").dense("fc0", 512).dense("fc1", 512).dense("fc2", 10, raw=True)
     net = chain.save(tmp_path / "net")
     aim = {"interval": 40_000, "limits": {"bram": "4", "lut": "3000"}}

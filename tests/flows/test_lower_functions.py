@@ -74,8 +74,7 @@ def test_a_threshold_is_refused_exactly_where_runs_of_the_reference_differ_on_it
 
 def test_a_prelu_that_is_rounded_down_is_shifts_where_its_numbers_are_on_one_grid():
     """Kinks at integers, slopes in eighths up to one, a level of two or more to some power of steps of the
-    input, eight levels or more: one of these is missing, or none.
-    """
+    input, eight levels or more: one of these is missing, or none."""
     rng, shape = np.random.default_rng(0), (CHANNELS, 1, 1)
     for wrong in [*("kink", "slope", "steep", "level", "few", "flat"), *[""] * 6] * 2:
         factor = 2.0 ** -rng.integers(0, 4) * rng.choice([-1, 1], shape)

@@ -174,8 +174,7 @@ def joined(graph):
 
 def branches(graph, op, *steps):
     """What an operator makes of as many convolutions as there are steps, each quantised to 3 bits; a step of
-    0 stands for the sums, times real numbers.
-    """
+    0 stands for the sums, times real numbers."""
     source, ends = graph.at, []
     for step in steps:
         graph.node("Conv", graph.weights(4, 4, 1, 1), inputs=[source])
@@ -409,8 +408,7 @@ def test_a_wrong_score_is_named():
 
 def test_scores_that_float32_rounds_may_be_off_by_so_much_and_no_more():
     """A millionth of the largest; or 32 times what the images are off that a judge has seen, or that 2^-24 of
-    the largest is, but no more than its bound.
-    """
+    the largest is, but no more than its bound."""
     net = Graph((300,)).real("Sub", 0.5).sign(0.1)
     graph = lowered(net.node("MatMul", net.weights(300, 4)).real("Mul", 0.3).model((4,)), hi=1)
     integers = np.random.default_rng(0).integers(100, 200, (3, 4))

@@ -1,7 +1,6 @@
 """Networks drawn at random: with one to three inputs and outputs, of which the accelerator takes one frame
 and gives one result; and with tensors in any order: channels last, tokens, vectors as images, maps as
-vectors. Graphs of thousands of nodes: clean-up and numbers are qonnx's, and the work grows with the graph.
-"""
+vectors. Graphs of thousands of nodes: clean-up and numbers are qonnx's, and the work grows with the graph."""
 
 import copy
 import cProfile

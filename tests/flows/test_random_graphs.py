@@ -1,8 +1,7 @@
 """The whole pipeline on random networks: QONNX, lowered, folded at random, generated, simulated, against
 qonnx. A network is a function of its seed, which is in the name of a failing test. Those of every geometry
 and class, and those over Brevitas's own quantisers, exported by its own exporters, are nearly all built, none
-wrong, others refused in one sentence.
-"""
+wrong, others refused in one sentence."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,6 +1,5 @@
 """Recurrent layers: refused by name, built step by step as told, in a loop where all steps are equal; and
-layers of one form that share hardware (LOOPS), against the same network without loops.
-"""
+layers of one form that share hardware (LOOPS), against the same network without loops."""
 
 import json
 import re
@@ -98,8 +97,7 @@ def lowered_gated(seed: int, folder, **sizes):
 @pytest.mark.parametrize("draws", [2, pytest.param(30, marks=pytest.mark.full)])
 def test_random_networks_of_equal_steps_are_loops_that_compute_the_same(draws, tmp_path):
     """In qonnx's execution of the file, and as operators, against the integers of the unrolled graph. What is
-    pruned of a step alone leaves some networks unrolled.
-    """
+    pruned of a step alone leaves some networks unrolled."""
     loops = 0
     for seed in range(draws):
         rng, folder = np.random.default_rng(seed), tmp_path / str(seed)

@@ -491,8 +491,7 @@ def test_a_mismatch_is_red_and_stops_the_build(tmp_path):
 ])  # fmt: skip
 def test_an_interval_that_nobody_predicted_is_red_and_stops_the_build(tmp_path, interval, model, words, row):
     """The slowest operator of `chain` takes 24 cycles per frame; 25 are near enough to that bound, and still
-    not what the model says.
-    """
+    not what the model says."""
     given = records()
     given["sim"]["interval"], given["sim"]["model"]["interval"] = interval, model
     assert row in red(tmp_path, given, f"interval {words.format(f'{interval:,}')}")[1]

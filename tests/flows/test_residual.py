@@ -1,6 +1,5 @@
 """Networks with shortcuts, and with 8-bit ends: module, QONNX, integers and FINN give equal scores. Random
-PReLU(x + 2^-k conv(sign(BN(x)))) also in RTL, with no multiplier in the stream.
-"""
+PReLU(x + 2^-k conv(sign(BN(x)))) also in RTL, with no multiplier in the stream."""
 
 import numpy as np
 import pytest

@@ -1,7 +1,6 @@
 """Place and route: a counted netlist through stand-ins of openXC7's tools, and through those of PyPI. What
 the families that nextpnr routes have in common: reports, failures, pins, PLLs; what tools left, recorded:
-reports, logs, FASM and a bitstream are read as they are.
-"""
+reports, logs, FASM and a bitstream are read as they are."""
 
 import hashlib
 import json

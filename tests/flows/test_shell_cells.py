@@ -22,8 +22,7 @@ NONE = -99
 
 def lut_rows(cells: Mapping[str, dict]) -> list[tuple[str, int, int]]:
     """(input, LUTs in a row in front of it, the same from a pin of the processor) of every input of registers
-    and memories; NONE where no path comes from the processor.
-    """
+    and memories; NONE where no path comes from the processor."""
     driver = {
         bit: (cell, port)
         for cell in cells.values()
@@ -62,8 +61,7 @@ def lut_rows(cells: Mapping[str, dict]) -> list[tuple[str, int, int]]:
 
 def holds_the_clock(acc: Path, border: dict, most: int) -> None:
     """Assert that no pin of the processor goes through more than one LUT, that none of the shell's enables
-    lies behind more than three, and that the shell has at most so many LUTs.
-    """
+    lies behind more than three, and that the shell has at most so many LUTs."""
     text, shell, _, around = joined(acc, border, boards.load("pynq-z2"), ROUTER)
     cells = json.loads(text)["modules"]["xf_board_top"]["cells"]
     rows = lut_rows(cells)

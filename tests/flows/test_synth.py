@@ -1,6 +1,5 @@
 """Synthesis counts: circuits whose cells are known beforehand, a complete table, the capacity's message and
-what it advises; our commands map what Yosys' own command maps, block RAMs with all their contents.
-"""
+what it advises; our commands map what Yosys' own command maps, block RAMs with all their contents."""
 
 import json
 import re
@@ -214,8 +213,7 @@ def _places(ops, folder):
 
 def test_networks_share_the_results_of_equal_layers(chains, tmp_path):
     """Of one network with a FIFO in front of its second operator, and of one with other names and one other
-    weight, the layers that are the same are kept under the same key.
-    """
+    weight, the layers that are the same are kept under the same key."""
 
     def folded(flip=False, prefix=""):
         bounds = bind(chains["flat"]().model())
@@ -422,8 +420,7 @@ def mapped(folder, family: str = "xc7") -> str:
 
 def numbered(text: str) -> str:
     """A netlist without its declarations, nets and cells numbered in the order in which they occur: modules
-    without gates, as memories, number theirs otherwise than Yosys does.
-    """
+    without gates, as memories, number theirs otherwise than Yosys does."""
     names: dict[str, str] = {}
     cells = re.sub(r"^  wire .*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"\b_\d+_", lambda found: names.setdefault(found[0], f"_{len(names)}"), cells)

@@ -22,8 +22,7 @@ IMAGES = 20
 
 class Drawn:
     """A transposed convolution drawn from a seed, of bits, levels or pixels: `graph` in QONNX, `pixels` uint8
-    (N, C, H, W), `shape` (C, H, W) of its result, and torch's own result of the values that it reads.
-    """
+    (N, C, H, W), `shape` (C, H, W) of its result, and torch's own result of the values that it reads."""
 
     def __init__(self, seed: int):
         self.rng = rng = np.random.default_rng([seed, 3])

@@ -1,6 +1,5 @@
 """Transposes, reshapes, slices, splits and shuffles: elements elsewhere, the same scores as qonnx. Tables
-that are read at sums of bits, as ONNX has them, become neurons that are tables.
-"""
+that are read at sums of bits, as ONNX has them, become neurons that are tables."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,5 @@
 """Residual networks with float batch norms and scales: sums of 30 to 80 bits, exact in every machine;
-narrowed, every comparison of every reachable sum has the answer that it had before.
-"""
+narrowed, every comparison of every reachable sum has the answer that it had before."""
 
 import itertools
 from fractions import Fraction
@@ -41,8 +40,7 @@ BYTES = {"lo": 0, "hi": 255, "scale": 1.0}
 class BiReal:
     """A Bi-Real network of 3-colour pixels drawn from a seed: every block adds the batch norm of a scaled ±1
     convolution of its signs to a shortcut that no quantiser touches. In a block of `halving` the shortcut is
-    an average of 2 x 2 pixels, a scaled 1x1 convolution of its signs, and a batch norm; channels double.
-    """
+    an average of 2 x 2 pixels, a scaled 1x1 convolution of its signs, and a batch norm; channels double."""
 
     def __init__(self, blocks: int, channels: int, size: int, halving=(), seed: int = 0):
         self.rng, self.graph = np.random.default_rng(seed), Graph((3, size, size), seed)
@@ -192,8 +190,7 @@ def test_integers_of_any_width_keep_their_value_in_files_beats_and_sums(bits):
 @pytest.mark.parametrize("tied, accepted", [(1, True), (200, False)])
 def test_a_batch_that_rounds_few_sums_to_the_other_side_is_imported(tmp_path, monkeypatch, tied, accepted):
     """Of 200 differences x - (x / 3) 3 or x - x / 2; beside other images the 3 is the next float, as another
-    order of additions would have it.
-    """
+    order of additions would have it."""
 
     def network(three):
         net = Graph((200,))
@@ -260,8 +257,7 @@ def test_bits_of_a_tensor_hold_both_ends_of_its_range(lo, hi, bits):
 
 def drawn_sum(seed: int):
     """One to four terms with factors of up to 70 bits and either sign, some 0, and short ranges; thresholds
-    anywhere, half of them next to a reachable sum.
-    """
+    anywhere, half of them next to a reachable sum."""
     rng = np.random.default_rng(seed)
     terms, channels, steps = int(rng.integers(1, 5)), 3, 5
     shape = (terms, channels)
@@ -397,8 +393,7 @@ def test_a_threshold_that_a_narrowed_sum_passes_too_early_is_found():
 
 def quantiser(channels: int, seed: int = 0) -> tuple[Threshold, list]:
     """255 even thresholds of sums of about 93 bits, a convolution of 577 values times three float32 factors
-    plus 256 levels times three others, narrowed; and the bits before and after.
-    """
+    plus 256 levels times three others, narrowed; and the bits before and after."""
     rng = np.random.default_rng(seed)
 
     def factor(low, high):

@@ -157,8 +157,7 @@ def _answers(lines: list[str], folder: Path) -> list[str]:
 
 def marked(name: str) -> tuple[str, dict[str, str]]:
     """A module's text with a wire in each branch of its generate blocks, also in the one that an `if` without
-    `else` leaves out, and what they are called: {wire: branch}. What refuses parameters is no branch.
-    """
+    `else` leaves out, and what they are called: {wire: branch}. What refuses parameters is no branch."""
     text, marks, labels = SOURCES[name], [], {}
     code = re.sub(r"//[^\n]*|\"[^\"\n]*\"", lambda found: " " * len(found[0]), text)
     for found in re.finditer(r"\bbegin : (gen_\w+)", code):

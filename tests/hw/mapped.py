@@ -59,8 +59,7 @@ class Mapped:
 
 def as_estimated_and_as_contracted(op, folder: Path, lut: tuple[float, int], ff: tuple[float, int]) -> None:
     """Assert that an operator's cells compute what it does, at full rate and with stalls, and that LUTs and
-    flip-flops are those estimated, within a part of the count or a few.
-    """
+    flip-flops are those estimated, within a part of the count or a few."""
     found, estimate = mapped([op], folder), op.estimate()
     for name, (part, few) in {"lut": lut, "ff": ff}.items():
         assert abs(estimate[name] - found.counted[0][name]) <= max(part * found.counted[0][name], few), name
@@ -73,8 +72,7 @@ def as_estimated_and_as_contracted(op, folder: Path, lut: tuple[float, int], ff:
 
 def compare_sites(op, found: dict) -> None:
     """Assert that the cost model's flip-flops, carry cells and LUT sites of memory are within a twentieth of
-    those counted, or within a few.
-    """
+    those counted, or within a few."""
     counted, given = found | {"lut_ram": cells.used(found, "lut_memory")}, op.estimate()
     for name, few in {"ff": 3, "carry": 1, "lut_ram": 4}.items():
         far = abs(given[name] - counted[name])
@@ -120,8 +118,7 @@ def mapped(ops, folder: Path, family: str = "xc7") -> Mapped:
 
 def instance(name: str, key: str, family: str) -> HwOp:
     """The operator of a row: an example by its number, or a layer by its seed (`measured.py`), with memories
-    as the family requires.
-    """
+    as the family requires."""
     if key.isdigit():
         return instances(name)[key]
     op = drawn(name, int(key.split()[1]))
@@ -174,8 +171,7 @@ def counts(ops: list[HwOp], family: str) -> list[list[float]]:
 
 def fitted(points: list[tuple[Parts, dict]], family: str) -> dict[str, float]:
     """LUTs per amount, by least squares of errors relative to what is allowed; no negative ones, except
-    those of amounts that an instance has or has not.
-    """
+    those of amounts that an instance has or has not."""
     fabric = families.load(family).fabric
     rows = [parts.amounts(fabric) for parts, _ in points]
     names = sorted({name for row in rows for name, size in row.items() if size})
@@ -192,8 +188,7 @@ def fitted(points: list[tuple[Parts, dict]], family: str) -> dict[str, float]:
 
 def fit(family: str) -> dict[str, dict[str, float]]:
     """The factors of all operators that were counted, and those of any operator; of no loop around others,
-    of whose LUTs a count mostly consists.
-    """
+    of whose LUTs a count mostly consists."""
     table, alike = {}, []
     for name, rows in recorded(family).items():
         ops = {key: instance(name, key, family) for key in rows if FITTED.match(key)}

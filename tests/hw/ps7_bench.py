@@ -1,6 +1,5 @@
 """The bitstream's top of a Zynq-7000; in place of its processor a stand-in whose ports GP0 and HP0 are the
-bench's, with the names and widths of Yosys' cell library.
-"""
+bench's, with the names and widths of Yosys' cell library."""
 
 import re
 from importlib.resources import files

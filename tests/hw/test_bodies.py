@@ -120,8 +120,7 @@ def around(dot, name, meaning, frames):
 
 def heap(heights, every=False, sevens=0):
     """The tree of columns so high; of all values of its bits, or of random ones with all ones and none.
-    `sevens`: chains take a seventh bit.
-    """
+    `sevens`: chains take a seventh bit."""
     heights = list(heights)
     bits = sum(heights)
     weights = np.repeat(2 ** np.arange(len(heights)), heights)

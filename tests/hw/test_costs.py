@@ -93,8 +93,7 @@ def cells(parts: Parts, family: str) -> dict:
 
 def test_parts_take_what_the_cells_of_a_family_hold():
     """CARRY4 and CCU2C have four and two bits of a sum, and an SRL 32 registers; a RAM32M holds 32 x 6 bits
-    in four LUTs, a TRELLIS_DPR16X4 with its write port 16 x 4 bits in six.
-    """
+    in four LUTs, a TRELLIS_DPR16X4 with its write port 16 x 4 bits in six."""
     parts = Parts().registers(5).adders(9, count=2).delay(4, 40).memory(32, 12, "lut", 0)
     assert cells(parts, "xc7") == {"ff": 5, "carry": 6, "lut_ram": 8 + 8, "bram36": 0, "dsp": 0, "uram": 0}
     assert cells(parts, "ecp5") == {"ff": 165, "carry": 10, "lut_ram": 36, "bram36": 0, "dsp": 0, "uram": 0}
@@ -167,7 +166,6 @@ def test_columns_of_weights_are_of_block_ram(rom, rows):
 
 def test_the_price_of_a_memory_decides_where_it_lies():
     """Half a block costs 129. Of 128 words of 21 bits, 14 times four LUTs at 8 and half a LUT per bit that
-    chooses cost 122.5; of 24 bits, 16 times four and 12.
-    """
+    chooses cost 122.5; of 24 bits, 16 times four and 12."""
     assert not memory_of(128, 21).block and memory_of(128, 24).block
     assert memory_of(128, 24, "lut").luts == 4 * 16 and memory_of(128, 24).bram36 == 0.5

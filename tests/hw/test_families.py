@@ -1,6 +1,5 @@
 """Families of parts: each maps an operator, counts all its cells, and stops at one that it does not know.
-Boards are data: every folder loads, figures in the stated units.
-"""
+Boards are data: every folder loads, figures in the stated units."""
 
 import importlib.util
 import re
@@ -139,8 +138,7 @@ def test_twenty_boards_exist():
 @pytest.mark.parametrize("name", ALL)
 def test_pins_are_those_of_the_collection_that_the_board_names(name):
     """Where amaranth-boards or litex-boards is installed: each pin is in the board's file, that of a clock
-    or of a serial line in its place; a board without a USB converter has its serial line on a header.
-    """
+    or of a serial line in its place; a board without a USB converter has its serial line on a header."""
     board = boards.load(name)
     source = re.search(r"(amaranth_boards|litex_boards/platforms)/(\w+\.py)$", board.links.get("pins", ""))
     if not source or not board.shell:
@@ -164,8 +162,7 @@ def test_pins_are_those_of_the_collection_that_the_board_names(name):
 )
 def test_no_frame_passes_a_shell_faster_than_its_words_or_bits(name, kind, cycles):
     """784 bytes in: 98 words of 8 bytes, or with kind and check 789 bytes of 10 bits, at 50 cycles of
-    50 MHz each on a line of a million bauds.
-    """
+    50 MHz each on a line of a million bauds."""
     board = boards.load(name)
     board = replace(board, shell=board.shell | ({"kind": kind} if kind else {}))
     border = {"input": {"bytes": 784, "beats": 1}, "output": {"bytes": 1, "beats": 1}}

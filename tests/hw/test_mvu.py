@@ -1,6 +1,5 @@
 """Matrix-vector units: the contract in integers, memories, folding, 7-series form, cost model. Matrices as
-adders: by hand, on whole domains, against the folded units' meaning, what is refused.
-"""
+adders: by hand, on whole domains, against the folded units' meaning, what is refused."""
 
 from itertools import product
 from pathlib import Path

@@ -1,7 +1,6 @@
 """Every module refuses parameters it cannot work with: at elaboration, in words, with the numbers. Memories
 that a host can write: behind a load an operator computes with what was written. Every module with a handshake
-states what a neighbour may rely on; the statements catch broken copies.
-"""
+states what a neighbour may rely on; the statements catch broken copies."""
 
 import os
 import re
@@ -286,8 +285,7 @@ def words_of(op: HwOp) -> list[int]:
 
 def bench(ops: list[HwOp], defines) -> Device:
     """The operators side by side, each with its port of loads as one more stream, which comes out again; a
-    write resets the operator, as xf_load does; one to memory 0 is none.
-    """
+    write resets the operator, as xf_load does; one to memory 0 is none."""
     memories: dict[str, str] = {}
     text, lanes = side_by_side(ops, [f"lane_{k}" for k in range(len(ops))])
     with tempfile.TemporaryDirectory() as folder:

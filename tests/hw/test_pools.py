@@ -1,7 +1,6 @@
 """Depthwise units, pools, upsampling, clipping and border offsets against what they mean, stated without
 them. Windows that leave whole, one per beat, from beats of one pixel or several: steps, beats, cycles counted
-by hand; what is refused.
-"""
+by hand; what is refused."""
 
 import itertools
 

@@ -1,7 +1,6 @@
 """Thresholds in hardware, side by side and in turn, against counting for every input. Requantise is Threshold
 where thresholds are evenly spaced, with slopes a PReLU, rounded down and clipped: levels by hand, other
-thresholds, against torch, synthesised.
-"""
+thresholds, against torch, synthesised."""
 
 from bisect import bisect_right
 from fractions import Fraction

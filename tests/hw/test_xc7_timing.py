@@ -133,8 +133,7 @@ def test_a_path_takes_the_sum_of_its_parts(kind, database):
 
 def test_a_net_is_a_tree_of_resistances_and_capacitances(database):
     """1,000 Ω of the output see the 10 fF of the buffer; the buffer's 2,000 Ω see 40 fF of the wire and 20 fF
-    per input buffer behind it, the wire's 500 Ω half of its own 40 fF and the inputs'.
-    """
+    per input buffer behind it, the wire's 500 Ω half of its own 40 fF and the inputs'."""
     one = timing_graph(fasm(*AB, "LL_AQ>LOADED", "LOADED>LL_BX"), database).graph
     two = timing_graph(fasm(*AB, "LL_AQ>LOADED", "LOADED>LL_BX", "LOADED>LL_CX"), database).graph
     rc = (1000 * 10 + 2000 * 60 + 500 * 40) * 1e-6

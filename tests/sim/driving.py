@@ -38,8 +38,7 @@ def simulations(library: Path, rtl: Path, **always):
 
 def as_ddr(bus, gb_per_s: float, clock_mhz: float, latency_ns: float = 200.0) -> None:
     """Let a simulated memory behave like DDR3: `gb_per_s` shared by reads and writes, `latency_ns` to the
-    first word of a burst, and refreshes as the memory model has them.
-    """
+    first word of a burst, and refreshes as the memory model has them."""
     times = latency_ns / 1e3, memory.BETWEEN, memory.REFRESH
     latency, every, busy = (round(time * clock_mhz) for time in times)
     words = min(4.0, 1e3 * gb_per_s / clock_mhz / 8)

@@ -59,8 +59,7 @@ def test_the_interval_is_the_one_that_the_operator_states(name):
 
 def test_a_register_that_converts_widths_by_hand():
     """Four parts to a beat, sink and source never pause: parts in cycles 0, 1, 2, 3, the beat in cycle 4;
-    meanwhile the first part of the next beat comes, the others behind the beat.
-    """
+    meanwhile the first part of the next beat comes, the others behind the beat."""
     op = Width.make("dut", shape=[8], in_lanes=1, out_lanes=4)
     course = CycleModel([op]).run(2)
     assert course.taken["dut_in"].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
@@ -89,8 +88,7 @@ def bypass(depth: int) -> list:
 def test_a_bypass_that_is_too_small_is_a_deadlock():
     """The matrix gives nothing before it has its 8 beats; so many are around it: the register of the fork,
     the FIFO's memory and the FIFO's output register. Six in the memory are enough, and the matrix then works
-    64 cycles per frame without a gap.
-    """
+    64 cycles per frame without a gap."""
     for depth in (3, 5):
         course = CycleModel(bypass(depth)).run(FRAMES)
         assert course.deadlock == {"fork": "readers", "matrix": "input", "fifo": "readers", "join": "input"}
@@ -145,8 +143,7 @@ def chained(*ops) -> list:
 
 def test_parts_of_a_network_that_repeat_themselves_at_different_rates_are_known_too():
     """A matrix of 60 cycles per frame, room for 100 beats, a matrix of 75 cycles: the first gains 15 cycles
-    in every frame until the room is full, then it waits for the second.
-    """
+    in every frame until the room is full, then it waits for the second."""
     first = seeded(XnorMvu, 1, 4, 5, 1, 1, vectors=3)
     fifo = Fifo.make("fifo", shape=[3, 5], lanes=1, bits=1, depth=100)
     second = seeded(XnorMvu, 2, 15, 5, 1, 1, vectors=1, raw=True)

@@ -172,8 +172,7 @@ def test_pynq_s_registers_and_buffers_serve_as_well(acc, open_sim, expected, mon
 
 def test_pynq_runs_a_bitstream_at_the_clock_that_it_reaches(tmp_path, monkeypatch):
     """The one beside it in overlay.json, unless a lower one is given; a loaded design's clock is left alone.
-    An upper bound is no such clock.
-    """
+    An upper bound is no such clock."""
     clocks = types.SimpleNamespace(fclk0_mhz=50.0)
     loaded = types.SimpleNamespace(download=lambda: at.append(clocks.fclk0_mhz))
     at = list[float]()

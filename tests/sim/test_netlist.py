@@ -1,6 +1,5 @@
 """The netlist that is counted computes what the RTL does, beat by beat; block RAMs included. Memories are
-read from a netlist's text: small ones, written by hand.
-"""
+read from a netlist's text: small ones, written by hand."""
 
 import json
 import re

@@ -95,8 +95,7 @@ def test_what_binds_is_the_matrix_or_the_memory(built, every, interval):
 @pytest.mark.parametrize("rate", [0.04, 0.11, 0.5, 100.0])
 def test_a_memory_is_the_same_in_rtl_and_cycle_model_and_binds_by_its_rate(built, rate):
     """6 words of 32 bits and 4 of 20, in slots of 4 bytes, are 3 and 2 words of memory; at 100 MHz 0.04 GB/s
-    are a word in 20 cycles, and 29/30 of the time is without a refresh. Pauses at both ends besides.
-    """
+    are a word in 20 cycles, and 29/30 of the time is without a refresh. Pauses at both ends besides."""
     _, ops, device = built
     frames = np.random.default_rng(1).integers(0, 2, (40, 9, 24))
     model = CycleModel(ops, memory=True)

@@ -1,7 +1,6 @@
 """The folder of an overlay: which bitstream it contains, and what it says if it has none. As a Vivado
 project: names and addresses of its script and its .hwh are those of the drivers, of the shell and of the
-other bitstream's top. Programs next to the drivers, on the verilated shell: the notebook.
-"""
+other bitstream's top. Programs next to the drivers, on the verilated shell: the notebook."""
 
 import hashlib
 import json

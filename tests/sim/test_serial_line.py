@@ -261,8 +261,7 @@ def test_frames_and_weights_go_through_the_line_at_the_pins(built, name):
 @pytest.mark.full
 def test_a_reset_of_the_board_within_a_write_or_a_frame_leaves_nothing_of_it(built):
     """Cut at random cycles, half of them while the first weights are written, half behind, mostly in frames,
-    and sent again: each answer behind the reset must be right.
-    """
+    and sent again: each answer behind the reset must be right."""
     net, rng = built("three bytes in, three out", line_bench), np.random.default_rng(SEED)
     frames, loads = sequence(net.ops, 8, SEED)
     wanted = responses(net.ops, frames, loads)
@@ -290,8 +289,7 @@ def inverted(sent: bytes, bit: int) -> bytes:
 @contextmanager
 def port_of(device: Device, talk: list[tuple[bytes, int]], damage=lambda sent, came: (sent, came)):
     """A serial port behind which the simulated board answers requests of the same size one by one; `damage`
-    changes a request as it arrives, or its answer.
-    """
+    changes a request as it arrives, or its answer."""
     (request, size), (board, host) = talk[0], pty.openpty()
     tty.setraw(board)
 

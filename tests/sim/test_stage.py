@@ -1,6 +1,5 @@
 """The stage on a small network of every kind of operator: proof, cycles, fills, and where a fault sits.
-Waveforms: they have every signal of GTKWave's view, and times of the board's clock.
-"""
+Waveforms: they have every signal of GTKWave's view, and times of the board's clock."""
 
 import re
 import shutil

@@ -1,6 +1,5 @@
 """Random networks of Brevitas layers, written as users write them: nested classes, lists of modules, and
-functional code in `forward`. A network is a function of its seed; its weights and norms are drawn too.
-"""
+functional code in `forward`. A network is a function of its seed; its weights and norms are drawn too."""
 
 from itertools import pairwise
 
@@ -270,8 +269,7 @@ class Dense(nn.Module):
 
 class BiRealNet(nn.Module):
     """A Bi-Real ResNet of three stages for 3x16x16: the sign of the stream, a convolution, a norm, the sum;
-    shortcuts to another width are a mean and a 1x1 convolution of 8 bits.
-    """
+    shortcuts to another width are a mean and a 1x1 convolution of 8 bits."""
 
     shape = (3, 16, 16)
 

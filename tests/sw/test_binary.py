@@ -77,8 +77,7 @@ def test_quantisers_that_train_are_brevitas_own_bit_for_bit(net):
     """Scores and every gradient, where 8-bit weights lie on their grid and biases on none: no sum is then the
     end of a gradient. That of an 8-bit activation ends at its limits, Brevitas' where a number rounds to no
     other level (test_networks.py), so the gradients of all others are compared. Signs have Brevitas'
-    gradient, that of a hard tanh.
-    """
+    gradient, that of a hard tanh."""
     trains, exported = shaken(net), networks.build(net).eval()
     with torch.no_grad():
         for layer in trains.modules():

@@ -512,8 +512,7 @@ def test_the_curve_states_what_edges_move(tmp_path):
 @pytest.mark.full
 def test_large_steps_in_a_dense_graph_cost_accuracy_and_small_ones_do_not():
     """The direction of the paper's Figure 5; here it takes both, U0 = 0.5 and half of all edges. Of the
-    shipped digits, 700 are to train on and 300 to judge by.
-    """
+    shipped digits, 700 are to train on and 300 to judge by."""
     images, labels = (torch.from_numpy(part.copy()) for part in mnist_images.shipped())
 
     def accuracy(ratio, density, seed) -> float:

@@ -1,7 +1,6 @@
 """Images: what is shipped is what it says, and what cannot be had is refused in one sentence; those that are
 decoded while a network trains: parts of pictures, batches made ahead. The user's own: parts by content,
-classes by folder, and one sentence where that cannot be.
-"""
+classes by folder, and one sentence where that cannot be."""
 
 import hashlib
 import io

@@ -1,6 +1,5 @@
 """Data sets: what a publisher's layout says is what comes out, what is wrong is said in a sentence; pictures
-from anywhere: each is read or refused, whatever its bytes are.
-"""
+from anywhere: each is read or refused, whatever its bytes are."""
 
 import io
 import re

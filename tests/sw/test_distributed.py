@@ -1,6 +1,5 @@
 """Two processes train as one: gradients of the whole batch, one network, one process that writes. Training
-steps from a CUDA graph, with a stand-in for CUDA that records a step and computes it at each replay.
-"""
+steps from a CUDA graph, with a stand-in for CUDA that records a step and computes it at each replay."""
 
 import json
 import os

@@ -257,8 +257,7 @@ def bits(network):
 )
 def test_resnet18_has_the_published_number_of_bits(bases, mbit, with_8_bits):
     """Stem 7x7 and the classifier at 32 or 8 bits. To ours, whose shortcuts have no weights, 1x1 shortcuts
-    are added, binary and one for all branches.
-    """
+    are added, binary and one for all branches."""
     with torch.device("meta"):
         stream, inputs = [], 64
         for outputs in (64, 128, 256, 512):

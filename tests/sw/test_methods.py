@@ -1,6 +1,5 @@
 """Every training method found on disk keeps the interface's promises. Recipes: the default trains as ever,
-each attribute does what it says, and runs can start from others.
-"""
+each attribute does what it says, and runs can start from others."""
 
 import hashlib
 import json

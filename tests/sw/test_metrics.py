@@ -1,7 +1,6 @@
 """The tasks' figures on cases worked out by hand, and what must hold whatever the boxes are. They equal those
 of the tools that define them, on seeded random cases; and of trackers, maps and detectors that see no picture
-they are known, on the real data where it is.
-"""
+they are known, on the real data where it is."""
 
 import numpy as np
 import pytest
@@ -198,8 +197,7 @@ def test_frames_without_the_target_do_not_count():
 
 def test_a_lost_object_is_given_again_five_frames_later_by_hand():
     """40 frames; the tracker keeps half of the object and loses it in frame 12; started in 17 it keeps all of
-    it until frame 20; started in 25 it keeps all to the end. Ten frames from each start on do not count.
-    """
+    it until frame 20; started in 25 it keeps all to the end. Ten frames from each start on do not count."""
     truth = np.tile([[0.0, 0, 10, 10]], (40, 1))
     starts = []
 

@@ -1,6 +1,5 @@
 """Networks: names, sizes, and what the building block, 8-bit ends and the frame PReLU(x + 2^-k
-conv(sign(BN(x)))) compute.
-"""
+conv(sign(BN(x)))) compute."""
 
 import numpy as np
 import pytest

@@ -602,8 +602,7 @@ def rest(run) -> float:
 @pytest.mark.full
 def test_the_kernel_loss_brings_latents_to_plus_and_minus_c():
     """Of the order of the book's Table 3.3, Bi < R < R+G < R+G+B, five seeds decide nothing, nor whether a
-    hundred times of it costs accuracy: +1.3 points, -0.9 to +3.4.
-    """
+    hundred times of it costs accuracy: +1.3 points, -0.9 to +3.4."""
     rests = {}
     for name, hyper in PARTS.items():
         method = partial(rbcn.Method, granularity="layer", **hyper)

@@ -1,6 +1,5 @@
 """Weights as files: what is packed comes back, what is damaged is refused. The shipped networks are what
-their cards say; which training run the next build takes.
-"""
+their cards say; which training run the next build takes."""
 
 import json
 import shutil

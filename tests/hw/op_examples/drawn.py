@@ -10,8 +10,7 @@ from xnorforge.hw.streams import value_range
 
 def from_points(cls, stem: str, names: Sequence[str], points: Iterable[Sequence[Any]]) -> list:
     """Operators without constants, `<stem>_0`, `<stem>_1`, …; a point has the values of the attributes
-    `names`.
-    """
+    `names`."""
     return [cls.make(f"{stem}_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
 
 
@@ -20,8 +19,7 @@ def seeded(
     values: Sequence[int] | None = None, **attributes,
 ):  # fmt: skip
     """A matrix with random weights, of `values` if given, and, unless raw, thresholds near the middle, some
-    always and some never met.
-    """
+    always and some never met."""
     attributes |= {"mw": mw, "mh": mh, "simd": simd, "pe": pe, "vectors": vectors}
     attributes |= {"in_shape": [vectors, mw], "out_shape": [vectors, mh]}
     rng = np.random.default_rng(seed)

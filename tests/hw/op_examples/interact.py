@@ -7,8 +7,7 @@ import numpy as np
 
 def examples(cls):
     """One beat and several per group, groups of one and odd ones, both outputs, both inputs, both
-    forms.
-    """
+    forms."""
     few, all_ = (3, 5), (3, 5, 11)
     points: list[tuple[Any, ...]] = [  # shape, g, pe, n0, density, sizes, further attributes
         ((2, 3, 16), 16, 16, 288, 0.1, few, {}), ((2, 3, 16), 16, 16, 288, 0.1, few, {"raw": True}),
@@ -44,8 +43,7 @@ def seeded(
     cls, seed: int, shape, g: int, pe: int, n0: int, density: float, sizes, raw=False, **attributes: Any
 ):
     """An instance with a random graph over K in +-`sizes` and thresholds near the middle, some always and
-    some never met.
-    """
+    some never met."""
     rng = np.random.default_rng(seed)
     groups = shape[-1] // g
     influence = rng.choice([k for size in sizes for k in (size, -size)], (groups, g, g))

@@ -1,6 +1,5 @@
 """Instances of Loop for the conformance tests: sums of parts and states, modulo the width of the states; and
-convolutions and scales of whole frames, with other constants in each step.
-"""
+convolutions and scales of whole frames, with other constants in each step."""
 
 import numpy as np
 
@@ -46,8 +45,7 @@ def _loop(cls, number, channels, pe, steps, part_bits, bits, states):
 
 def _layers(cls):
     """(height, width, channels, lanes, steps): convolutions of bits; (channels, pe, steps, bits, bits that
-    enter, bits that leave): scales.
-    """
+    enter, bits that leave): scales."""
     convolutions = [(1, 1, 2, 1, 1), (3, 4, 2, 1, 2), (4, 4, 4, 2, 3), (5, 3, 4, 4, 2), (4, 6, 6, 3, 4)]
     scales = [(1, 1, 2, 3, 3, 3), (6, 2, 3, 8, 5, 6), (5, 1, 2, 9, 4, 9), (4, 4, 4, 6, 3, 4)]
     found = [_convolutions(cls, k, *point) for k, point in enumerate(convolutions)]
