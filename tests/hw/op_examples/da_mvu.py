@@ -8,8 +8,7 @@ from xnorforge.hw.streams import value_range
 
 
 def examples(cls):
-    """Bits and integers, +-1 and more, one to 1,152 weights, sparse ones, sums and bits, no sum at
-    all."""
+    """Bits and integers, +-1 and more, one to 1,152 weights, sparse ones, sums and bits, no sum at all."""
     points: list[tuple[Any, ...]] = [  # mw, mh, raw, bits, signed, w_bits, vectors, sparse
         (1, 1, False), (1, 1, True), (2, 1, True, 8, 1), (2, 3, False, 1, 0, 1, 6), (8, 8, False),
         (8, 8, True, 1, 0, 1, 5), (9, 16, False, 1, 0, 1, 4), (9, 4, True, 8), (27, 8, False, 8),

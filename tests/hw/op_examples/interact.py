@@ -6,8 +6,7 @@ import numpy as np
 
 
 def examples(cls):
-    """One beat and several per group, groups of one and odd ones, both outputs, both inputs, both
-    forms."""
+    """One beat and several per group, groups of one and odd ones, both outputs, both inputs, both forms."""
     few, all_ = (3, 5), (3, 5, 11)
     points: list[tuple[Any, ...]] = [  # shape, g, pe, n0, density, sizes, further attributes
         ((2, 3, 16), 16, 16, 288, 0.1, few, {}), ((2, 3, 16), 16, 16, 288, 0.1, few, {"raw": True}),

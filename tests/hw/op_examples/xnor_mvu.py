@@ -38,8 +38,7 @@ def examples(cls):
 
 
 def _many(cls):
-    """Several vectors at a time: few rows and many, all in one beat, wide results, memories of all
-    kinds."""
+    """Several vectors at a time: few rows and many, all in one beat, wide results, memories of all kinds."""
     points = [  # mw, mh, pe, pixels, vectors, raw
         (9, 2, 2, 2, 4, False), (12, 6, 3, 3, 6, False), (18, 20, 5, 5, 5, False), (36, 16, 16, 4, 8, False),
         (27, 12, 4, 2, 6, True), (64, 32, 8, 7, 14, False), (90, 24, 24, 24, 48, False),
