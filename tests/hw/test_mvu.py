@@ -160,16 +160,14 @@ def always_and_never(op, more):
 @pytest.mark.parametrize(
     "unit",
     [
-        seeded(XnorMvu, 1, 96, 48, 24, 2),
-        seeded(XnorMvu, 2, 64, 80, 16, 8, raw=True, rom="block"),
+        seeded(XnorMvu, 1, 96, 48, 24, 2), seeded(XnorMvu, 2, 64, 80, 16, 8, raw=True, rom="block"),
         seeded(XnorMvu, 300, 36, 16, 36, 16, 8, pixels=4),
         seeded(XnorMvu, 303, 144, 64, 144, 8, 16, pixels=8, rom="block", starts="logic"),
-        seeded(ByteMvu, 3, 27, 8, 9, 4),
-        seeded(XnorMvu, 5, 2048, 1, 64, 1, 100, raw=True, loadable=1),
+        seeded(ByteMvu, 3, 27, 8, 9, 4), seeded(XnorMvu, 5, 2048, 1, 64, 1, 100, raw=True, loadable=1),
         seeded(XnorMvu, 6, 1152, 1, 96, 1, 50, raw=True, rom="block", loadable=1),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_cost_model_is_what_yosys_counts(unit):
     [found], model = count([unit], "xc7"), unit.estimate()
     found["ff"] += LOAD_BITS * bool(unit.first_load)  # in front of it, in the chain
