@@ -12,12 +12,10 @@ import tempfile
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome-headless-shell")
-OPTIONS = (
-    "--headless", "--no-sandbox", "--no-zygote", "--single-process", "--in-process-gpu", "--use-gl=angle",
-    "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage", "--no-proxy-server",
-    "--no-first-run", "--hide-scrollbars", "--disable-extensions", "--font-render-hinting=none",
-    "--remote-debugging-pipe",
-)  # fmt: skip
+OPTIONS = ("--headless", "--no-sandbox", "--no-zygote", "--single-process", "--in-process-gpu",
+           "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+           "--disable-dev-shm-usage", "--no-proxy-server", "--no-first-run", "--hide-scrollbars",
+           "--disable-extensions", "--font-render-hinting=none", "--remote-debugging-pipe")  # fmt: skip
 
 
 def program() -> str | None:

@@ -140,10 +140,8 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-NO_FILE = {
-    "gone": lambda path: path.unlink(missing_ok=True), "a folder": folder, "a pipe": pipe,
-    "endless": link("/dev/zero"), "a link to itself": link(),
-}  # fmt: skip
+NO_FILE = {"gone": lambda path: path.unlink(missing_ok=True), "a folder": folder, "a pipe": pipe,
+           "endless": link("/dev/zero"), "a link to itself": link()}  # fmt: skip
 WAYS = NO_FILE | {
     "cut": lambda path: path.read_bytes()[: path.stat().st_size // 2], "empty": b"", "text": b"hello",
     "bytes": b"\xff\xfe\x00\x01",
@@ -384,12 +382,10 @@ FOLDINGS = each(
       for name in ("nope", "\\ud800", "", "../../x", "n" * 5000, "a\\nb\\u001b[2J")),
     '"x"', "{} {}", "{} // x", '{"conv0":{', '{"conv0": {"pe": 1}}'.encode("utf-16"),
 )  # fmt: skip
-LABELS = each(
-    "\n\n\n", "cat\ndog\ncat", "0\n1\n", "0\n1\n2\n3", "0\n1.5\n2", "0\n--5\n1", "+1\n0\n1", "1e3\n0\n1",
-    "0\n²\n1", "٣\n0\n1", f"0\n{'9' * 20}\n1", f"0\n{'9' * 5000}\n1", "0\n1\n9007199254740995", "nan\n0\n1",
-    b"\xff\xfe0\n1\n2", "0\x001\x002", "\x1b[2J\n0\n1", "a.png,0\nb.png,1\nc.png,2", '"0"\n"1"\n"2"',
-    "$(touch x)\n`id`\n;",
-)  # fmt: skip
+LABELS = each("\n\n\n", "cat\ndog\ncat", "0\n1\n", "0\n1\n2\n3", "0\n1.5\n2", "0\n--5\n1", "+1\n0\n1",
+              "1e3\n0\n1", "0\n²\n1", "٣\n0\n1", f"0\n{'9' * 20}\n1", f"0\n{'9' * 5000}\n1",
+              "0\n1\n9007199254740995", "nan\n0\n1", b"\xff\xfe0\n1\n2", "0\x001\x002", "\x1b[2J\n0\n1",
+              "a.png,0\nb.png,1\nc.png,2", '"0"\n"1"\n"2"', "$(touch x)\n`id`\n;")  # fmt: skip
 NAMED = each(
     ("a.png,0\nb.png,1", "'c.png' … name,label"), "a.png,0\nb.png,1\nc.png,2\na.png,5",
     "../pictures/a.png,0\nb.png,1\nc.png,2", "a.png,\nb.png,1\nc.png,2", "a.png,cat\nb.png,1\nc.png,2",

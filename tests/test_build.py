@@ -142,10 +142,8 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
     folder, _ = built
     again = tree(folder.parent / "again, in a $place")
     for mark in ("out/mnist-tfc/export.json", "out/mnist-tfc/lower.json", f"{ACC}/rtl/rtl.json"):
-        job = subprocess.Popen(
-            WANTED, cwd=again, env=environment(again), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+        job = subprocess.Popen(WANTED, cwd=again, env=environment(again), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
         while not (again / mark).exists() and job.poll() is None:
             time.sleep(0.05)
         time.sleep(0.7)
@@ -294,10 +292,8 @@ def verb(*words: str, **variables: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.full
 def test_a_comparison_on_two_workers_one_of_them_killed(remote, cluster, tmp_path):
-    words = [
-        "compare", "--task", "digits", "--methods", "ste bonn", "--seeds", "0 1", "--epochs", "1", "--recipe",
-        "ours,arithmetic=float32",
-    ]  # fmt: skip
+    words = ["compare", "--task", "digits", "--methods", "ste bonn", "--seeds", "0 1", "--epochs", "1",
+             "--recipe", "ours,arithmetic=float32"]  # fmt: skip
     done = {}
 
     def compare() -> None:

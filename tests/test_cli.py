@@ -54,11 +54,9 @@ def test_a_verb_offers_what_its_stages_read_and_says_who_reads_the_rest(command)
     assert code == 2
 
 
-USUAL = {
-    "net": "mnist-cnn", "method": "ste", "board": "pynq-z2", "backend": "rtl", "output": "scores",
-    "loops": "auto", "images": 100, "stalled": 20, "pnr": "auto", "seeds": (1, 2, 3), "jobs": 2, "set": (),
-    "until": "report", "interface": "axis", "threads": 1, "recipe": "ours",
-}  # fmt: skip
+USUAL = {"net": "mnist-cnn", "method": "ste", "board": "pynq-z2", "backend": "rtl", "output": "scores",
+         "loops": "auto", "images": 100, "stalled": 20, "pnr": "auto", "seeds": (1, 2, 3), "jobs": 2,
+         "set": (), "until": "report", "interface": "axis", "threads": 1, "recipe": "ours"}  # fmt: skip
 USUAL_OF = {"compare": {"seeds": "0 1 2", "jobs": 1, "methods": ""}}
 
 
@@ -345,10 +343,8 @@ def test_a_quiet_refusal_is_one_sentence_and_a_verbose_one_says_where(tmp_path):
     assert code == 2 and "Traceback" in long and long.endswith(err)
 
 
-NEEDED = {
-    "target": "net.py:Net", "layer": "conv1", "what": "out/nowhere", "before": "last", "now": "out/nowhere",
-    "action": "clean",
-}  # fmt: skip
+NEEDED = {"target": "net.py:Net", "layer": "conv1", "what": "out/nowhere", "before": "last",
+          "now": "out/nowhere", "action": "clean"}  # fmt: skip
 
 
 @pytest.mark.parametrize(

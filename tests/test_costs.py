@@ -71,10 +71,8 @@ class Player:
         if name == "report":
             rows = [{"stage": "sim", "mismatches": 0}]
             speed = {"value": 97656.2, "kind": "cycles simulated, clock target, not routed"}
-            said = {
-                "verdict": "PASS", "stages": rows, "audits": rows, "clock_mhz": {"value": 100.0},
-                "fps": speed,
-            }  # fmt: skip
+            said = {"verdict": "PASS", "stages": rows, "audits": rows, "clock_mhz": {"value": 100.0},
+                    "fps": speed}  # fmt: skip
             return said | {"source": read_json(asked.net_dir / "export.json")["source"]}
         return {}
 

@@ -90,10 +90,8 @@ def colours():
     return [window, matrix("byte_mvu", weights, shape)], np.full(3, 1e-5), np.zeros(3)
 
 
-NETS = {
-    "pedestrian-tinyped": bright_cells, "segment-tinyseg": light_and_dark, "track-tinytrk": block_signs,
-    "folder-small": colours,
-}  # fmt: skip
+NETS = {"pedestrian-tinyped": bright_cells, "segment-tinyseg": light_and_dark, "track-tinytrk": block_signs,
+        "folder-small": colours}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +106,9 @@ def built(tmp_path_factory):
             acc.mkdir()
             write_folded(ops, acc)
             np.savez(folder / "lowered.npz", scale=np.array(scale, float), bias=np.array(bias, float))
-            known = {
-                "net": net, "method": "ste", "source": "by hand", "trained_on": "nothing",
-                "task": net.partition("-")[0],
-                "class_names": ["red", "green", "blue"] if net == "folder-small" else [],
-            }  # fmt: skip
+            known = {"net": net, "method": "ste", "source": "by hand", "trained_on": "nothing",
+                     "task": net.partition("-")[0],
+                     "class_names": ["red", "green", "blue"] if net == "folder-small" else []}  # fmt: skip
             write_json(folder / "export.json", {"stage": "export", **known})
             write_json(acc / "fold.json", {"stage": "fold"})
             options = f'net = "{net}"\nboard = "pynq-z2"\nbackend = "rtl"\n'

@@ -333,11 +333,9 @@ def test_operators_that_change_nothing_are_passed_by(tmp_path, op):
 
 
 ODD_FOLDER, ODD_OUT = "a'\" b;`id`$(touch x)#ü", "out/a b'\"`id`$HOME;ü*"
-ODD = {
-    "x": '"><script>alert(1)</script>', "t1": "$(touch x)", "t2": "`id`", "t3": "*/ // (* keep *)",
-    "y": "endmodule", "w": "a b;rm -rf", "one": "module", "n0": "a\nb\x1b[2J\nTraceback", "n2": "\u202eevil",
-    "n3": "../../x", "n4": "n" * 5000,
-}  # fmt: skip
+ODD = {"x": '"><script>alert(1)</script>', "t1": "$(touch x)", "t2": "`id`", "t3": "*/ // (* keep *)",
+       "y": "endmodule", "w": "a b;rm -rf", "one": "module", "n0": "a\nb\x1b[2J\nTraceback",
+       "n2": "\u202eevil", "n3": "../../x", "n4": "n" * 5000}  # fmt: skip
 
 
 @pytest.mark.full

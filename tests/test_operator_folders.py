@@ -22,11 +22,9 @@ from .documents import ROOT, python
 
 EXAMPLES = ROOT / "tests" / "plugins"
 INSERTED = {"fifo", "width", "fork"}  # no meaning of their own: engines put them between others
-CHECKS = (
-    "lowered = qonnx", "lowered = exact network", "lowered = FINN execution", "folded = lowered",
-    "netlist = lowered", "netlist cycles = RTL cycles", "memories of the netlist = folded.onnx",
-    "netlist of layers = folded.onnx",
-)  # fmt: skip
+CHECKS = ("lowered = qonnx", "lowered = exact network", "lowered = FINN execution", "folded = lowered",
+          "netlist = lowered", "netlist cycles = RTL cycles", "memories of the netlist = folded.onnx",
+          "netlist of layers = folded.onnx")  # fmt: skip
 
 
 def engines() -> list[Path]:

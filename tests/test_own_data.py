@@ -136,10 +136,8 @@ def test_a_task_that_does_not_fit_is_refused(here, tmp_path, task, text):
 
 
 def test_a_request_is_checked_at_once(here, tmp_path):
-    asked = Request(
-        model="none.onnx", board="pynq-z9", input_format="int99", images_from="no", labels="l.txt",
-        folding="f.json",
-    )  # fmt: skip
+    asked = Request(model="none.onnx", board="pynq-z9", input_format="int99", images_from="no",
+                    labels="l.txt", folding="f.json")  # fmt: skip
     with pytest.raises(UserError) as raised:
         checks.check_request(asked)
     said = str(raised.value)

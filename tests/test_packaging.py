@@ -32,10 +32,8 @@ def wheel(tmp_path_factory):
     copied(folder / "tree", "*.egg-info")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / "tree")
-    command = [
-        sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder,
-        folder / "tree",
-    ]  # fmt: skip
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder,
+               folder / "tree"]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     [path] = folder.glob("*.whl")
     return path

@@ -171,10 +171,8 @@ class Reader:
         lines = [shortened(line) if self.long else line for line in lines]
         script = "\n".join(f"printf '%s\\n' {shlex.quote(f'@@ {line}')}\n{line}" for line in lines)
         words = ["bash", "-euo", "pipefail", "-c", script]
-        done = subprocess.run(
-            words, cwd=self.folder, env=self.env, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        done = subprocess.run(words, cwd=self.folder, env=self.env, text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
         if done.returncode:
             commands = re.findall(r"^@@ (.*)$", done.stdout, re.MULTILINE) or [script]
             self.failed(block.line, commands[-1], f"exit code {done.returncode}\n{done.stdout}")

@@ -160,10 +160,8 @@ def test_children_modules_and_folders_count_as_read(pipeline, tmp_path):
     given = {name: data / f"{name}.txt" for name in ("child", "absent")}
     given["child"].write_text("1")
     module, folder = tmp_path / "sw/decode/labels.py", tmp_path / "sw/methods"
-    pipeline.reads(
-        child={"synth": [str(given["child"])]}, imports={"sim": ["xnorforge.sw.decode.labels"]},
-        lists={"lower": [str(folder)]}, tries={"fold": [str(given["absent"])]},
-    )  # fmt: skip
+    pipeline.reads(child={"synth": [str(given["child"])]}, imports={"sim": ["xnorforge.sw.decode.labels"]},
+                   lists={"lower": [str(folder)]}, tries={"fold": [str(given["absent"])]})  # fmt: skip
     pipeline.build()
     given["child"].write_text("2")
     assert pipeline.build() == ["synth"]

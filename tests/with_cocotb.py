@@ -22,10 +22,8 @@ COCOTB = verilate.Form(
 )
 
 
-def simulated(
-    folder: Path, program: Path | list, failures: int = 0, bench: str = "shell",
-    more: dict[str, str] | None = None, top: str = "",
-) -> dict[str, str]:  # fmt: skip
+def simulated(folder: Path, program: Path | list, failures: int = 0, bench: str = "shell",
+              more: dict[str, str] | None = None, top: str = "") -> dict[str, str]:  # fmt: skip
     """{cocotb's test: what failed in it, or nothing}, from one run of a program, or a command.
 
     `failures`: after how many it ends; 0: after none. `more`: variables of its environment.

@@ -73,11 +73,9 @@ def bi_real_18(quantised=False, classes=1000, width=64):
         for at in range(4):
             blocks.append(BiRealBlock(inputs, outputs, 2 if stage and not at else 1, quantised))
             inputs = outputs
-    return nn.Sequential(
-        qnn.QuantConv2d(3, width, 7, stride=2, padding=3, **EIGHT), nn.BatchNorm2d(width),
-        nn.MaxPool2d(3, 2, 1), *blocks, eight_bits(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        qnn.QuantLinear(inputs, classes, weight_bit_width=8, bias=True),
-    )  # fmt: skip
+    return nn.Sequential(qnn.QuantConv2d(3, width, 7, stride=2, padding=3, **EIGHT), nn.BatchNorm2d(width),
+                         nn.MaxPool2d(3, 2, 1), *blocks, eight_bits(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         qnn.QuantLinear(inputs, classes, weight_bit_width=8, bias=True))  # fmt: skip
 
 
 class ReActBlock(nn.Module):

@@ -53,18 +53,14 @@ class Chain:
         if pad:
             padded = np.pad(self.x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
             size = list(self.x.shape[1:3])
-            self.put(
-                "FMPadding", f"{name}_pad", padded, kind, ImgDim=size, Padding=[pad] * 4,
-                NumChannels=padded.shape[3], SIMD=1, inputDataType=kind,
-            )  # fmt: skip
+            self.put("FMPadding", f"{name}_pad", padded, kind, ImgDim=size, Padding=[pad] * 4,
+                     NumChannels=padded.shape[3], SIMD=1, inputDataType=kind)  # fmt: skip
         image, channels = list(self.x.shape[1:3]), self.x.shape[3]
         cut = self.windows(kernel, stride)
         if kernel != [1, 1] or stride != [1, 1]:
-            self.put(
-                "ConvolutionInputGenerator", f"{name}_window", cut, kind, ConvKernelDim=kernel,
-                IFMChannels=channels, IFMDim=image, OFMDim=list(cut.shape[1:3]), SIMD=1, Stride=stride,
-                Dilation=[1, 1], inputDataType=kind, outputDataType=kind, depthwise=0,
-            )  # fmt: skip
+            self.put("ConvolutionInputGenerator", f"{name}_window", cut, kind, ConvKernelDim=kernel,
+                     IFMChannels=channels, IFMDim=image, OFMDim=list(cut.shape[1:3]), SIMD=1, Stride=stride,
+                     Dilation=[1, 1], inputDataType=kind, outputDataType=kind, depthwise=0)  # fmt: skip
         return self.matrix(name, outputs, raw)
 
     def dense(self, name, outputs, raw=False):
@@ -120,11 +116,9 @@ class Chain:
             IFMChannels=channels, IFMDim=[height, width], OFMDim=[rows, columns], SIMD=1, Stride=[size, size],
             Dilation=[1, 1], inputDataType=kind, outputDataType=kind, depthwise=1,
         )  # fmt: skip
-        return self.put(
-            "Pool", name, cut.max((2, 4)), kind, Channels=channels, PE=1, KernelSize=[size, size],
-            Function="MaxPool",
-            OutImgDims=[rows, columns], InputDataType=kind, OutputDataType=kind, AccumBits=1,
-        )  # fmt: skip
+        return self.put("Pool", name, cut.max((2, 4)), kind, Channels=channels, PE=1, KernelSize=[size, size],
+                        Function="MaxPool", OutImgDims=[rows, columns], InputDataType=kind,
+                        OutputDataType=kind, AccumBits=1)  # fmt: skip
 
     def frames(self):
         """The images as an accelerator is given them: channels first."""

@@ -57,11 +57,9 @@ def blank_bit() -> bytes:
     return head + packets + bytes(4 * size)
 
 
-def install(
-    folder: Path, said: str | None = None, placed: str = "", framed: str = "",
-    fasm: str = "CLBLM_R_X19Y149.SLICEM_X0.AOUTMUX.XOR\n\n", bit: bytes | None = None,
-    pin: str = "Y18 [get_ports rxd",
-) -> Path:  # fmt: skip
+def install(folder: Path, said: str | None = None, placed: str = "", framed: str = "",
+            fasm: str = "CLBLM_R_X19Y149.SLICEM_X0.AOUTMUX.XOR\n\n", bit: bytes | None = None,
+            pin: str = "Y18 [get_ports rxd") -> Path:  # fmt: skip
     """Write the three programs and empty databases into a folder, as XNORFORGE_OPENXC7 names it.
 
     Args:

@@ -178,10 +178,8 @@ def refused(chain, *, scale=0.5):
 
 def test_two_readers_of_one_tensor_are_named(chains):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 4).dense("fc1", 3, raw=True)
-    node = helper.make_node(
-        "MVAU", ["fc0_threshold_out", "fc1_weights"], ["b_out"], name="branch",
-        domain="finn.custom_op.fpgadataflow",
-    )  # fmt: skip
+    node = helper.make_node("MVAU", ["fc0_threshold_out", "fc1_weights"], ["b_out"], name="branch",
+                            domain="finn.custom_op.fpgadataflow")  # fmt: skip
     chain.nodes.append(node)
     says(refused(chain), "fc0_threshold_out: … fc1 and branch … DuplicateStreams")
 
@@ -234,10 +232,8 @@ def test_a_minimum_of_bits_is_an_and(chains):
     chain = chains["Chain"]((4, 4, 2)).sign("sign0")
     x = chain.x.reshape(len(chain.x), 2, 2, 2, 2, 2).min((2, 4))
     direction = [("pool0_direction", [-1, -1], "BIPOLAR")]
-    chain.put(
-        "DirectedPool", "pool0", x, "BINARY", direction, domain=own.DOMAIN, kernel=[2, 2], stride=[2, 2],
-        dilation=[1, 1],
-    )  # fmt: skip
+    chain.put("DirectedPool", "pool0", x, "BINARY", direction, domain=own.DOMAIN, kernel=[2, 2],
+              stride=[2, 2], dilation=[1, 1])  # fmt: skip
     pool = ops(chain.dense("fc0", 3, raw=True))[1]
     assert (pool.op, pool.arrays["direction"].tolist()) == ("MaxPool", [-1, -1])
 

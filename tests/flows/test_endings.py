@@ -256,11 +256,9 @@ def test_a_function_of_the_scores_is_left_to_the_host(tmp_path, name):
 
 
 # A function of scores in other words, and by how much at most it magnifies what an error adds to one of them.
-FUNCTIONS = {
-    "Softmax": (special.softmax, 1), "LogSoftmax": (special.log_softmax, 2),
-    "Sigmoid": (lambda scores, axis: special.expit(scores), 1),
-    "Tanh": (lambda scores, axis: np.tanh(scores), 1),
-}  # fmt: skip
+FUNCTIONS = {"Softmax": (special.softmax, 1), "LogSoftmax": (special.log_softmax, 2),
+             "Sigmoid": (lambda scores, axis: special.expit(scores), 1),
+             "Tanh": (lambda scores, axis: np.tanh(scores), 1)}  # fmt: skip
 
 
 @pytest.mark.parametrize("reach", [0.01, 4.0, 300.0])

@@ -31,10 +31,8 @@ def module(seed=0) -> nn.Module:
     with torch.no_grad():
         norm.weight.copy_(torch.tensor([1.0, -1.0, 1.0, -1.0]))
     sign = QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
-    parts = (
-        QuantConv2d(2, 4, 3, bias=False, **BINARY), norm, sign, nn.Flatten(),
-        QuantLinear(64, 3, bias=False, **BINARY),
-    )  # fmt: skip
+    parts = (QuantConv2d(2, 4, 3, bias=False, **BINARY), norm, sign, nn.Flatten(),
+             QuantLinear(64, 3, bias=False, **BINARY))  # fmt: skip
     return nn.Sequential(Scaled(), *parts).eval()
 
 

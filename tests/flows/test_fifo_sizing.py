@@ -343,10 +343,8 @@ def into_both_halves() -> list[HwOp]:
     fork = OPS["Fork"].make("fork", in_shape=[4, 16], readers=2, pe=1, bits=4)
     stream = {"shape": [4, 16], "bits": 4}
     widths = [OPS["Width"].make(f"width_{port}", **stream, in_lanes=1, out_lanes=2) for port in range(2)]
-    concat = OPS["Concat"].make(
-        "concat", out_shape=[4, 32], channels=[16, 16], in_bits=[4, 4], in_signed=[0, 0], out_bits=4,
-        out_signed=0, pe=2,
-    )  # fmt: skip
+    concat = OPS["Concat"].make("concat", out_shape=[4, 32], channels=[16, 16], in_bits=[4, 4],
+                                in_signed=[0, 0], out_bits=4, out_signed=0, pe=2)  # fmt: skip
     for width, tensor in zip(widths, fork.results):
         width.onnx_node.input[0] = tensor
     concat.onnx_node.input[:2] = [width.results[0] for width in widths]

@@ -236,11 +236,9 @@ def test_a_window_of_several_dilations_is_refused(chains):
 
 def test_a_window_of_a_single_row_that_leaves_out_rows_is_refused_by_finn(chains, tmp_path):
     chain = chains["Chain"]((6, 6, 2), 1)
-    chain.put(
-        "ConvolutionInputGenerator", "window", chain.windows((1, 2), (2, 2)), chain.kind, IFMChannels=2,
-        ConvKernelDim=[1, 2], IFMDim=[6, 6], OFMDim=[3, 3], SIMD=1, Stride=[2, 2], Dilation=[1, 1],
-        inputDataType=chain.kind, outputDataType=chain.kind, depthwise=0,
-    )  # fmt: skip
+    chain.put("ConvolutionInputGenerator", "window", chain.windows((1, 2), (2, 2)), chain.kind, IFMChannels=2,
+              ConvKernelDim=[1, 2], IFMDim=[6, 6], OFMDim=[3, 3], SIMD=1, Stride=[2, 2], Dilation=[1, 1],
+              inputDataType=chain.kind, outputDataType=chain.kind, depthwise=0)  # fmt: skip
     net = saved(chain.matrix("conv", 3, raw=True), tmp_path / "net")
     fold(net, "pynq-z2", net / "acc", interval=600)
     stops("finn: FINN's code generation of ConvolutionInputGenerator … BACKEND=rtl", finn, net, net / "acc")
@@ -252,11 +250,9 @@ def test_numbers_beyond_float32_are_refused(chains, largest, fits):
     """255 * 65,793 is 2^24 - 1, the largest of those that float32 counts one by one."""
     chain = chains["Chain"]((1,), 0)
     kind = DataType["UINT24" if fits else "UINT25"].name
-    chain.put(
-        "MVAU", "fc", chain.x * largest, kind, [("weights", [[largest]], "UINT17")], MW=1, MH=1, SIMD=1, PE=1,
-        inputDataType="UINT8", weightDataType="UINT17", outputDataType=kind, accDataType=kind, noActivation=1,
-        binaryXnorMode=0, numInputVectors=[1],
-    )  # fmt: skip
+    chain.put("MVAU", "fc", chain.x * largest, kind, [("weights", [[largest]], "UINT17")], MW=1, MH=1, SIMD=1,
+              PE=1, inputDataType="UINT8", weightDataType="UINT17", outputDataType=kind, accDataType=kind,
+              noActivation=1, binaryXnorMode=0, numInputVectors=[1])  # fmt: skip
     if fits:
         known.check_nodes(chain.model())
         return
@@ -278,11 +274,9 @@ def test_bits_that_count_0_and_1_enter_a_matrix(chains, tmp_path):
     """FINN's code generation refuses them; our node takes them."""
     chain = chains["Chain"]((24,), 7).sign("sign0").dense("fc0", 10)
     weights = chain.rng.integers(-7, 8, (10, 3))
-    chain.put(
-        "MVAU", "fc1", chain.x @ weights, "INT8", [("fc1_weights", weights, "INT4")], MW=10, MH=3, SIMD=1,
-        PE=1, inputDataType="BINARY", weightDataType="INT4", outputDataType="INT8", accDataType="INT8",
-        noActivation=1, binaryXnorMode=0, numInputVectors=[1],
-    )  # fmt: skip
+    chain.put("MVAU", "fc1", chain.x @ weights, "INT8", [("fc1_weights", weights, "INT4")], MW=10, MH=3,
+              SIMD=1, PE=1, inputDataType="BINARY", weightDataType="INT4", outputDataType="INT8",
+              accDataType="INT8", noActivation=1, binaryXnorMode=0, numInputVectors=[1])  # fmt: skip
     net = saved(chain, tmp_path / "counted")
     fold(net, "pynq-z2", net / "acc", interval=600)
     record = finn(net, net / "acc")

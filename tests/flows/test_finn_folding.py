@@ -66,10 +66,8 @@ def test_finn_s_published_folding_of_cnv_gives_its_pe_and_simd_here(chains, tmp_
 
 
 def test_windows_of_pools_count_where_a_file_names_pools(net):
-    given = {
-        "ConvolutionInputGenerator_rtl_0": {"SIMD": 3}, "ConvolutionInputGenerator_rtl_1": {"SIMD": 8},
-        "ConvolutionInputGenerator_rtl_2": {"SIMD": 3}, "Pool_hls_0": {"PE": 3},
-    }  # fmt: skip
+    given = {"ConvolutionInputGenerator_rtl_0": {"SIMD": 3}, "ConvolutionInputGenerator_rtl_1": {"SIMD": 8},
+             "ConvolutionInputGenerator_rtl_2": {"SIMD": 3}, "Pool_hls_0": {"PE": 3}}  # fmt: skip
     record = folded(net, given)
     rows = {row["name"]: row for row in record["operators"]}
     assert (rows["conv0_window"]["simd"], rows["conv1_window"]["simd"], rows["pool1"]["pe"]) == (3, 8, 3)

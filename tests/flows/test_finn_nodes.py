@@ -117,10 +117,8 @@ def made(op, inputs, outputs, attributes, **more):
     ins = [info(f"in{k}", TensorProto.FLOAT, shape) for k, (shape, _) in enumerate(inputs)]
     outs = [info(f"out{k}", TensorProto.FLOAT, shape) for k, (shape, _) in enumerate(outputs)]
     streams = 2 if op.startswith(("Elementwise", "StreamingConcat")) else 1
-    node = helper.make_node(
-        op, [one.name for one in ins], [one.name for one in outs], name=f"{op}_0", domain=FINN,
-        backend="fpgadataflow", **attributes, **more,
-    )  # fmt: skip
+    node = helper.make_node(op, [one.name for one in ins], [one.name for one in outs], name=f"{op}_0",
+                            domain=FINN, backend="fpgadataflow", **attributes, **more)  # fmt: skip
     model = ModelWrapper(qonnx_make_model(helper.make_graph([node], "alone", ins[:streams], outs)))
     rng = np.random.default_rng(0)
     for one, (shape, kind) in zip([*ins, *outs], [*inputs, *outputs], strict=True):

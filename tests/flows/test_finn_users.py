@@ -57,11 +57,9 @@ def test_finn_s_flow_with_our_nodes_ends_in_rtl_of_finn_s_labels(name, fps, unit
         found.append(ModelWrapper(graph.model, make_deepcopy=True))
         return graph
 
-    cfg = DataflowBuildConfig(
-        output_dir=str(tmp_path / "out"), synth_clk_period_ns=10.0, fpga_part=PART, target_fps=fps,
-        mvau_wwidth_max=1000, steps=[*FRONT, keep, *BACK, keep], generate_outputs=[],
-        save_intermediate_models=False,
-    )  # fmt: skip
+    cfg = DataflowBuildConfig(output_dir=str(tmp_path / "out"), synth_clk_period_ns=10.0, fpga_part=PART,
+                              target_fps=fps, mvau_wwidth_max=1000, steps=[*FRONT, keep, *BACK, keep],
+                              generate_outputs=[], save_intermediate_models=False)  # fmt: skip
     assert build_dataflow_cfg(str(tmp_path / "in.onnx"), cfg) == 0
     plain, folded = found
     kinds = [node.op_type for node in folded.graph.node]

@@ -30,10 +30,8 @@ def scaled(seed=0, top=3.0):
     return graph.real("Mul", factor).real("Add", -127.5 * factor + graph.rng.normal(0, top / 4, shape))
 
 
-SMOOTH = {
-    "Tanh": {}, "Sigmoid": {}, "HardSigmoid": {"alpha": 0.25, "beta": 0.5}, "Softplus": {}, "Selu": {},
-    "Elu": {"alpha": 0.7}, "Celu": {"alpha": 1.5}, "Softsign": {}, "Erf": {},
-}  # fmt: skip
+SMOOTH = {"Tanh": {}, "Sigmoid": {}, "HardSigmoid": {"alpha": 0.25, "beta": 0.5}, "Softplus": {}, "Selu": {},
+          "Elu": {"alpha": 0.7}, "Celu": {"alpha": 1.5}, "Softsign": {}, "Erf": {}}  # fmt: skip
 
 
 @pytest.mark.parametrize("op", SMOOTH)

@@ -42,11 +42,9 @@ def chain(graph, kinds):
     return graph
 
 
-CHAINS = [
-    ["norm"], ["Mul", "Add"], ["Div", "Sub", "norm"], ["Sub from", "Mul"], ["norm", "Relu"],
-    ["norm", "PRelu", "Add"], ["Add", "LeakyRelu", "Mul", "norm"], ["norm", "Clip"],
-    ["Mul", "norm", "Mul", "norm", "Div"], ["Relu", "norm", "Clip", "Mul"],
-]  # fmt: skip
+CHAINS = [["norm"], ["Mul", "Add"], ["Div", "Sub", "norm"], ["Sub from", "Mul"], ["norm", "Relu"],
+          ["norm", "PRelu", "Add"], ["Add", "LeakyRelu", "Mul", "norm"], ["norm", "Clip"],
+          ["Mul", "norm", "Mul", "norm", "Div"], ["Relu", "norm", "Clip", "Mul"]]  # fmt: skip
 QUANTISERS = {
     "sign": lambda g: g.sign(), "scaled sign": lambda g: g.sign(0.37), "4 bit": lambda g: g.quant(0.173, 4),
     "3 bit unsigned, zero point, floor": lambda g: g.quant(0.31, 3, zero=2.0, signed=0, mode="FLOOR"),
@@ -330,10 +328,8 @@ def test_concatenation_and_upsampling_move_integers():
     graph.at = "x"
     right = bits(graph, 3).at
     graph.node("Concat", inputs=[left, right], axis=1)
-    graph.node(
-        "Resize", None, np.float32([1, 1, 2, 2]), mode="nearest", coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
-    )  # fmt: skip
+    graph.node("Resize", None, np.float32([1, 1, 2, 2]), mode="nearest",
+               coordinate_transformation_mode="asymmetric", nearest_mode="floor")  # fmt: skip
     graph.node("Conv", graph.weights(4, 6, 3, 3))
     found = compare(graph.model((4, 6, 6)), bytes_of((3, 3, 4, 4)))
     checks.finn_is_equal(found, emit.emitted(found), bytes_of((2, 4, 4, 3)))
@@ -455,10 +451,8 @@ def test_images_are_computed_as_many_at_a_time_as_their_tensors_leave_memory_for
 @pytest.mark.parametrize("where", ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
 def test_a_resize_is_lowered_exactly_or_refused_whatever_its_coordinates(where, nearest, factor):
     graph = Graph((2, 3, 4)).real("Sub", 127.5).sign()
-    graph.node(
-        "Resize", None, np.float32([1, 1, factor, factor]), mode="nearest",
-        coordinate_transformation_mode=where, nearest_mode=nearest,
-    )  # fmt: skip
+    graph.node("Resize", None, np.float32([1, 1, factor, factor]), mode="nearest",
+               coordinate_transformation_mode=where, nearest_mode=nearest)  # fmt: skip
     graph.node("Flatten", axis=1)
     model = graph.node("MatMul", graph.weights(24 * factor**2, 3)).model((3,))
     pixels = np.random.default_rng(0).integers(0, 256, (8, 2, 3, 4))

@@ -178,10 +178,8 @@ class Drawn(Pictures):
         c, h, w = (int(x) for x in self.rng.integers(2, 6, 3))
         self.shape = [c, h, w]  # of the tensor, channels first
         entry = self.pick("first", "rows last", "last", "tokens", "vector")
-        own = {
-            "first": (c, h, w), "last": (h, w, c), "rows last": (h, c), "tokens": (h, c),
-            "vector": (c * h * w,),
-        }[entry]  # fmt: skip
+        own = {"first": (c, h, w), "last": (h, w, c), "rows last": (h, c), "tokens": (h, c),
+               "vector": (c * h * w,)}[entry]  # fmt: skip
         self.graph = Graph(own, seed)
         self.pixels = self.rng.integers(0, 256, (IMAGES, *own)).astype(np.uint8)
         if entry in ("last", "rows last") and self.chance(0.5):

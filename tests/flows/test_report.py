@@ -248,10 +248,8 @@ def test_a_folding_is_said_in_three_lines():
     """6 BRAM36 are 6 of pynq-z2's 140; an interval of 8,000 cycles at 100 MHz is 12,500 frames/s."""
     estimate = {"lut": 2074.2, "ff": 980, "bram36": 6.0, "dsp": 0.0}
     faster = [{"interval": 4096, "lut": 3000.6, "bram36": 7.5, "fits": False}]
-    folding = {
-        "board": "pynq-z2", "clock_mhz": {"value": 100.0, "kind": "target"}, "interval_bound": 8000,
-        "bottleneck": ["c"], "latency": 21310, "estimate": estimate, "faster": faster,
-    }  # fmt: skip
+    folding = {"board": "pynq-z2", "clock_mhz": {"value": 100.0, "kind": "target"}, "interval_bound": 8000,
+               "bottleneck": ["c"], "latency": 21310, "estimate": estimate, "faster": faster}  # fmt: skip
     assert brief.folding_as_text(folding).splitlines() == [
         "fold      8,000 cycles per frame (limit: c), 12,500 frames/s, latency 213.1 µs at 100 MHz (target)",
         "fold      2,074 of 53,200 LUT, 980 of 106,400 FF, 6 of 140 BRAM36, 0 of 220 DSP, by the cost model",
@@ -411,11 +409,9 @@ def written(tmp_path, backend: str, stage: str, given: dict) -> tuple[Path, dict
 
 
 def test_a_project_of_hls4ml_is_reported_with_its_checks(tmp_path):
-    hls = {
-        "checks": [check("hls4ml io_stream = folded", 20, 0, 60), check("written = folded", 0, 0, 48)],
-        "project": "hls_project", "top": "net", "layers": {"io_stream": []}, "run": {"wall_s": 30.0},
-        "synthesised": "no (Vitis HLS not found on PATH)",
-    }  # fmt: skip
+    hls = {"checks": [check("hls4ml io_stream = folded", 20, 0, 60), check("written = folded", 0, 0, 48)],
+           "project": "hls_project", "top": "net", "layers": {"io_stream": []}, "run": {"wall_s": 30.0},
+           "synthesised": "no (Vitis HLS not found on PATH)"}  # fmt: skip
     acc, record = written(tmp_path, "hls4ml", "hls", hls)
     for kind in ("html", "md"):
         assert "no (Vitis HLS not found on PATH)" in (acc / f"report.{kind}").read_text()

@@ -425,10 +425,8 @@ def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp
 
 ONE = TopPorts(1, 1, 1)  # a byte in, a byte out
 
-PARTS = {
-    "ecp5": "ulx3s", "gw1n": "tangnano9k", "gw2a": "tangnano20k", "gw5a": "tangprimer25k",
-    "ice40": "icebreaker", "nexus": "crosslink-nx-evn",
-}  # fmt: skip
+PARTS = {"ecp5": "ulx3s", "gw1n": "tangnano9k", "gw2a": "tangnano20k", "gw5a": "tangprimer25k",
+         "ice40": "icebreaker", "nexus": "crosslink-nx-evn"}  # fmt: skip
 PACKED = """Info: Device utilisation:
 Info: \t        TRELLIS_COMB: 90123/ 83640   107%
 Info: \t              DP16KD:     4/   208     1%

@@ -78,11 +78,9 @@ def test_rows_are_counted_through_gates_from_registers_and_the_processor():
         ways = dict.fromkeys(given, "input") | {out[0]: "output"}
         return {"type": kind, "port_directions": ways, "connections": {**given, out[0]: [out[1]]}}
 
-    cells = {
-        "p": cell("PS7", ("READY", 1)), "a": cell("LUT2", ("O", 2), I0=[1], I1=[9]),
-        "c": cell("CARRY4", ("O", 3), S=[2]), "b": cell("LUT1", ("O", 4), I0=[3]),
-        "q": cell("FDRE", ("Q", 9), D=[4], CE=[2], R=["0"]),
-    }  # fmt: skip
+    cells = {"p": cell("PS7", ("READY", 1)), "a": cell("LUT2", ("O", 2), I0=[1], I1=[9]),
+             "c": cell("CARRY4", ("O", 3), S=[2]), "b": cell("LUT1", ("O", 4), I0=[3]),
+             "q": cell("FDRE", ("Q", 9), D=[4], CE=[2], R=["0"])}  # fmt: skip
     assert lut_rows(cells) == [("q.D", 2, 2), ("q.CE", 1, 1), ("q.R", 0, NONE)]
 
 

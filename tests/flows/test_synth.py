@@ -55,10 +55,8 @@ TOP = """module xf_top (
 endmodule
 """
 
-LAYER = {
-    "module": "layer_00_parity", "file": "layer_00_parity.sv", "node": "parity", "op": "Parity",
-    "memories": [], "generated": [],
-}  # fmt: skip
+LAYER = {"module": "layer_00_parity", "file": "layer_00_parity.sv", "node": "parity", "op": "Parity",
+         "memories": [], "generated": []}  # fmt: skip
 RTL = {"top": "top.sv", "modules": ["layer_00_parity"], "library": [], "headers": [], "layers": [LAYER]}
 
 

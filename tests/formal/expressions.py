@@ -14,10 +14,8 @@ from xnorforge.hw.ir.values import Value, flat
 
 KINDS = {"border": 11, "clip": 1, "join": 1, "product": 3, "requantise": 26, "threshold": 1}  # examples
 TAKEN = 12  # beats and cycles at most
-FORMULAS = {
-    "~": "~{}", "!": "1 - {}", ">=": "{} >= {} ? 1 : 0", ">": "{} > {} ? 1 : 0", "==": "{} == {} ? 1 : 0",
-    "choose": "{} != 0 ? {} : {}", "cut": "{}", "within": "{}",
-}  # fmt: skip
+FORMULAS = {"~": "~{}", "!": "1 - {}", ">=": "{} >= {} ? 1 : 0", ">": "{} > {} ? 1 : 0",
+            "==": "{} == {} ? 1 : 0", "choose": "{} != 0 ? {} : {}", "cut": "{}", "within": "{}"}  # fmt: skip
 PROPERTY = """
 function automatic logic signed [{wide}-1:0] wanted(input logic [{given}-1:0] x, input [7:0] turn, p);
   logic [15:0] at;
@@ -102,11 +100,9 @@ def _property(op: Beat) -> str:
             ]
         else:
             lines.append(f"{name} = {_formula(op, one, args, wide, firsts)};")
-    return PROPERTY.format(
-        wide=wide, given=at, names=", ".join(names.values()), lines="\n  ".join(lines),
-        result=names[id(op.value)], out=design.sink.bits, lanes=design.sink.lanes, taken=TAKEN,
-        stages=design.stages, places=_places(op),
-    )  # fmt: skip
+    return PROPERTY.format(wide=wide, given=at, names=", ".join(names.values()), lines="\n  ".join(lines),
+                           result=names[id(op.value)], out=design.sink.bits, lanes=design.sink.lanes,
+                           taken=TAKEN, stages=design.stages, places=_places(op))  # fmt: skip
 
 
 def _formula(op: Beat, one: Value, args: list[str], wide: int, firsts: list[int]) -> str:

@@ -50,10 +50,8 @@ for command in sys.stdin.read().splitlines():
                 design.run_pass(f"connect -set {wire.name.str()} {names}")
 """
 READ = f"read_verilog -sv -formal -DXF_CHECK -I{HW / 'rtl'} -I{HERE} -defer"
-PREPARE = [
-    "proc", "flatten -noscopeinfo", "opt_clean", "memory_map", "seen", "async2sync", "chformal -lower",
-    "dffunmap", "setundef -undriven -anyseq", "opt -fast", "opt_clean",
-]  # fmt: skip
+PREPARE = ["proc", "flatten -noscopeinfo", "opt_clean", "memory_map", "seen", "async2sync", "chformal -lower",
+           "dffunmap", "setundef -undriven -anyseq", "opt -fast", "opt_clean"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,10 +117,8 @@ def commands(proof: Proof, folder: Path, fault: Fault | None, run: int) -> list[
         path.write_text(text)
         read.append(f"{READ} {path.name}")
     prove = f"{'-tempinduct-baseonly ' * proof.bounded}-maxsteps {proof.steps}"
-    return [
-        f"log {MARK}{run}", "design -reset", *read, proof.elaborate, *PREPARE,
-        f"sat -tempinduct -prove-asserts -set-assumes -show-inputs {prove}",
-    ]  # fmt: skip
+    return [f"log {MARK}{run}", "design -reset", *read, proof.elaborate, *PREPARE,
+            f"sat -tempinduct -prove-asserts -set-assumes -show-inputs {prove}"]  # fmt: skip
 
 
 def result(text: str) -> str:

@@ -102,10 +102,8 @@ def mapped(ops, folder: Path, family: str = "xc7") -> Mapped:
     """Synthesise operators in one run."""
     sources, lanes, memories = laid(ops, folder)
     names = [f"lane_{index}" for index in range(len(ops))]
-    job = {
-        "family": family, "top": "xf_bench", "modules": [*names, "xf_bench"],
-        "sources": list(map(str, sources)),
-    }  # fmt: skip
+    job = {"family": family, "top": "xf_bench", "modules": [*names, "xf_bench"],
+           "sources": list(map(str, sources))}  # fmt: skip
     job |= {"stubs": [], "defines": list(families.load(family).defines), "folder": "netlist"}
     (folder / "netlist").mkdir()
     (folder / "job.json").write_text(json.dumps(job))

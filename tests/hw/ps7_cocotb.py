@@ -29,11 +29,9 @@ class Processor:
         self.gp = AxiMaster(gp, dut.aclk, dut.aresetn, max_burst_len=16, **given)
         self.ram = AxiRam(hp, dut.aclk, dut.aresetn, size=SIZE, **given)
         host, write, read = self.gp, self.ram.write_if, self.ram.read_if
-        channels = [
-            host.write_if.aw_channel, host.write_if.w_channel, host.write_if.b_channel,
-            host.read_if.ar_channel, host.read_if.r_channel, write.aw_channel, write.w_channel,
-            write.b_channel, read.ar_channel, read.r_channel,
-        ]  # fmt: skip
+        channels = [host.write_if.aw_channel, host.write_if.w_channel, host.write_if.b_channel,
+                    host.read_if.ar_channel, host.read_if.r_channel, write.aw_channel, write.w_channel,
+                    write.b_channel, read.ar_channel, read.r_channel]  # fmt: skip
         for channel in channels if pause else []:
             rng = random.Random(self.rng.random())
             channel.set_pause_generator(rng.random() < pause for rng in itertools.repeat(rng))

@@ -69,10 +69,8 @@ endmodule
 def stand_in(n: int) -> str:
     """The accelerator of form n, module stand_in_<n>."""
     into, out = FORMS[n]
-    return STAND_IN.format(
-        n=n, bits_in=8 * into.bytes, bits_out=8 * out.bytes, chunks=-(-into.bytes // 8),
-        beats_in=into.beats, beats_out=out.beats, mix=MIX, step=STEP,
-    )  # fmt: skip
+    return STAND_IN.format(n=n, bits_in=8 * into.bytes, bits_out=8 * out.bytes, chunks=-(-into.bytes // 8),
+                           beats_in=into.beats, beats_out=out.beats, mix=MIX, step=STEP)  # fmt: skip
 
 
 def answer(n: int, frame: bytes) -> bytes:

@@ -36,10 +36,8 @@ class System:
         self.ram = AxiRam(bus, dut.aclk, dut.aresetn, reset_active_level=False, size=SIZE)
         self.host = AxiLiteMaster(registers, dut.aclk, dut.aresetn, reset_active_level=False)
         read, write, host = self.ram.read_if, self.ram.write_if, self.host
-        for channel in (
-            read.ar_channel, read.r_channel, write.aw_channel, write.w_channel, write.b_channel,
-            host.write_if.b_channel, host.read_if.r_channel,
-        ):  # fmt: skip
+        for channel in (read.ar_channel, read.r_channel, write.aw_channel, write.w_channel, write.b_channel,
+                        host.write_if.b_channel, host.read_if.r_channel):  # fmt: skip
             channel.set_pause_generator(self.pauses())
         self.bad = range(0)  # addresses that answer with SLVERR
         self.ram.read_if._read = self.guarded(self.ram.read_if._read)

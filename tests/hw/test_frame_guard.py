@@ -74,11 +74,9 @@ class Guarded:
         return [(total + k) & ones for k in range(self.out)]
 
 
-LANES = [
-    Guarded(8, 5, 3, True, 4), Guarded(8, 6, 2, False, 1), Guarded(8, 3, 3, False, 5),
-    Guarded(16, 9, 1, True, 1), Guarded(35, 2, 1, False, 2), Guarded(8, 1, 1, True, 3),
-    Guarded(8, 1, 1, False, 2),
-]  # fmt: skip
+LANES = [Guarded(8, 5, 3, True, 4), Guarded(8, 6, 2, False, 1), Guarded(8, 3, 3, False, 5),
+         Guarded(16, 9, 1, True, 1), Guarded(35, 2, 1, False, 2), Guarded(8, 1, 1, True, 3),
+         Guarded(8, 1, 1, False, 2)]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -25,20 +25,16 @@ def test_the_contract_is_the_formula_of_the_lowered_node_for_every_input(n0, mat
     influence = rng.choice(SIZES, (3, 8, 8)) * (rng.random((3, 8, 8)) < 0.3) * (1 - np.eye(8, dtype=int))
     extent = -int(-share * n0 // 1)
     at = {"influence": influence, "n0": n0, "unit": 3, "matches": matches, "extent": extent}
-    op = Interact.make(
-        arrays={"influence": influence}, in_shape=[24], n0=n0, unit=3, matches=matches, extent=extent,
-        in_bits=n0.bit_length() + 1 - matches,
-    )  # fmt: skip
+    op = Interact.make(arrays={"influence": influence}, in_shape=[24], n0=n0, unit=3, matches=matches,
+                       extent=extent, in_bits=n0.bit_length() + 1 - matches)  # fmt: skip
     low = 0 if matches else -n0
     x = np.stack([rng.permutation(np.arange(low, n0 + 1)) for _ in range(24)], 1)
     expected = integers.run_operator("Interact", [x], at)
     np.testing.assert_array_equal(op.run(x), expected)
     thresholds, direction = rng.integers(-n0, n0 + 1, 24), rng.choice([-1, 1], 24)
     arrays = {"influence": influence, "thresholds": thresholds, "direction": direction}
-    bits = Interact.make(
-        arrays=arrays, in_shape=[24], n0=n0, unit=3, matches=matches, in_bits=op.in_stream().bits,
-        extent=extent,
-    )  # fmt: skip
+    bits = Interact.make(arrays=arrays, in_shape=[24], n0=n0, unit=3, matches=matches,
+                         in_bits=op.in_stream().bits, extent=extent)  # fmt: skip
     np.testing.assert_array_equal(bits.run(x), direction * expected >= thresholds)
 
 
@@ -97,10 +93,8 @@ def test_every_form_of_the_hardware_is_the_formula_for_every_input(runs, index):
 def test_without_edges_it_is_the_plain_threshold():
     op, x = no_edges()
     _, thresholds, direction = op.tables()
-    plain = Threshold.make(
-        arrays={"thresholds": thresholds[:, None], "direction": direction},
-        in_shape=[16, 70], in_bits=5, in_signed=1,
-    )  # fmt: skip
+    plain = Threshold.make(arrays={"thresholds": thresholds[:, None], "direction": direction},
+                           in_shape=[16, 70], in_bits=5, in_signed=1)  # fmt: skip
     np.testing.assert_array_equal(op.run(x), plain.run(2 * x - 15))
 
 

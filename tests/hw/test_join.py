@@ -15,10 +15,8 @@ def joined(channels: int, pe: int, bits: tuple[int, int], most: int, tables: str
     return Join.make(name, {"multipliers": table}, in_shape=shape, pe=pe, **kinds)
 
 
-OPS = [
-    joined(512, 1, (9, 12), 1000), joined(1024, 2, (10, 10), 3000), joined(768, 1, (16, 8), 100),
-    joined(200, 2, (6, 9), 30_000),
-]  # fmt: skip
+OPS = [joined(512, 1, (9, 12), 1000), joined(1024, 2, (10, 10), 3000), joined(768, 1, (16, 8), 100),
+       joined(200, 2, (6, 9), 30_000)]  # fmt: skip
 
 
 def test_a_table_is_in_block_ram_where_that_saves_as_much_as_asked():

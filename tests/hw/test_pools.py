@@ -196,10 +196,8 @@ def test_offsets_turn_a_convolution_padded_with_minus_one_into_one_padded_with_n
         column = AXES[rng.integers(len(AXES))]
         size, kernel, stride, dilation, before, behind = zip(row, column)
         weights, x = rng.choice([-1, 1], (*kernel, 2, 3)), rng.integers(0, 2, (2, *size, 2))
-        at = {
-            "weights": weights, "stride": stride, "dilation": dilation, "groups": 1, "top": weights.size,
-            "xnor": 0,
-        }  # fmt: skip
+        at = {"weights": weights, "stride": stride, "dilation": dilation, "groups": 1, "top": weights.size,
+              "xnor": 0}  # fmt: skip
         bits = np.pad(x, ((0, 0), *zip(before, behind), (0, 0)))
         length = 2 * kernel[0] * kernel[1]
         matches = (integers.conv(2 * bits - 1, at) + length) // 2
@@ -235,10 +233,8 @@ def test_offsets_of_a_convolution_counted_by_hand():
 
 
 def test_a_sum_beyond_its_type_keeps_its_lowest_bits():
-    op = Border.make(
-        arrays={"table": [[[5]], [[-9]]]}, in_shape=(2, 1, 1), in_bits=3, out_bits=3, out_signed=1,
-        rows=[1, 0], columns=[0],
-    )  # fmt: skip
+    op = Border.make(arrays={"table": [[[5]], [[-9]]]}, in_shape=(2, 1, 1), in_bits=3, out_bits=3,
+                     out_signed=1, rows=[1, 0], columns=[0])  # fmt: skip
     np.testing.assert_array_equal(op.run([[[[7]], [[6]]]]), [[[[-2]], [[3]]]])  # 7 - 9; 6 + 5 - 8
 
 

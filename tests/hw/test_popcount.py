@@ -51,10 +51,8 @@ def proved(tmp_path_factory):
         assert "answered\n" in iter(process.stdout.readline, "")
 
     for form, defines in FORMS.items():
-        answered(
-            "design -reset", f"read_verilog -defer -sv {defines} -I {RTL} {sources}",
-            "read_verilog -defer +/xilinx/cells_sim.v", f"design -save {form}",
-        )  # fmt: skip
+        answered("design -reset", f"read_verilog -defer -sv {defines} -I {RTL} {sources}",
+                 "read_verilog -defer +/xilinx/cells_sim.v", f"design -save {form}")  # fmt: skip
 
     def prove(inputs: str, width: int, gold: str, gate: str, form="primitives", files=None) -> bool:
         ports, wires = f"({inputs}, output logic differs)", f"logic [{width - 1}:0] gold, gate;"
@@ -62,11 +60,9 @@ def proved(tmp_path_factory):
         for content in (files or {}).values():
             text = f"{content}{text}"
         (folder / "miter.sv").write_text(text)
-        answered(
-            f"design -load {form}", f"read_verilog -sv {FORMS[form]} {RTL}/xf_pkg.sv miter.sv",
-            "hierarchy -check -top miter", "proc", "flatten", "opt_clean", "techmap -map wires.v",
-            "opt -full", "tee -q -o said.txt sat -prove differs 0 miter",
-        )  # fmt: skip
+        answered(f"design -load {form}", f"read_verilog -sv {FORMS[form]} {RTL}/xf_pkg.sv miter.sv",
+                 "hierarchy -check -top miter", "proc", "flatten", "opt_clean", "techmap -map wires.v",
+                 "opt -full", "tee -q -o said.txt sat -prove differs 0 miter")  # fmt: skip
         said = (folder / "said.txt").read_text()
         assert ("no model found: SUCCESS" in said) != ("model found: FAIL" in said), said
         return "SUCCESS" in said

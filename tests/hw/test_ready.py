@@ -106,10 +106,8 @@ def test_ready_runs_through_forks_joins_products_and_thresholds_alone():
 
 def test_between_two_operators_that_pass_ready_on_there_is_a_skid():
     def added(name, sources, result):
-        op = Join.make(
-            name, {"multipliers": np.ones((2, 4), int)}, in_shape=[4], in_bits=[8, 8], in_signed=[1, 1],
-            out_bits=8, out_signed=1,
-        )  # fmt: skip
+        op = Join.make(name, {"multipliers": np.ones((2, 4), int)}, in_shape=[4], in_bits=[8, 8],
+                       in_signed=[1, 1], out_bits=8, out_signed=1)  # fmt: skip
         op.onnx_node.input[:2] = sources
         op.onnx_node.output[0] = result
         return op

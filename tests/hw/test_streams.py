@@ -177,10 +177,8 @@ def test_the_ring_is_the_smallest_that_stops_neither_the_slower_side_nor_two_bus
     kernel, stride = (int(rng.integers(1, high)) for high in (5, 4))
     pads = rng.integers(0, kernel, 2)
     height, width = (int(rng.integers(kernel, 12)) for _ in range(2))
-    op = Window.make(
-        ifm=(height, width, 2), kernel=(kernel, kernel), stride=(stride, stride),
-        pads=(pads[0], pads[1], pads[1], pads[0]),
-    )  # fmt: skip
+    op = Window.make(ifm=(height, width, 2), kernel=(kernel, kernel), stride=(stride, stride),
+                     pads=(pads[0], pads[1], pads[1], pads[0]))  # fmt: skip
     rows = op.rows()
 
     def lost(size, paced):

@@ -138,10 +138,8 @@ def number(bits: np.ndarray) -> int:
 def bench(family: str, data: np.ndarray, parity: np.ndarray, resets: np.ndarray) -> str:
     """The text of all cells of a family."""
     later = family == "xcup"
-    text = filled(
-        HEAD, DATA=f"{number(data):x}", PARITY=f"{number(parity):x}", RESET_A=f"{number(resets[0]):x}",
-        RESET_B=f"{number(resets[1]):x}",
-    )  # fmt: skip
+    text = filled(HEAD, DATA=f"{number(data):x}", PARITY=f"{number(parity):x}",
+                  RESET_A=f"{number(resets[0]):x}", RESET_B=f"{number(resets[1]):x}")  # fmt: skip
     pins = {"DI": "DIN", "DO": "DOUT", "DIP": "DINP", "DOP": "DOUTP"}
     names = {old: new if later else old for old, new in pins.items()}
     wires = [(way, p, port) for way in ("DI", "DO") for p in ("", "P") for port in "AB"]

@@ -27,20 +27,16 @@ TILES = {
     "PSS2_X4Y0": [("PS7_X0Y0", "PS7", "P")],
     "CLBLL_L_X0Y1": [("SLICE_X0Y1", "SLICEL", "LL"), ("SLICE_X1Y1", "SLICEL", "L")],
 }  # fmt: skip
-PINS = {
-    "SLICEL": (SLICE_IN, SLICE_OUT), "SLICEM": ([*SLICE_IN, *MEMORY_IN], SLICE_OUT),
-    "FIFO18E1": (RAM_IN, RAM_OUT), "RAMB18E1": (RAM_IN, RAM_OUT), "RAMBFIFO36E1": (RAM36_IN, RAM36_OUT),
-    "DSP48E1": (DSP_IN, DSP_OUT), "PS7": (PROCESSOR_IN, PROCESSOR_OUT),
-}  # fmt: skip
+PINS = {"SLICEL": (SLICE_IN, SLICE_OUT), "SLICEM": ([*SLICE_IN, *MEMORY_IN], SLICE_OUT),
+        "FIFO18E1": (RAM_IN, RAM_OUT), "RAMB18E1": (RAM_IN, RAM_OUT), "RAMBFIFO36E1": (RAM36_IN, RAM36_OUT),
+        "DSP48E1": (DSP_IN, DSP_OUT), "PS7": (PROCESSOR_IN, PROCESSOR_OUT)}  # fmt: skip
 SHARED = [f"SHARED{index}" for index in range(4)]
 
 
 def _switch(source: str, sink: str, ns: float = 1.0, ohm: float = 0, ff: float = 0, isolates: bool = True):
     way = {"delay": ["0", "0", "0.001", str(ns)] if ns else None, "res": str(ohm), "in_cap": str(ff)}
-    return {
-        "src_wire": source, "dst_wire": sink, "is_directional": "1", "is_pseudo": "0",
-        "is_pass_transistor": int(not isolates), "src_to_dst": way, "dst_to_src": way,
-    }  # fmt: skip
+    return {"src_wire": source, "dst_wire": sink, "is_directional": "1", "is_pseudo": "0",
+            "is_pass_transistor": int(not isolates), "src_to_dst": way, "dst_to_src": way}  # fmt: skip
 
 
 def _tile_type(kind: str, sites: list[tuple[str, str, str]]) -> dict:
@@ -75,10 +71,8 @@ def _tile_type(kind: str, sites: list[tuple[str, str, str]]) -> dict:
     for wire in ("LOADED", "LV0"):
         pips += [_switch(source, wire, 0.5, 2000, 10) for source in outputs]
         pips += [_switch(wire, sink, 0.5, 0, 20) for sink in inputs]
-    return {
-        "tile_type": kind, "wires": wires, "sites": described,
-        "pips": {f"{kind}.{one['src_wire']}->>{one['dst_wire']}": one for one in pips},
-    }  # fmt: skip
+    return {"tile_type": kind, "wires": wires, "sites": described,
+            "pips": {f"{kind}.{one['src_wire']}->>{one['dst_wire']}": one for one in pips}}  # fmt: skip
 
 
 def write(folder: Path, device: str = "xc7z020") -> Path:
@@ -89,10 +83,8 @@ def write(folder: Path, device: str = "xc7z020") -> Path:
     for name, sites in TILES.items():
         kind, _, place = name.rpartition("_X")
         x, _, y = place.partition("Y")
-        grid[name] = {
-            "type": kind, "grid_x": int(x), "grid_y": -int(y),
-            "sites": {site: form for site, form, _ in sites},
-        }  # fmt: skip
+        grid[name] = {"type": kind, "grid_x": int(x), "grid_y": -int(y),
+                      "sites": {site: form for site, form, _ in sites}}  # fmt: skip
         (folder / f"tile_type_{kind}.json").write_text(json.dumps(_tile_type(kind, sites)))
     (folder / device / "tilegrid.json").write_text(json.dumps(grid))
     row = [name.rpartition("_X")[0] for name in TILES][:5]

@@ -62,10 +62,8 @@ class Add(HwOp):
     arrays = ("add",)
 
     def get_nodeattr_types(self):
-        return {
-            "shape": ("ints", True, []), "lanes": ("i", True, 1), "bits": ("i", True, 1),
-            "fault": ("i", False, 0),
-        }  # fmt: skip
+        return {"shape": ("ints", True, []), "lanes": ("i", True, 1), "bits": ("i", True, 1),
+                "fault": ("i", False, 0)}  # fmt: skip
 
     def in_stream(self):
         shape, lanes, bits = map(self.get_nodeattr, ("shape", "lanes", "bits"))

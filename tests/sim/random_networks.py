@@ -80,10 +80,8 @@ class RandomNetwork(Draws):
         arrays = {"weights": self.rng.integers(0, 2, (length, results))}
         if thresholds:
             arrays["thresholds"] = self.rng.integers(0, length + 2, results)
-        self.add(
-            XnorMvu, arrays, mw=length, mh=results, simd=simd, pe=pe, vectors=vectors,
-            pixels=pixels, in_shape=list(self.shape), out_shape=[*places, results],
-        )  # fmt: skip
+        self.add(XnorMvu, arrays, mw=length, mh=results, simd=simd, pe=pe, vectors=vectors, pixels=pixels,
+                 in_shape=list(self.shape), out_shape=[*places, results])  # fmt: skip
 
     def convolution(self, same: bool = False) -> None:
         """A window of 3 x 3 or 2 x 2 and its matrix."""
@@ -91,10 +89,8 @@ class RandomNetwork(Draws):
         pad = 1 if same or min(self.shape[:2]) < 4 else self.pick(0, 1)
         simd = self.divisor(channels)
         self.width(simd)
-        self.add(
-            Window, ifm=list(self.shape), kernel=[kernel] * 2, pads=[pad] * 4, simd=simd,
-            stride=[1 if same else self.pick(1, 2)] * 2,
-        )  # fmt: skip
+        self.add(Window, ifm=list(self.shape), kernel=[kernel] * 2, pads=[pad] * 4, simd=simd,
+                 stride=[1 if same else self.pick(1, 2)] * 2)  # fmt: skip
         self.matrix(channels if same else self.pick(2, 3, 4, 8))
 
     def pool(self) -> None:
@@ -119,10 +115,8 @@ class RandomNetwork(Draws):
         main, self.tensor = self.tensor, around
         self.fifo(self.pick(3, 9, 30, int(np.prod(shape))))
         fifo = self.ops[-1]
-        join = self.add(
-            Join, {"multipliers": np.ones((2, channels), np.int64)}, in_shape=list(shape), in_bits=[1, 1],
-            in_signed=[0, 0], pe=lanes, out_bits=3, out_signed=1,
-        )  # fmt: skip
+        join = self.add(Join, {"multipliers": np.ones((2, channels), np.int64)}, in_shape=list(shape),
+                        in_bits=[1, 1], in_signed=[0, 0], pe=lanes, out_bits=3, out_signed=1)  # fmt: skip
         join.onnx_node.input[1], join.onnx_node.input[0] = fifo.results[0], main
         while CycleModel(self.ops).run(3).deadlock:
             fifo.set_nodeattr("depth", 2 * fifo.get_nodeattr("depth"))

@@ -21,10 +21,8 @@ def residual(seed, height=5, width=9, channels=16, rows=32, swapped=False, compa
     window = Window.make("window", ifm=[height, width, channels], kernel=[3, 3], pads=[1] * 4, bits=1)
     by = Window.make("by", ifm=[height, width, channels], kernel=[1, 1], bits=1)
     mw, shape = 9 * channels, [height, width, rows]
-    conv = XnorMvu.make(
-        "conv", {"weights": rng.integers(0, 2, (mw, rows))}, mw=mw, mh=rows, vectors=height * width,
-        in_shape=[height, width, mw], out_shape=shape,
-    )  # fmt: skip
+    conv = XnorMvu.make("conv", {"weights": rng.integers(0, 2, (mw, rows))}, mw=mw, mh=rows,
+                        vectors=height * width, in_shape=[height, width, mw], out_shape=shape)  # fmt: skip
     bypass = XnorMvu.make(
         "bypass", {"weights": rng.integers(0, 2, (channels, rows))}, mw=channels, mh=rows,
         vectors=height * width, in_shape=[height, width, channels], out_shape=shape,
@@ -43,9 +41,7 @@ def residual(seed, height=5, width=9, channels=16, rows=32, swapped=False, compa
         op.onnx_node.input[: len(sources)] = sources
     if compared:
         steps = {"thresholds": rng.integers(-300, 300, (rows, 1)), "direction": rng.choice([-1, 1], rows)}
-        last = Threshold.make(
-            "last", steps, in_shape=shape, in_bits=13 - wrap, in_signed=1,
-        )  # fmt: skip
+        last = Threshold.make("last", steps, in_shape=shape, in_bits=13 - wrap, in_signed=1)  # fmt: skip
         last.onnx_node.input[0] = join.results[0]
         ops.append(last)
     stream = ops[-1].out_stream()

@@ -75,10 +75,8 @@ def bypass(depth: int) -> list:
     fifo = Fifo.make("fifo", shape=[1, 8], lanes=1, bits=1, depth=depth)
     bits = [matrix.out_stream().bits, 1]
     signs = [int(matrix.out_stream().signed), 0]
-    join = Join.make(
-        "join", {"multipliers": np.ones((2, 8), np.int64)}, in_shape=[1, 8], in_bits=bits, in_signed=signs,
-        pe=1, out_bits=max(bits) + 2, out_signed=1,
-    )  # fmt: skip
+    join = Join.make("join", {"multipliers": np.ones((2, 8), np.int64)}, in_shape=[1, 8], in_bits=bits,
+                     in_signed=signs, pe=1, out_bits=max(bits) + 2, out_signed=1)  # fmt: skip
     fork.onnx_node.input[0] = "x"
     matrix.onnx_node.input[0], fifo.onnx_node.input[0] = fork.results
     join.onnx_node.input[0], join.onnx_node.input[1] = matrix.results[0], fifo.results[0]
@@ -302,10 +300,8 @@ class Bypassed(RandomNetwork):
         self.convolve(simd=8, pe=8)
         main, self.tensor = self.tensor, around
         self.fifo(40)
-        join = self.add(
-            Join, {"multipliers": np.ones((2, 8), np.int64)}, in_shape=list(self.shape), in_bits=[1, 1],
-            in_signed=[0, 0], pe=8, out_bits=3, out_signed=1,
-        )  # fmt: skip
+        join = self.add(Join, {"multipliers": np.ones((2, 8), np.int64)}, in_shape=list(self.shape),
+                        in_bits=[1, 1], in_signed=[0, 0], pe=8, out_bits=3, out_signed=1)  # fmt: skip
         join.onnx_node.input[1], join.onnx_node.input[0] = self.ops[-2].results[0], main
         thresholds = {"thresholds": self.rng.integers(0, 3, (8, 1))}
         self.add(Threshold, thresholds, in_shape=list(self.shape), pe=8, in_bits=3, in_signed=1)
@@ -323,10 +319,8 @@ class Bypassed(RandomNetwork):
             "weights": self.rng.integers(0, 2, (length, 8)),
             "thresholds": self.rng.integers(length // 3, 2 * length // 3, 8),
         }
-        self.add(
-            XnorMvu, arrays, mw=length, mh=8, simd=simd, pe=pe, vectors=36, in_shape=list(self.shape),
-            out_shape=[6, 6, 8],
-        )  # fmt: skip
+        self.add(XnorMvu, arrays, mw=length, mh=8, simd=simd, pe=pe, vectors=36, in_shape=list(self.shape),
+                 out_shape=[6, 6, 8])  # fmt: skip
 
 
 @dataclass(frozen=True)

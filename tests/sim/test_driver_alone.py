@@ -134,10 +134,8 @@ def test_frames_lie_bit_by_bit_in_their_slots(driver, bits, signed):
 
 SIDES = Frames(48, 16, 3, 8, 0, 3, 48), Frames(32, 4, 1, 14, 1, 8, 32)
 NETWORK = Network(0x123456789ABCDEF0, *SIDES)
-SHELL = {
-    ID: 0x58465348, VERSION: 0x1_0007, HASH: 0x9ABCDEF0, HASH + 4: 0x12345678,
-    0x10: 48, 0x14: 16, 0x18: 32, 0x1C: 4,
-}  # fmt: skip
+SHELL = {ID: 0x58465348, VERSION: 0x1_0007, HASH: 0x9ABCDEF0, HASH + 4: 0x12345678, 0x10: 48, 0x14: 16,
+         0x18: 32, 0x1C: 4}  # fmt: skip
 
 
 @pytest.mark.parametrize("at", [None, *SHELL])

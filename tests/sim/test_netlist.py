@@ -191,10 +191,8 @@ def test_padding_that_yosys_takes_for_the_reset_of_a_block_ram(tmp_path):
     padded = np.pad(images.transpose(0, 2, 3, 1), ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=0xA5)
     taps = [padded[:, y : y + 9, x : x + 160] for y in range(3) for x in range(3)]
     np.savez(tmp_path / "golden.npz", images=images)
-    np.savez(
-        tmp_path / "lowered.npz", integers=np.concatenate(taps, -1).astype(np.int64), scale=np.ones(36),
-        bias=np.zeros(36),
-    )  # fmt: skip
+    np.savez(tmp_path / "lowered.npz", integers=np.concatenate(taps, -1).astype(np.int64), scale=np.ones(36),
+             bias=np.zeros(36))  # fmt: skip
     generate(acc / "folded.onnx", acc / "rtl")
     synthesise(acc, tmp_path)
     text = "".join(path.read_text() for path in (acc / "netlist").glob("*.v"))

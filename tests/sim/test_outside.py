@@ -25,10 +25,8 @@ def layer(rng, vectors, mw, mh, simd, pe):
     order = (np.arange(tiles) * vectors + np.arange(vectors)[:, None]).ravel()
     shape = {"mw": mw, "mh": mh, "vectors": vectors, "simd": simd, "pe": pe}
     matches = MAKE["xnor_matmul"](arrays={"weights": weights}, outside=1, **shape)
-    ordered = MAKE["permute"](
-        arrays={"order": order}, in_shape=[tiles, vectors, pe], out_shape=[vectors, mh], group=pe, pe=pe,
-        bits=mw.bit_length(), signed=0,
-    )  # fmt: skip
+    ordered = MAKE["permute"](arrays={"order": order}, in_shape=[tiles, vectors, pe], out_shape=[vectors, mh],
+                              group=pe, pe=pe, bits=mw.bit_length(), signed=0)  # fmt: skip
     return weights, [matches, ordered]
 
 

@@ -73,10 +73,8 @@ LINE = """
 KNOWN = "\n  NothingLost_A: assert property (@(posedge clk_i) disable iff (!rst_ni) !lost);\nendmodule\n"
 
 
-def run_requests(
-    device: Device, ops: list[HwOp], frames: np.ndarray, loads: Loads = (), stall: Stall = 0.0,
-    seed: int = 0, waits: bool = True, reset_at: int | None = None,
-) -> cosim.Run:  # fmt: skip
+def run_requests(device: Device, ops: list[HwOp], frames: np.ndarray, loads: Loads = (), stall: Stall = 0.0,
+                 seed: int = 0, waits: bool = True, reset_at: int | None = None) -> cosim.Run:  # fmt: skip
     """Run a sequence of `conversation` on a device with a stream of bytes in and one out.
 
     Args:

@@ -25,12 +25,9 @@ from .nets import give_network
 
 def wide() -> Network:
     """8x8 pixels, so few channels that methods can differ on digits."""
-    return Network(
-        Block(1, 8, kernel=3, pad=1, pixels=True),
-        Block(8, 8, kernel=3, pad=1), Block(8, 8, kernel=3, pad=1, pool=2),
-        Block(8, 16, kernel=3, pad=1), Block(16, 16, kernel=3, pad=1, pool=2),
-        nn.Flatten(), Scores(64, 10, 2**-2),
-    )  # fmt: skip
+    return Network(Block(1, 8, kernel=3, pad=1, pixels=True), Block(8, 8, kernel=3, pad=1),
+                   Block(8, 8, kernel=3, pad=1, pool=2), Block(8, 16, kernel=3, pad=1),
+                   Block(16, 16, kernel=3, pad=1, pool=2), nn.Flatten(), Scores(64, 10, 2**-2))  # fmt: skip
 
 
 @cache
@@ -44,10 +41,8 @@ def small() -> tuple[Images, Images]:
     return tuple(Images(images[part], labels[part], what) for part, what in parts)
 
 
-def started(
-    method, net="mnist-tfc", epochs=2, phase: int | str = 0, seed=0, arithmetic="float32", batch=64, lr=5e-3,
-    task=None,
-) -> train.Run:  # fmt: skip
+def started(method, net="mnist-tfc", epochs=2, phase: int | str = 0, seed=0, arithmetic="float32", batch=64,
+            lr=5e-3, task=None) -> train.Run:  # fmt: skip
     """A run at the begin of a phase: one by its number, alone, or one by its name, behind those before it."""
     torch.manual_seed(seed)
     recipe = Recipe(epochs, batch, lr, arithmetic=arithmetic)

@@ -85,10 +85,8 @@ def test_a_changed_file_is_refused(root, monkeypatch):
 
 
 def test_absent_digits_without_a_network_are_named(root):
-    refused(
-        lambda: mnist_images.images("train"),
-        "train-images-idx3-ubyte.gz: ", f"XNORFORGE_DATA ({root})", "(ConnectionError)", "TASK=digits",
-    )  # fmt: skip
+    refused(lambda: mnist_images.images("train"), "train-images-idx3-ubyte.gz: ", f"XNORFORGE_DATA ({root})",
+            "(ConnectionError)", "TASK=digits")  # fmt: skip
 
 
 @pytest.mark.usefixtures("root")
@@ -510,10 +508,8 @@ def test_weights_of_other_pictures_are_not_taken(own, tmp_path):
     assert known["class_names"] == ["cat", "dog", "eel"] and known["task"] is None
     (own / "eel").rename(own / "fox")
     refused(lambda: zoo.load("folder-small", "ste", run), f"{run}: ", "other pictures or classes", "DATA")
-    refused(
-        lambda: train.train("folder-small", "ste", run, epochs=1, recipe="ours,passes=1,batch=16"),
-        "checkpoint.pt: ", f"pictures {card['pictures']}", "another folder",
-    )  # fmt: skip
+    refused(lambda: train.train("folder-small", "ste", run, epochs=1, recipe="ours,passes=1,batch=16"),
+            "checkpoint.pt: ", f"pictures {card['pictures']}", "another folder")  # fmt: skip
     (own / "fox").rename(own / "eel")
     write_json(run / "card.json", card | {"data": card["data"] | {"classes": ["a", "b", "c"]}})
     refused(lambda: zoo.load("folder-small", "ste", run), "other pictures or classes")

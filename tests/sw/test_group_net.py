@@ -25,12 +25,10 @@ from .nets import Pooled, Stem, give_network
 
 def chain():
     """8x8 pixels; two groups of two convolutions."""
-    return Network(
-        Block(1, 8, kernel=3, pad=1, pixels=True),
-        Block(8, 8, kernel=3, pad=1), Block(8, 8, kernel=3, pad=1, pool=2),
-        Block(8, 16, kernel=3, pad=1), Block(16, 16, kernel=3, pad=1, pool=2),
-        nn.Flatten(), Block(64, 32), Scores(32, 10, 2**-3),
-    )  # fmt: skip
+    return Network(Block(1, 8, kernel=3, pad=1, pixels=True), Block(8, 8, kernel=3, pad=1),
+                   Block(8, 8, kernel=3, pad=1, pool=2), Block(8, 16, kernel=3, pad=1),
+                   Block(16, 16, kernel=3, pad=1, pool=2), nn.Flatten(), Block(64, 32),
+                   Scores(32, 10, 2**-3))  # fmt: skip
 
 
 def residual(count=6):
@@ -47,21 +45,16 @@ def dense():
 
 def atrous():
     """Strides, a dilation and two layers of several rates in front of a map."""
-    return Network(
-        Block(1, 8, kernel=3, pad=1, pixels=True), Block(8, 8, kernel=3, pad=1, stride=2),
-        Block(8, 8, kernel=3, pad=1, rates=(2,)),
-        Block(8, 8, kernel=3, pad=1, rates=(1, 2, 4)),
-        Block(8, 8, kernel=3, pad=1, rates=(1, 4, 8)), Head(8, [0.5, -0.25]),
-    )  # fmt: skip
+    return Network(Block(1, 8, kernel=3, pad=1, pixels=True), Block(8, 8, kernel=3, pad=1, stride=2),
+                   Block(8, 8, kernel=3, pad=1, rates=(2,)), Block(8, 8, kernel=3, pad=1, rates=(1, 2, 4)),
+                   Block(8, 8, kernel=3, pad=1, rates=(1, 4, 8)), Head(8, [0.5, -0.25]))  # fmt: skip
 
 
 SMALL = {"chain": chain, "residual": residual, "dense": dense}
-SETTINGS = [
-    {}, {"bases": 2, "gate": "scalar"},
-    {"gate": "per_branch", "aggregate": "learned", "weight_scale": "channel"},
-    {"relu": "always", "decomposition": "v2"}, {"decomposition": "v3"},
-    {"decomposition": "lbd", "aggregate": "learned", "relu": "always"}, {"bases": 1},
-]  # fmt: skip
+SETTINGS = [{}, {"bases": 2, "gate": "scalar"},
+            {"gate": "per_branch", "aggregate": "learned", "weight_scale": "channel"},
+            {"relu": "always", "decomposition": "v2"}, {"decomposition": "v3"},
+            {"decomposition": "lbd", "aggregate": "learned", "relu": "always"}, {"bases": 1}]  # fmt: skip
 
 
 # qonnx cleans a graph in steps that grow with its square: two groups will do.

@@ -507,10 +507,8 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
     Returns:
         Per order the layers in turn, the ratios against 32 bits, the accuracy.
     """
-    run = started(
-        method(float_share=0.5), net, epochs=20, phase="float",
-        arithmetic="bfloat16" if net.startswith("cifar") else "float32", seed=seed,
-    )  # fmt: skip
+    run = started(method(float_share=0.5), net, epochs=20, phase="float",
+                  arithmetic="bfloat16" if net.startswith("cifar") else "float32", seed=seed)  # fmt: skip
     run.recipe = replace(run.recipe, warmup=10)
     fine_tuned(run, 10)
     start, order_of_images = {k: v.clone() for k, v in run.network.state_dict().items()}, run.rng.get_state()

@@ -87,10 +87,8 @@ def test_with_a_guide_labels_are_not_looked_at(monkeypatch, tmp_path):
 def test_a_guide_is_a_run_of_train_float_of_the_network(monkeypatch, tmp_path):
     digits.in_place_of_mnist(monkeypatch, (0, 64), (64, 128), epochs=1)
     train.train("mnist-tfc", "ste", tmp_path)
-    refused(
-        lambda: react.Method(guide=str(tmp_path)).build("mnist-tfc"),
-        f"GUIDE: {tmp_path} ", "method ste", "train-float run of mnist-tfc",
-    )  # fmt: skip
+    refused(lambda: react.Method(guide=str(tmp_path)).build("mnist-tfc"), f"GUIDE: {tmp_path} ", "method ste",
+            "train-float run of mnist-tfc")  # fmt: skip
 
 
 def test_the_building_blocks_know_no_rectifier_by_themselves():

@@ -8,10 +8,8 @@ import pytest
 from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.records import Clip, Scene, boxes_in
 
-MAKERS = {
-    "pedestrians": synthetic.pedestrians, "shapes": synthetic.shapes, "segments": synthetic.segments,
-    "clips": lambda count, seed=0: synthetic.clips(count, seed, frames=6),
-}  # fmt: skip
+MAKERS = {"pedestrians": synthetic.pedestrians, "shapes": synthetic.shapes, "segments": synthetic.segments,
+          "clips": lambda count, seed=0: synthetic.clips(count, seed, frames=6)}  # fmt: skip
 
 
 def content(item) -> bytes:

@@ -168,12 +168,10 @@ def test_a_data_set_says_where_it_comes_from(name):
     assert module.__doc__ and module.SOURCE
 
 
-RECORD = {
-    "net": "mnist-tfc", "method": "ste", "seed": 3, "hyper": {"kernel": 1e-7}, "threads": 1,
-    "recipe": {"epochs": 2}, "command": "make it",
-    "data": {"trained_on": "these", "held_out": "those", "varied": "not at all"},
-    "held_out_accuracy": 0.5,
-}  # fmt: skip
+RECORD = {"net": "mnist-tfc", "method": "ste", "seed": 3, "hyper": {"kernel": 1e-7}, "threads": 1,
+          "recipe": {"epochs": 2}, "command": "make it",
+          "data": {"trained_on": "these", "held_out": "those", "varied": "not at all"},
+          "held_out_accuracy": 0.5}  # fmt: skip
 ACCURACY = [{"set": "two images", "images": 2, "correct": 1, "top1": 50.0}]
 
 

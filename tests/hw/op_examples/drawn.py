@@ -14,10 +14,8 @@ def from_points(cls, stem: str, names: Sequence[str], points: Iterable[Sequence[
     return [cls.make(f"{stem}_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
 
 
-def seeded(
-    cls, seed: int, mw: int, mh: int, simd: int, pe: int, vectors: int = 2, raw: bool = False,
-    values: Sequence[int] | None = None, **attributes,
-):  # fmt: skip
+def seeded(cls, seed: int, mw: int, mh: int, simd: int, pe: int, vectors: int = 2, raw: bool = False,
+           values: Sequence[int] | None = None, **attributes):  # fmt: skip
     """A matrix with random weights, of `values` if given, and, unless raw, thresholds near the middle, some
     always and some never met."""
     attributes |= {"mw": mw, "mh": mh, "simd": simd, "pe": pe, "vectors": vectors}
