@@ -139,13 +139,10 @@ def test_a_module_trains_resumes_and_is_built(method, seed, tmp_path, monkeypatc
 
 
 @pytest.mark.quick("ste-vgg_small")
-@pytest.mark.parametrize(
-    ("method", "frame"),
-    [
-        pytest.param(*pair, marks=() if pair in QUICK_FRAMES else pytest.mark.full)
-        for pair in itertools.product(METHODS, FRAMES)
-    ],
-)
+@pytest.mark.parametrize(("method", "frame"), [
+    pytest.param(*pair, marks=() if pair in QUICK_FRAMES else pytest.mark.full)
+    for pair in itertools.product(METHODS, FRAMES)
+])  # fmt: skip
 def test_networks_of_the_papers_train_resume_and_are_built(method, frame, tmp_path, monkeypatch):
     module = FRAMES[frame]()
     module.shape, module.scale = (3, 8, 8), 1.0

@@ -148,16 +148,13 @@ def test_a_task_of_several_figures_has_a_table_of_all_of_them(tmp_path):
     assert text[1].splitlines()[6].startswith("| bonn, above ste | +3.00 [-9.71, +15.71] | -5.00 [")
 
 
-@pytest.mark.parametrize(
-    ("gaps", "mean", "low", "high", "sign"),
-    [
-        # 4.30265 / sqrt(3) = 2.48414 standard deviations with three pairs, 3.18245 / 2 with four.
-        ([1.0, 2.0, 3.0], 2.0, -0.48414, 4.48414, 0),
-        ([2.0, 3.0, 4.0], 3.0, 0.51586, 5.48414, 1),
-        ([-1.0, -1.0, -1.0, -3.0], -1.5, -3.09122, 0.09122, 0),
-        ([-5.0, -5.0], -5.0, -5.0, -5.0, -1),
-    ],
-)
+@pytest.mark.parametrize(("gaps", "mean", "low", "high", "sign"), [
+    # 4.30265 / sqrt(3) = 2.48414 standard deviations with three pairs, 3.18245 / 2 with four.
+    ([1.0, 2.0, 3.0], 2.0, -0.48414, 4.48414, 0),
+    ([2.0, 3.0, 4.0], 3.0, 0.51586, 5.48414, 1),
+    ([-1.0, -1.0, -1.0, -3.0], -1.5, -3.09122, 0.09122, 0),
+    ([-5.0, -5.0], -5.0, -5.0, -5.0, -1),
+])  # fmt: skip
 def test_a_paired_difference_by_hand(gaps, mean, low, high, sign):
     """Seeds that only one of both has do not count."""
     others = {seed: 10.0 * seed for seed in range(9)}

@@ -157,17 +157,13 @@ def always_and_never(op, more):
 
 
 @pytest.mark.quick("ByteMvu*")
-@pytest.mark.parametrize(
-    "unit",
-    [
-        seeded(XnorMvu, 1, 96, 48, 24, 2), seeded(XnorMvu, 2, 64, 80, 16, 8, raw=True, rom="block"),
-        seeded(XnorMvu, 300, 36, 16, 36, 16, 8, pixels=4),
-        seeded(XnorMvu, 303, 144, 64, 144, 8, 16, pixels=8, rom="block", starts="logic"),
-        seeded(ByteMvu, 3, 27, 8, 9, 4), seeded(XnorMvu, 5, 2048, 1, 64, 1, 100, raw=True, loadable=1),
-        seeded(XnorMvu, 6, 1152, 1, 96, 1, 50, raw=True, rom="block", loadable=1),
-    ],
-    ids=str,
-)  # fmt: skip
+@pytest.mark.parametrize("unit", [
+    seeded(XnorMvu, 1, 96, 48, 24, 2), seeded(XnorMvu, 2, 64, 80, 16, 8, raw=True, rom="block"),
+    seeded(XnorMvu, 300, 36, 16, 36, 16, 8, pixels=4),
+    seeded(XnorMvu, 303, 144, 64, 144, 8, 16, pixels=8, rom="block", starts="logic"),
+    seeded(ByteMvu, 3, 27, 8, 9, 4), seeded(XnorMvu, 5, 2048, 1, 64, 1, 100, raw=True, loadable=1),
+    seeded(XnorMvu, 6, 1152, 1, 96, 1, 50, raw=True, rom="block", loadable=1),
+], ids=str)  # fmt: skip
 def test_cost_model_is_what_yosys_counts(unit):
     [found], model = count([unit], "xc7"), unit.estimate()
     found["ff"] += LOAD_BITS * bool(unit.first_load)  # in front of it, in the chain
@@ -176,17 +172,14 @@ def test_cost_model_is_what_yosys_counts(unit):
     compare_sites(unit, found)
 
 
-@pytest.mark.parametrize(
-    "columns, lut",
-    [
-        ("1000 0100 0010 0001", 4),
-        ("1000 1000 0000 1111", 1),  # equal, always 0, always 1
-        ("1000 0111", 2),
-        ("10" * 64 + " " + "1" * 64 + "01" * 32, 3),  # the second changes in its last 64 words alone
-        ("10" * 100 + " " + "10" * 100, 4),  # the last eight words are a table of their own
-        ("10" * 160, 5 * 1.4),  # five tables, beyond what the multiplexers of a slice join
-    ],
-)
+@pytest.mark.parametrize("columns, lut", [
+    ("1000 0100 0010 0001", 4),
+    ("1000 1000 0000 1111", 1),  # equal, always 0, always 1
+    ("1000 0111", 2),
+    ("10" * 64 + " " + "1" * 64 + "01" * 32, 3),  # the second changes in its last 64 words alone
+    ("10" * 100 + " " + "10" * 100, 4),  # the last eight words are a table of their own
+    ("10" * 160, 5 * 1.4),  # five tables, beyond what the multiplexers of a slice join
+])  # fmt: skip
 def test_a_table_in_logic_takes_a_lut_per_different_column_of_64_words(columns, lut):
     words = np.array([list(column) for column in columns.split()]).T.astype(np.uint8)
     assert cost.table_lut(words) == lut

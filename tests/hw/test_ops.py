@@ -24,13 +24,10 @@ def examples(name):
 
 OPS = plugins.names("hw.ops")
 EXAMPLES = {name: examples(name) for name in OPS}
-each = pytest.mark.parametrize(
-    "name, index",
-    [
-        pytest.param(name, i, id=f"{name}-{i}", marks=[pytest.mark.full] * bool(i % 3))
-        for name in OPS for i in range(len(EXAMPLES[name]))
-    ],
-)  # fmt: skip
+each = pytest.mark.parametrize("name, index", [
+    pytest.param(name, i, id=f"{name}-{i}", marks=[pytest.mark.full] * bool(i % 3))
+    for name in OPS for i in range(len(EXAMPLES[name]))
+])  # fmt: skip
 every = pytest.mark.parametrize("name", OPS)
 PACES = {"flowing": (0.0, 0.0), "both sides pause half the time": (0.5, 0.5), "slow sink": (0.1, 0.7)}
 MORE = {"source pauses": (0.5, 0.0), "sink pauses": (0.0, 0.5), "both": (0.3, 0.3), "slow source": (0.7, 0.1)}

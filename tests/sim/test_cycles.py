@@ -438,15 +438,12 @@ def unit(name: str, simd: int, pe: int) -> HwOp:
     )
 
 
-@pytest.mark.parametrize(
-    ("simd", "pe", "out_lanes", "gap"),
-    [
-        (6, 1, 6, 1),  # results two cycles apart, joined: 48 + 8 cycles of the converter, 96 of the unit
-        (12, 1, 6, 0),  # a result per cycle: 48 of the unit
-        (3, 6, 2, 1),  # results four cycles apart, cut into three: 8 + 24 cycles, 32 of the unit
-        (4, 6, 2, 0),  # three cycles apart: 24 of the unit
-    ],
-)
+@pytest.mark.parametrize(("simd", "pe", "out_lanes", "gap"), [
+    (6, 1, 6, 1),  # results two cycles apart, joined: 48 + 8 cycles of the converter, 96 of the unit
+    (12, 1, 6, 0),  # a result per cycle: 48 of the unit
+    (3, 6, 2, 1),  # results four cycles apart, cut into three: 8 + 24 cycles, 32 of the unit
+    (4, 6, 2, 0),  # three cycles apart: 24 of the unit
+])  # fmt: skip
 def test_behind_a_unit_where_its_results_leave_a_cycle_in_between(simd, pe, out_lanes, gap):
     reader = bind.OPS["MaxPool"].make("pool", ifm=[2, 2, 12], kernel=[2, 2], stride=[2, 2], pe=out_lanes)
     width = between(unit("unit", simd, pe), [4, 12], pe, out_lanes, reader)
