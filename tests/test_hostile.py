@@ -237,11 +237,10 @@ def test_the_kind_of_a_board_s_shell(place, text, kind):
         assert boards.load("mine").shell_kind == kind
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["a:b.y4m", "http:x.y4m", "a b.y4m", "a'b\"c.y4m", "`id`$(touch x);.y4m", "%d.y4m", "-i.y4m",
-     "ü\u202e.y4m", "a\nb.y4m", "a|b&c.y4m", "concat:a.y4m", "x" * 250 + ".y4m"],
-)  # fmt: skip
+@pytest.mark.parametrize("name", [
+    "a:b.y4m", "http:x.y4m", "a b.y4m", "a'b\"c.y4m", "`id`$(touch x);.y4m", "%d.y4m", "-i.y4m",
+    "ü\u202e.y4m", "a\nb.y4m", "a|b&c.y4m", "concat:a.y4m", "x" * 250 + ".y4m",
+])  # fmt: skip
 def test_videos_of_any_name_are_read(place, name):
     (place / name).write_bytes(raw())
     before = state(place)
@@ -312,11 +311,10 @@ def residual(start, end):
     return [sign, node("Add", [start, f"b{end}"], [end])]
 
 
-@pytest.mark.parametrize(
-    ("count", "block"),
-    [(20_000, step("Mul", "c")), (20_000, step("Add", "c")), (20_000, step("Relu")), (90_000, step("Relu")),
-     (12_000, residual)],
-)  # fmt: skip
+@pytest.mark.parametrize(("count", "block"), [
+    (20_000, step("Mul", "c")), (20_000, step("Add", "c")), (20_000, step("Relu")), (90_000, step("Relu")),
+    (12_000, residual),
+])  # fmt: skip
 def test_long_graphs_are_refused_before_a_quadratic_step(tmp_path, count, block):
     model = in_a_row(count, block, c=F(1.1))
     (tmp_path / "m.onnx").write_bytes(stored(model))

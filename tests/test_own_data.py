@@ -87,12 +87,10 @@ def net(path, shape, outputs=10):
     return path
 
 
-@pytest.mark.parametrize(
-    ("name", "labelled"),
-    [("my_mnist_net", True), ("MNIST-4bit", True), ("net", False), ("fashion-mnist", False),
-     ("fashion_mnist", False),
-     ("emnist", False), ("kmnist", False)],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "labelled"), [
+    ("my_mnist_net", True), ("MNIST-4bit", True), ("net", False), ("fashion-mnist", False),
+    ("fashion_mnist", False), ("emnist", False), ("kmnist", False),
+])  # fmt: skip
 def test_labels_of_a_set_need_a_name_that_says_so(tmp_path, name, labelled):
     path = net(tmp_path / f"{name}.onnx", (1, 28, 28))
     found = for_model(path)
