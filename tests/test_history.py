@@ -187,15 +187,10 @@ def test_what_is_no_build_is_refused_in_one_sentence(leave, call):
     assert call("diff", acc, acc)[0] == 2
 
 
-def remember(acc):
-    """A line of the history for the build in a folder."""
-    entries.append_line(entries.build_line(acc, datetime(2026, 3, 1, tzinfo=UTC)))
-
-
 def test_last_is_the_build_before_this_one(leave, call, capfd):
     for lut in range(200, 212):  # twelve builds in one folder, one LUT more each
         acc = leave("mnist-cnn", report(conv0=lut))
-        remember(acc)
+        entries.append_line(entries.build_line(acc, WHEN))
     build = compare_builds.load_build(str(acc))
     before = compare_builds.load_build("last", build)
     assert before.operators["conv0"] == {"lut": 210} and build.operators["conv0"]["lut"] == 211

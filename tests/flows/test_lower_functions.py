@@ -93,14 +93,9 @@ def minus_or_plus_one(graph):
     return graph.real("Where", 1.0, -1.0)
 
 
-def signed_as_larq_does(graph):
-    """Sign of the sign plus a tenth: 0 counts as +1."""
-    return graph.node("Sign").real("Add", 0.1).node("Sign")
-
-
 STEPS = {  # name: what makes levels of real numbers, how many
     "sign": (lambda g: g.node("Sign"), 2),
-    "sign of sign": (signed_as_larq_does, 2),
+    "sign of sign": (lambda g: g.node("Sign").real("Add", 0.1).node("Sign"), 2),  # Larq's: 0 counts as +1
     "comparison, cast": (lambda g: g.real("Greater", 0.3).node("Cast", **TO_FLOAT), 2),
     "comparison from below": (lambda g: g.real("LessOrEqual", -0.2).node("Cast", **TO_FLOAT), 2),
     "comparison, not": (lambda g: g.real("Less", 0.1).node("Not").node("Cast", **TO_FLOAT), 2),

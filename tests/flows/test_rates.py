@@ -9,7 +9,8 @@ BRANCH = {"rate": 1, "kernel": (3, 3), "stride": 1, "pads": None, "value": -1.0,
 
 def branches(*given, seed=0, shape=(2, 7, 8), outputs=4, gamma=None, levels=1):
     """Bits, branches that differ from BRANCH as given, their sum, norm, quantiser; a 1x1 convolution."""
-    graph = Graph(shape, seed).real("Sub", _middle(seed, shape[0])).sign()
+    middle = np.random.default_rng(seed).uniform(90, 160, (1, shape[0], 1, 1))
+    graph = Graph(shape, seed).real("Sub", middle).sign()
     rng, start, ends = np.random.default_rng(seed), graph.at, []
     for one in (BRANCH | branch for branch in given):
         kh, kw = one["kernel"]
@@ -29,10 +30,6 @@ def branches(*given, seed=0, shape=(2, 7, 8), outputs=4, gamma=None, levels=1):
     stride = given[0].get("stride", 1)
     size = [-(-side // stride) for side in shape[1:]]
     return graph.node("Conv", graph.weights(3, outputs, 1, 1)).model((3, *size))
-
-
-def _middle(seed, channels):
-    return np.random.default_rng(seed).uniform(90, 160, (1, channels, 1, 1))
 
 
 def lowered(model, shape=(2, 7, 8)):

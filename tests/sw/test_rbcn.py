@@ -50,11 +50,6 @@ def rectified_conv(inputs, outputs, kernel, granularity, bits=3):
     return layer, binary.quantiser(layer)
 
 
-def of_quantisers(network) -> dict[str, torch.Tensor]:
-    """The numbers that only this method has."""
-    return {k: v for k, v in network.state_dict().items() if ".tensor_quant." in k}
-
-
 def looked_at(run, images):
     """Scores, with the maps of guide and network at hand."""
     with torch.no_grad():
@@ -347,7 +342,8 @@ def trained_looking(granularity: str, net: str, seed: int = 0, bits: int = 3):
     torch.manual_seed(seed)
     method = rbcn.Method(granularity=granularity, scale_bits=bits)
     network = method.build(net).eval()
-    network.load_state_dict(state | of_quantisers(network))
+    own = {name: value for name, value in network.state_dict().items() if ".tensor_quant." in name}
+    network.load_state_dict(state | own)
     with torch.no_grad():
         for at, layer in enumerate(rbcn.rectified(network)):
             if granularity == "layer":

@@ -118,11 +118,8 @@ def test_every_loss_of_a_method_has_the_share_of_its_gradient_in_the_curve(metho
     for name in expected:
         reached = {layer for one, layer in shares if one == name and max(shares[one, layer]) > 0}
         assert reached, name
-        assert {layer for one, layer in shares if one == name} == set(layers_of(rows[0])), name
-
-
-def layers_of(row) -> list[str]:
-    return [key.removeprefix("flipped ") for key in row if key.startswith("flipped ")]
+        layers = {key.removeprefix("flipped ") for key in rows[0] if key.startswith("flipped ")}
+        assert {layer for one, layer in shares if one == name} == layers, name
 
 
 def numbers_of(folder) -> dict[str, torch.Tensor]:
