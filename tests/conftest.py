@@ -5,7 +5,6 @@ import json
 import shutil
 import sys
 from collections import Counter
-from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
 from zlib import crc32
@@ -15,7 +14,7 @@ import pytest
 
 from xnorforge import __main__ as cli
 from xnorforge.core.progress import set_loudness
-from xnorforge.pipeline import job, run, stages
+from xnorforge.pipeline import job, record, run, stages
 from xnorforge.sim import verilate
 
 from .seconds import (  # noqa: F401
@@ -106,18 +105,31 @@ def call(command):
 
 
 @pytest.fixture
-def perform(monkeypatch, capfd):
+def perform(capfd):
     """Run one stage on what its folders hold: (exit code, the lines of standard error but progress)."""
 
     def run_stage(name, net_dir, acc, **options):
         declared = stages.declared()
         task = run.task(declared[name], Path(net_dir), Path(acc), options, declared)
-        monkeypatch.setattr(job, "within_limits", nullcontext)  # they would be those of all tests
+        task["limited"] = None  # the limits would be those of all tests
         code = job.answered(lambda: job.perform(task))
         said = capfd.readouterr().err.splitlines()
         return code, [line for line in said if not line.startswith(PROGRESS)]
 
     return run_stage
+
+
+@pytest.fixture(scope="module")
+def stages_here():
+    """Stages of builds run in this process, which has loaded what they need; others run them in their own."""
+
+    def process(stage, asked, *_):
+        job.perform(run._task(stage, asked) | {"limited": None})
+        record.write_record(stage, asked, [], record.handed(stage, asked))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "process", process)
+        yield
 
 
 @pytest.fixture(scope="module")

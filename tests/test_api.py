@@ -12,6 +12,8 @@ from xnorforge.core.errors import UserError
 from .refusals import stops
 from .sw.test_data import photos
 
+pytestmark = pytest.mark.usefixtures("stages_here")
+
 
 def test_what_is_left_to_the_host_and_what_is_doubted_comes_with_the_accelerator(tmp_path, capfd):
     """Nothing in this graph says what a step of its input is worth, and it ends in a softmax."""
@@ -29,7 +31,7 @@ def test_what_is_left_to_the_host_and_what_is_doubted_comes_with_the_accelerator
 
 
 @pytest.fixture(scope="module")
-def dense(tmp_path_factory):
+def dense(tmp_path_factory, stages_here):
     """Twelve inputs worth 1/255 each, in a network from a file, and what numpy makes of them."""
     folder = tmp_path_factory.mktemp("dense")
     rng = np.random.default_rng(1)

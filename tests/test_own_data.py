@@ -248,7 +248,7 @@ def test_objects_of_a_class_that_the_set_does_not_have(call, root, tmp_path):
     answered(*call("train", "track-tinytrk", "-o", tmp_path / "out"), tmp_path, wanted)
 
 
-def test_a_folder_of_data_that_is_none(call, root, tmp_path, monkeypatch):
+def test_a_folder_of_data_that_is_none(call, root, tmp_path, monkeypatch, stages_here):
     monkeypatch.setenv("XNORFORGE_DATA", str(root / "nowhere"))
     code, said = call("export", "pedestrian-tinyped", "-o", tmp_path / "out")
     assert code == 2 and said[-1].startswith(f"XNORFORGE_DATA: '{root}/nowhere' is not a folder;")

@@ -341,7 +341,7 @@ def test_it_runs_from_nothing_within_its_time(tmp_path, monkeypatch):
 PAGE = (ROOT / "docs/guide/python.md").read_text()
 
 
-def test_a_shipped_network_gets_as_many_digits_right_as_its_card_says(here):
+def test_a_shipped_network_gets_as_many_digits_right_as_its_card_says(here, stages_here):
     acc = xnorforge.build("mnist-tfc", until="fold")
     images, labels = mnist.shipped()
     stated = read_json(ROOT / "sw/shipped/mnist-tfc-ste/card.json")["accuracy"]

@@ -91,7 +91,7 @@ def test_a_checkpoint_of_another_run_is_refused(call, tmp_path, others, key, the
     assert all(word in said for word in (key, there, asked))
 
 
-def test_weights_of_another_network_are_not_exported(call, tmp_path, monkeypatch):
+def test_weights_of_another_network_are_not_exported(call, tmp_path, monkeypatch, stages_here):
     """Weights that learned made-up pictures are used only where a command names them, which a line says."""
     monkeypatch.setattr(runs, "own", lambda _: None)
     code, said = call("train", "mnist-tfc", "-o", tmp_path)

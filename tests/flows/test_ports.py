@@ -151,7 +151,7 @@ def test_the_work_of_an_import_grows_with_the_number_of_inputs(tmp_path):
     assert calls[100] - calls[50] < 2.2 * (calls[50] - calls[25]), calls
 
 
-def test_an_accelerator_takes_inputs_and_gives_outputs_by_their_names(tmp_path):
+def test_an_accelerator_takes_inputs_and_gives_outputs_by_their_names(stages_here, tmp_path):
     seed = next(k for k in range(99) if len(Several(k).given) > 1 and len(Several(k).outputs) > 1)
     net = Several(seed)
     onnx.save(net.model, tmp_path / "net.onnx")
@@ -290,7 +290,7 @@ def test_a_network_with_its_elements_in_any_order_is_built_exactly(seed, tmp_pat
     np.testing.assert_array_equal(got, lowered["integers"])
 
 
-def test_predict_takes_images_in_either_order(tmp_path):
+def test_predict_takes_images_in_either_order(stages_here, tmp_path):
     """Images (6, 5, 3) in, as of Keras; the same scores for them and for (3, 6, 5)."""
     net = Graph((6, 5, 3))
     net.node("Transpose", perm=[0, 3, 1, 2]).node("Conv", net.weights(4, 3, 3, 3)).sign().node("Flatten")
