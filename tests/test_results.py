@@ -15,11 +15,12 @@ from .documents import tool
 results = tool("results")
 boards = tool("boards")
 record = tool("record")
+PAGES = results.pages()
 
 
-@pytest.mark.parametrize("path", results.pages(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_a_table_is_the_one_that_its_records_make(path):
-    assert path.read_text() == results.pages()[path], "run `python tools/results.py`"
+    assert path.read_text() == PAGES[path], "run `python tools/results.py`"
 
 
 def test_a_record_changes_the_table_and_a_build_replaces_the_one_of_its_command(tmp_path, monkeypatch):

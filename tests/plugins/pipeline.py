@@ -18,6 +18,7 @@ from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
+from xnorforge.sim import verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.netlist import simulate_netlist
 
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "flows"))
 from graphs import Graph, qonnx_scores_of
 
 SHAPE, IMAGES = (3, 6, 6), 4
+verilate.LEVEL = "-O0"  # the netlist runs for less time than its compiler
 
 
 def network(operator: str, shift: float = 0.0):
