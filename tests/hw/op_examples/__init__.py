@@ -16,8 +16,7 @@ PRICED_APART = {"or_pool": "max_pool"}  # file of examples: operator that has ot
 
 def examples_of(kind: str | type) -> list[HwOp]:
     """The examples of an operator, by its folder or class; of one outside the package, those of the file
-    `examples.py` beside its `op.py`.
-    """
+    `examples.py` beside its `op.py`."""
     name = kind if isinstance(kind, str) else kind.__module__.split(".")[-2]
     return sum((in_file(file) for file, of in PRICED_APART.items() if of == name), [*in_file(name)])
 
@@ -42,8 +41,7 @@ def in_file(name: str) -> list[HwOp]:
 
 def _tabled(name: str, module: ModuleType) -> list[HwOp]:
     """One for each of POINTS, values of the attributes NAMES. `arrays(attributes, index, rng)`, if there is
-    such a function, draws the constants, and may replace attributes.
-    """
+    such a function, draws the constants, and may replace attributes."""
     found = []
     for index, point in enumerate(module.POINTS):
         at = dict(zip(module.NAMES.split(), point))
