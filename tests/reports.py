@@ -1,8 +1,7 @@
 """Reports of builds that were never made, for tests of what reads reports."""
 
-RESOURCES = (
-    "lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp", "uram",
-)  # fmt: skip
+RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp",
+             "uram")  # fmt: skip
 OPERATORS = {"conv0": (200, 90), "dense3": (1000, 300), "top_k": (12, 8)}
 
 

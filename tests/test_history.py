@@ -119,9 +119,8 @@ def test_what_changed_is_listed_and_nothing_else(leave):
     before = compare_builds.load_build(str(leave("a", report())))
     now = compare_builds.load_build(str(leave("b", report(conv0=210) | {"fps": {"value": 12000.0}})))
     found = compare_builds.compared_builds(before, now, [])
-    assert found.rows() == [
-        ("synth__lut__used", 1212, 1222), ("sim__throughput__fps", 12207.0, 12000.0), ("conv0.lut", 200, 210),
-    ]  # fmt: skip
+    assert found.rows() == [("synth__lut__used", 1212, 1222), ("sim__throughput__fps", 12207.0, 12000.0),
+                            ("conv0.lut", 200, 210)]  # fmt: skip
     assert compare_builds.diff_markdown(found).splitlines()[2:] == [
         "| figure | before | now | change |", "|---|--:|--:|--:|",
         "| synth__lut__used | 1,212 | 1,222 | +0.8 % |",

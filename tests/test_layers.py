@@ -17,9 +17,8 @@ import pytest
 from .documents import ROOT, tool
 
 imports = tool("imports")
-FOLDERS = {
-    "hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim": ROOT / "sim", "root": ROOT / "src",
-}  # fmt: skip
+FOLDERS = {"hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim": ROOT / "sim",
+           "root": ROOT / "src"}  # fmt: skip
 ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
 # Of the root: what puts the four together.
 TOGETHER = ("__main__.py", "accelerator.py", "api.py", "finn_plugin.py", "cli/", "pipeline/")

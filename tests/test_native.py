@@ -84,9 +84,8 @@ def test_sanitizers_find_nothing_in_the_engines():
     """Addresses and undefined behaviour, of layers of all kinds and of random networks."""
     flags = "-O0 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror"
     runtime = subprocess.check_output([*native.compiler(), "-print-file-name=libasan.so"], text=True).strip()
-    environment = os.environ | {
-        "XNORFORGE_CXXFLAGS": flags, "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0",
-    }  # fmt: skip
+    environment = os.environ | {"XNORFORGE_CXXFLAGS": flags, "LD_PRELOAD": runtime,
+                                "ASAN_OPTIONS": "detect_leaks=0"}  # fmt: skip
     code = f"folder = {str(TESTS)!r}\n{ENGINES}"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

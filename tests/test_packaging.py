@@ -65,9 +65,8 @@ def installed(wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
     python = folder / "env/bin/python"
-    install = [
-        sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-compile", wheel,
-    ]  # fmt: skip
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-compile",
+               wheel]  # fmt: skip
     subprocess.run(install, check=True, capture_output=True)
     # The dependencies lie in this environment: a path alone, so that its editable xnorforge is not taken
     # along.

@@ -62,9 +62,8 @@ class Graph:
         """Batch norm with random constants, some weights zero or negative."""
         rng = self.rng
         gamma = rng.choice([-1.5, -0.3, 0.0, 0.2, 1.0, 3.0], channels) * rng.uniform(0.5, 2, channels)
-        beta, mean, var = (
-            rng.normal(0, 1, channels), rng.uniform(0, 1, channels), rng.uniform(0.01, 2, channels),
-        )  # fmt: skip
+        beta, mean, var = (rng.normal(0, 1, channels), rng.uniform(0, 1, channels),
+                           rng.uniform(0.01, 2, channels))  # fmt: skip
         return self.real("BatchNormalization", gamma, beta, mean, var, epsilon=1e-5)
 
     def weights(self, *shape):

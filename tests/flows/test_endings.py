@@ -551,9 +551,8 @@ def tracker(widths, size, seed=1):
     """The layers of tinytrk: stride 2, pool, plain ones; a correlation of `size` x `size` features."""
     torch.manual_seed(seed)
     ends = list(zip((3, *widths), widths))
-    layers = [
-        unpadded(*ends[0], stride=2), unpadded(*ends[1], pool=2), *(unpadded(*pair) for pair in ends[2:]),
-    ]  # fmt: skip
+    layers = [unpadded(*ends[0], stride=2), unpadded(*ends[1], pool=2),
+              *(unpadded(*pair) for pair in ends[2:])]  # fmt: skip
     return nn.Sequential(Pixels(), *layers, Template(widths[-1], size)).eval()
 
 

@@ -296,9 +296,8 @@ def test_the_counts_choose_among_boards_of_the_same_family(net, record):
 
 # Half a block, one, rows of several, two that share their contents, and LUTs.
 SHAPES = [(1024, 18), (512, 72), (16384, 1), (3000, 20), (65536, 1), (64, 6)]
-JOB = {
-    "family": "xc7", "top": "top", "modules": ["top"], "sources": ["top.sv"], "stubs": [], "defines": [],
-}  # fmt: skip
+JOB = {"family": "xc7", "top": "top", "modules": ["top"], "sources": ["top.sv"], "stubs": [],
+       "defines": []}  # fmt: skip
 SOURCE = """
 module memory #(parameter Words = 1, Width = 1, Place = 0) (
     input clk, input write, input [15:0] at, where, input [71:0] word, output reg [71:0] first, second

@@ -153,9 +153,8 @@ def test_weights_in_memory_and_loadable_thresholds_change_together(chains, tmp_p
 def test_files_that_do_not_fit_are_refused(acc, open_sim, other, tmp_path):
     file, _, _ = other
     device, data = accelerator(acc, open_sim()), file.read_bytes()
-    for name, content, wanted in (
-        ("cut", data[:-1], "whole"), ("strange", data[:4] + b"12345678" + data[12:], "structure"),
-    ):  # fmt: skip
+    for name, content, wanted in (("cut", data[:-1], "whole"),
+                                  ("strange", data[:4] + b"12345678" + data[12:], "structure")):  # fmt: skip
         (tmp_path / name).write_bytes(content)
         stops(rf"^load: .*{name} .*{wanted}", device.load, tmp_path / name)
     stops(r"^load: .*absent .*whole", device.load, tmp_path / "absent")

@@ -32,9 +32,8 @@ HERE = Path(__file__).parent
 FITTED = re.compile(r"\d|drawn")  # keys of the rows that factors may be fitted to
 COUNTED = ("lut", "ff", "carry", "lut_ram", "bram36")
 TESTS = [f"test_{name}" for name in ("streams_cells", "costs_alone", "graphs_cells", "join")]  # counted too
-SIGNED = {
-    "instance", "skid", "whole", "single", "memory", "ahead", "searched", "several", "wired", "lone row",
-}  # fmt: skip
+SIGNED = {"instance", "skid", "whole", "single", "memory", "ahead", "searched", "several", "wired",
+          "lone row"}  # fmt: skip
 EXACT, NEAR = 8, 0.15  # LUTs, and part of the count, within which an estimate has to be
 
 

@@ -189,9 +189,8 @@ def test_zynq_7020_has_the_data_sheets_capacity():
     for name in ("pynq-z1", "pynq-z2"):
         board = boards.load(name)
         assert board.part.startswith("xc7z020")
-        assert board.capacity == {
-            "lut": 53200, "lut_memory": 17400, "ff": 106400, "carry4": 13300, "bram36": 140, "dsp": 220,
-        }  # fmt: skip
+        assert board.capacity == {"lut": 53200, "lut_memory": 17400, "ff": 106400, "carry4": 13300,
+                                  "bram36": 140, "dsp": 220}  # fmt: skip
         assert (board.clock_mhz, board.interval) == (100.0, 32768)
 
 

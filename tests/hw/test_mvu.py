@@ -279,9 +279,8 @@ def test_sums_and_comparisons_by_hand():
 @pytest.mark.parametrize("quick", [False, True])
 def test_a_graph_makes_its_matrix_within_the_bits_it_states(kind, seed, quick):
     rng = np.random.default_rng(seed)
-    mw, mh, low, high = (
-        int(rng.integers(1, 8)), int(rng.integers(1, 9)), *((0, 1) if kind != "wide" else (-2, 1)),
-    )  # fmt: skip
+    mw, mh, low, high = (int(rng.integers(1, 8)), int(rng.integers(1, 9)),
+                         *((0, 1) if kind != "wide" else (-2, 1)))  # fmt: skip
     choices = {"ones": [-1, 1], "few": [-1, 0, 0, 1], "wide": list(range(-8, 8))}[kind]
     weights = rng.choice(choices, (mw, mh))
     rows = solve(weights, low, high, quick)

@@ -257,9 +257,8 @@ def test_behind_a_window_it_is_a_convolution_of_one_group_per_channel(bits, sign
         arrays={"weights": (weights.reshape(6, 5) + 1) // 2},
         ofm=(*window.out_stream().shape[:2], 5), kernel=(3, 2), in_bits=bits, in_signed=signed,
     )  # fmt: skip
-    at = {
-        "weights": weights, "groups": 5, "stride": stride, "dilation": (1, 1), "xnor": 0, "top": 6 * 2**bits,
-    }  # fmt: skip
+    at = {"weights": weights, "groups": 5, "stride": stride, "dilation": (1, 1), "xnor": 0,
+          "top": 6 * 2**bits}  # fmt: skip
     np.testing.assert_array_equal(op.run(window.run(x)), integers.conv(x, at))
 
 

@@ -125,9 +125,8 @@ def block(width: int = 9, **changes) -> dict:
     """A block RAM whose port A reads bits 100, 101 and, 36 bits wide, port B bits 118, 119."""
     parameters = {f"DATA_WIDTH_{port}": f"{width:032b}" for port in "AB"}
     parameters |= {f"REGMODE_{port}": "NOREG" for port in "AB"} | {"CLKAMUX": "CLKA", "CLKBMUX": "CLKB"}
-    pins: dict = {
-        "CLKA": [CLOCK], "CLKB": [CLOCK], "RSTA": ["0"], "RSTB": ["0"], "OCEA": ["1"], "OCEB": ["1"],
-    }  # fmt: skip
+    pins: dict = {"CLKA": [CLOCK], "CLKB": [CLOCK], "RSTA": ["0"], "RSTB": ["0"], "OCEA": ["1"],
+                  "OCEB": ["1"]}  # fmt: skip
     pins |= {f"DO{port}{bit}": [100 + 18 * (port == "B") + bit] for port in "AB" for bit in range(18)}
     return {"type": "DP16KD", "parameters": parameters, "connections": pins | changes}
 

@@ -42,9 +42,8 @@ USUAL = {
     "spatial_mvu": {"weights": ONES((2, 1))},
     "da_mvu": {"weights": ONES((3, 2), int), "bias": np.zeros(2, int), "in_bits": 3, "out_bits": 5},
 }  # fmt: skip
-SLOPES = {
-    "shift": 0, "levels": 15, "zero": 8, "ties": np.zeros(1), "direction": ONES(1), "slope": ONES(1) * 4,
-}  # fmt: skip
+SLOPES = {"shift": 0, "levels": 15, "zero": 8, "ties": np.zeros(1), "direction": ONES(1),
+          "slope": ONES(1) * 4}  # fmt: skip
 # Kind, what is changed, and what the sentence says.
 CASES = [
     ("window", {"simd": 5}, "simd=5 … channels=6 … [1, 2, 3, 6]"),

@@ -215,9 +215,8 @@ def lut2(*inputs, out) -> dict:
 
 
 # The layers with the most LUTs of cifar10-cnv at 1,200 cycles per frame: inputs, outputs, vectors, simd, pe.
-LAYERS = {
-    "conv1": (576, 64, 784, 576, 64), "conv2": (576, 128, 144, 576, 16), "conv3": (1152, 128, 100, 384, 32),
-}  # fmt: skip
+LAYERS = {"conv1": (576, 64, 784, 576, 64), "conv2": (576, 128, 144, 576, 16),
+          "conv3": (1152, 128, 100, 384, 32)}  # fmt: skip
 
 
 def matrix(length: int, rows: int, vectors: int, simd: int, pe: int):

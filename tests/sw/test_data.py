@@ -283,9 +283,8 @@ def test_a_damaged_picture_is_one_sentence(data):
     stops(str(path), pictures.copy)
 
 
-ENDINGS = [
-    "png", "jpg", "webp", "bmp", "gif", "tif", "ppm", "avif", "dds", "ico", "jp2", "pcx", "qoi", "sgi", "tga",
-]  # fmt: skip
+ENDINGS = ["png", "jpg", "webp", "bmp", "gif", "tif", "ppm", "avif", "dds", "ico", "jp2", "pcx", "qoi", "sgi",
+           "tga"]  # fmt: skip
 
 
 def photos(root, classes=("cat", "dog", "eel"), count=20, endings=("png",)):

@@ -36,9 +36,8 @@ def seeded(cls, seed: int, mw: int, mh: int, raw: bool, bits=1, signed=0, w_bits
     weights = rng.choice([-1, 1], (mw, mh)) if w_bits == 1 else rng.integers(*_half_open(w_bits), (mw, mh))
     weights *= rng.random((mw, mh)) >= sparse
     arrays = {"weights": weights, "bias": rng.integers(-9, 10, mh) * rng.integers(0, 2)}
-    attributes = {
-        "mw": mw, "mh": mh, "vectors": vectors, "in_shape": [vectors, mw], "out_shape": [vectors, mh],
-    }  # fmt: skip
+    attributes = {"mw": mw, "mh": mh, "vectors": vectors, "in_shape": [vectors, mw],
+                  "out_shape": [vectors, mh]}  # fmt: skip
     attributes |= {"in_bits": bits, "in_signed": signed, "w_bits": w_bits}
     wide = cls.make(name, arrays, **attributes, out_bits=31, out_signed=1)
     _, low, high = wide.checked_weights()

@@ -55,9 +55,8 @@ def examples(cls):
 def special(cls):
     """Ternary weights, sums no wider than the weights make them, and a weight that does not pair."""
     rng = np.random.default_rng(5)
-    shape: dict[str, Any] = {
-        "mw": 32, "mh": 8, "simd": 8, "pe": 4, "vectors": 2, "in_shape": [2, 32], "out_shape": [2, 8],
-    }  # fmt: skip
+    shape: dict[str, Any] = {"mw": 32, "mh": 8, "simd": 8, "pe": 4, "vectors": 2, "in_shape": [2, 32],
+                             "out_shape": [2, 8]}  # fmt: skip
     ternary, lowest = rng.integers(-1, 2, (32, 8)), rng.integers(-128, 128, (32, 8))
     lowest[:3, :2] = [[-1, -128]] * 3
     narrow: dict[str, Any] = {"w_bits": 2, "in_bits": 4, "in_signed": 1}

@@ -146,9 +146,8 @@ def choose(kind: str, d: Draw) -> Any:
             bits, arrays = d.one(14, 17, 18, 20), {}
             if d.one(0, 1):
                 arrays = {"ties": d.rng.integers(0, 3, d.channels), "direction": d.ones()}
-            own = {
-                "in_bits": bits, "shift": bits - 11, "levels": d.one(15, 255), "pe": d.lanes(d.channels, 4),
-            }  # fmt: skip
+            own = {"in_bits": bits, "shift": bits - 11, "levels": d.one(15, 255),
+                   "pe": d.lanes(d.channels, 4)}  # fmt: skip
             if d.seed % 3 == 0:  # a PReLU, of slopes that shift or of any
                 arrays = {"slope": d.rng.choice(d.one((1, 2, 4, 8), range(9)), d.channels)}
             return own | arrays | {"offset": d.values(d.channels, bits=bits - 1)}

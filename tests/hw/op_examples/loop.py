@@ -29,9 +29,8 @@ def _loop(cls, number, channels, pe, steps, part_bits, bits, states):
         ops.append(fork.make("fork", **same, readers=states, bits=part_bits, signed=1))
         ops[0].onnx_node.input[:], ops[0].onnx_node.output[:] = ["x"], parts
     for k, part in enumerate(parts):  # from the other state
-        kinds = {
-            "in_bits": [part_bits, bits], "in_signed": [1, signed], "out_bits": bits, "out_signed": signed,
-        }  # fmt: skip
+        kinds = {"in_bits": [part_bits, bits], "in_signed": [1, signed], "out_bits": bits,
+                 "out_signed": signed}  # fmt: skip
         factors = rng.integers(-5, 6, (2, channels)) if bits > 5 else np.ones((2, channels), np.int64)
         one = join.make(f"join{k}", {"multipliers": factors}, **same, **kinds)
         one.onnx_node.input[:2], one.onnx_node.output[:] = [part, f"s{(k + 1) % states}"], [f"n{k}"]
