@@ -84,6 +84,7 @@ def test_own_pictures_and_an_own_network_become_an_accelerator(here, tmp_path, c
     assert seed not in WHOLE or read_json(fold.with_name("report.json"))["verdict"] == "PASS"
 
 
+@pytest.mark.usefixtures("stages_here")
 def test_a_file_is_tested_with_the_pictures_that_its_network_was_trained_on(here, tmp_path, call):
     for at, name in enumerate(("blue", "green", "red")):
         for number in range(10):
