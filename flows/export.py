@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from onnx import NodeProto, numpy_helper
-from onnx.reference import ReferenceEvaluator
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
 from xnorforge.core.accuracy import of_stage, row_text
@@ -23,6 +21,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.networks import is_given
 from xnorforge.core.progress import now_at
 from xnorforge.core.types import Record
+from xnorforge.flows.clean_up import cleaned_up
 from xnorforge.flows.node_execution import Runner
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores
 
@@ -116,12 +115,7 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     """
     raw = by_brevitas(module, shape)
     _mark_templates(raw, module)
-    network = cleanup_model(_folded(raw))
-    # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others open.
-    known = {"", *(tensor.name for tensor in (*network.graph.input, *network.graph.initializer))}
-    known.update(name for node in network.graph.node for name in node.output)
-    for node in network.graph.node:
-        node.input[:] = [name if name in known else node.input[0] for name in node.input]
+    network = ModelWrapper(cleaned_up(raw).model, fix_missing_initializer_valueinfo=False)
     # The exporter lists buffers that no node reads, such as the empty graph of a layer, as inputs.
     pixels, *others = network.graph.input
     read = {name for node in network.graph.node for name in node.input}
@@ -194,25 +188,6 @@ def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
             f"export: the template {min(buffers)} is not the weight of exactly one convolution; "
             "use it only in F.conv2d."
         )
-
-
-def _folded(network: ModelWrapper) -> ModelWrapper:
-    """The graph without nodes that read only constants: each padding adds seven.
-
-    qonnx' clean-up folds them too, but it infers all shapes again after each one.
-    """
-    graph, left = network.graph, []
-    known = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in graph.node:
-        if node.domain or not all(name in known for name in node.input):
-            left.append(node)
-            continue
-        found = ReferenceEvaluator(node).run(None, {name: known[name] for name in node.input})
-        known.update(zip(node.output, map(np.asarray, found)))
-        graph.initializer.extend(numpy_helper.from_array(known[name], name) for name in node.output)
-    del graph.node[:]
-    graph.node.extend(left)
-    return network
 
 
 @torch.no_grad()
