@@ -9,7 +9,6 @@ import inspect
 import logging
 import os
 import tempfile
-from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -119,19 +118,5 @@ def execute_with_finn(model: ModelWrapper, given: dict[str, np.ndarray]) -> dict
     """
     start_finn()
     given = {name: x.astype(np.float32).reshape(model.get_tensor_shape(name)) for name, x in given.items()}
-    with _without_range_check():
-        return execution_of(model).tensors(given, 1)
-
-
-@contextmanager
-def _without_range_check():
-    """Skip qonnx's range check of every constant per image, 80 % of the time: lowering checks them."""
-    before = os.environ.get("SANITIZE_QUANT_TENSORS")
-    os.environ["SANITIZE_QUANT_TENSORS"] = "0"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["SANITIZE_QUANT_TENSORS"]
-        else:
-            os.environ["SANITIZE_QUANT_TENSORS"] = before
+    # The check of every constant's range per image takes 80 % of the time; lowering checks them.
+    return execution_of(model).tensors(given, 1, ranges=False)

@@ -31,19 +31,22 @@ class Execution:
         names = {name for node in graph.node for name in (*node.input, *node.output) if name}
         self.whole = {name for name in names if self.network.get_tensor_datatype(name).is_integer()}
 
-    def tensors(self, given: dict[str, np.ndarray], images: int, keep: bool = True) -> dict[str, np.ndarray]:
+    def tensors(
+        self, given: dict[str, np.ndarray], images: int, keep: bool = True, ranges: bool = True
+    ) -> dict[str, np.ndarray]:
         """Every tensor of the graph, by name, constants among them.
 
         Args:
             given: the inputs, `images` in a batch; constant shapes of results get that batch.
             keep: if False, only the outputs remain, and other tensors only as long as a node reads them.
+            ranges: whether integers are checked, and rounded, as qonnx does unless its environment forbids.
         """
         found = self.constants | given
         for name in self.shapes:
             if name in self.constants:
                 found[name] = np.array([images, *self.constants[name][1:]], self.constants[name].dtype)
         ends = {one.name for one in self.network.graph.output}
-        rounded = self.whole if get_sanitize_quant_tensors() else set()
+        rounded = self.whole if ranges and get_sanitize_quant_tensors() else set()
         for place, node in enumerate(self.network.graph.node):
             for name in rounded.intersection(node.input):
                 found = sanitize_quant_values(self.network, [name], found)

@@ -31,9 +31,9 @@ VARIABLES = {
     "XNORFORGE_MAX_CACHE_MB": "MB that a build leaves in the cache; 5,000",
     "XF_SIMULATION": "on a board's notebook, the library of a simulation in place of the board",
 }
-INNER = {  # set by make, by a build for its own processes, by torchrun or by qonnx
+INNER = {  # set by make, by a build for its own processes or by torchrun
     *("ASKED", "XNORFORGE_READS", "XNORFORGE_STEPS", "XNORFORGE_LINES", "XNORFORGE_FOLDER"),
-    *("TORCHELASTIC_RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE", "SANITIZE_QUANT_TENSORS"),
+    *("TORCHELASTIC_RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE"),
 }
 
 
