@@ -84,6 +84,7 @@ class Task:
         together: number of consecutive pictures of a batch that belong together.
         follows: pictures are consecutive frames, and a box in the first one shows what to follow.
         reach: largest number of pixels by which `augment` shifts an image; None if it does not shift.
+        fill: of the border that appears; mirrored: whether it mirrors half of the shifted images.
         moved_words: `recipe_words` with {} in place of that number.
         data_option: command-line option that names the pictures, if they are the user's own.
     """
@@ -95,6 +96,7 @@ class Task:
     together = 1
     follows = False
     reach: Any = None
+    fill, mirrored = 0, False
     moved_words = ""
     data_option = ""
 
@@ -121,9 +123,9 @@ class Task:
         """Return the images that accompany an export: the first `count`, or all of them."""
         raise NotImplementedError
 
-    def augment(self, images: torch.Tensor, _rng: torch.Generator) -> torch.Tensor:
+    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Return varied copies of training images, uint8 (N, C, H, W)."""
-        return images
+        return images if self.reach is None else shifted(images, self.reach, self.mirrored, self.fill, rng)
 
     def sampler(
         self, training: Images, device: torch.device

@@ -2,8 +2,6 @@
 Images", 2009).
 """
 
-import torch
-
 from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.datasets import cifar10 as cifar10_images
 from xnorforge.sw.tasks import base
@@ -23,7 +21,7 @@ class Task(base.Task):
     """
 
     shape: tuple[int, int, int] = (3, 32, 32)
-    reach = 2
+    reach, fill, mirrored = 2, 128, True
     moved_words = "each image moved by up to {} pixels each way and mirrored half of the time"
     recipe_words: str = moved_words.format(reach)
 
@@ -44,9 +42,6 @@ class Task(base.Task):
 
     def names(self, _trained_on: str) -> tuple[str, ...]:
         return CLASSES
-
-    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        return base.shifted(images, reach=self.reach, mirrored=True, fill=128, rng=rng)
 
     def _first(self, count=None):
         images, labels, _ = cifar10_images.images("test", "exact")

@@ -1,24 +1,17 @@
 """Handwritten digits for a first training without a download: 10 classes, 8x8 grey."""
 
-import numpy as np
-import torch
-
 from xnorforge.sw.datasets import digits
-from xnorforge.sw.decode.square import bright_on_dark
-from xnorforge.sw.tasks import base
+from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images
 
 USUAL = "cnn"
 TRAINING, WATCHED = 1297, 100
 
 
-class Task(base.Task):
+class Task(mnist.Task):
     """1,297 images to train on; the next 100 are held out; the last 400 are the test set."""
 
     shape: tuple[int, int, int] = (1, 8, 8)
-    reach = 1
-    moved_words = "each image moved by up to {} pixels each way"
-    recipe_words = "each image moved by up to 1 pixel each way"
 
     def train_sets(self) -> tuple[Images, Images]:
         images, labels = digits.images()
@@ -35,13 +28,3 @@ class Task(base.Task):
         images, labels = (part[TRAINING + WATCHED :] for part in digits.images())
         first = "" if count is None else f"the first {len(images[:count])} of "
         return Images(images[:count], labels[:count], f"{first}the last 400 of scikit-learn's digits")
-
-    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        return base.shifted(images, reach=self.reach, mirrored=False, fill=0, rng=rng)
-
-    def names(self, _trained_on: str) -> tuple[str, ...]:
-        return tuple("0123456789")
-
-    def as_input(self, picture: np.ndarray) -> np.ndarray:
-        """Dark digits on light paper are inverted."""
-        return bright_on_dark(super().as_input(picture))

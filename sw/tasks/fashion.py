@@ -2,8 +2,6 @@
 Dataset for Benchmarking Machine Learning Algorithms", 2017).
 """
 
-import torch
-
 from xnorforge.sw.datasets import fashion
 from xnorforge.sw.tasks import base
 
@@ -16,12 +14,9 @@ class Task(base.Published):
 
     data, apart, read = "Fashion-MNIST", 5000, fashion.images
     shape: tuple[int, int, int] = (1, 28, 28)
-    reach = 1
+    reach, mirrored = 1, True
     moved_words = "each image moved by up to {} pixels each way and mirrored half of the time"
     recipe_words: str = moved_words.format(reach)
 
     def names(self, _trained_on: str) -> tuple[str, ...]:
         return CLASSES
-
-    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        return base.shifted(images, reach=self.reach, mirrored=True, fill=0, rng=rng)

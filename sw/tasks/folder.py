@@ -3,8 +3,6 @@
 import shlex
 from functools import cached_property
 
-import torch
-
 from xnorforge.core.types import Record
 from xnorforge.sw.datasets import folder
 from xnorforge.sw.tasks import base
@@ -21,7 +19,7 @@ class Task(base.Task):
     """
 
     shape: tuple[int, int, int] = (3, 32, 32)
-    reach = 3
+    reach, fill = 3, 128
     moved_words = "each picture moved by up to {} pixels each way"
     recipe_words: str = moved_words.format(reach)
 
@@ -56,9 +54,6 @@ class Task(base.Task):
         if len(whole.images) <= most:
             return whole
         return Images(whole.images[:most], whole.labels[:most], f"the first {most:,} of {whole.what}")
-
-    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        return base.shifted(images, reach=self.reach, mirrored=False, fill=128, rng=rng)
 
     def names(self, _trained_on: str) -> tuple[str, ...]:
         return folder.class_names()

@@ -1,7 +1,6 @@
 """Handwritten digits: 10 classes, 28x28 grey (LeCun, Cortes, Burges, "The MNIST database", 1998)."""
 
 import numpy as np
-import torch
 
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.decode.square import bright_on_dark
@@ -39,6 +38,3 @@ class Task(base.Task):
     def as_input(self, picture: np.ndarray) -> np.ndarray:
         """Dark digits on light paper are inverted."""
         return bright_on_dark(super().as_input(picture))
-
-    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        return base.shifted(images, reach=self.reach, mirrored=False, fill=0, rng=rng)
