@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, StringStringEntryProto, TensorAnnotation, helper, numpy_helper
+from onnx import ModelProto, StringStringEntryProto, TensorAnnotation, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp, is_custom_op
 
@@ -113,13 +113,13 @@ def _tidy(proto: ModelProto) -> None:
     """Drop unused nodes and constants; constants are not inputs, come last in sums, and have one reader."""
     graph = proto.graph
     used = {name for node in graph.node for name in (*node.input, *node.output)}
-    _leave(graph.initializer, lambda one: one.name in used)
-    _leave(graph.value_info, lambda one: one.name in used)
-    _leave(graph.quantization_annotation, lambda one: one.tensor_name in used)
+    leave_entries(graph.initializer, lambda one: one.name in used)
+    leave_entries(graph.value_info, lambda one: one.name in used)
+    leave_entries(graph.quantization_annotation, lambda one: one.tensor_name in used)
     constants = {one.name: one for one in graph.initializer}
     there = {one.name for one in graph.value_info}
     graph.value_info.extend(one for one in graph.input if one.name in constants and one.name not in there)
-    _leave(graph.input, lambda one: one.name not in constants)
+    leave_entries(graph.input, lambda one: one.name not in constants)
     _sort(proto, {one.name for one in graph.input} | constants.keys())
     for node in graph.node:
         if node.op_type in COMMUTATIVE:
@@ -146,7 +146,7 @@ def _sort(proto: ModelProto, given: set[str]) -> None:
         order += sorted(ready)
         sorter.done(*ready)
     if order != list(range(len(graph.node))):
-        _set_nodes(proto, [graph.node[place] for place in order])
+        set_entries(graph.node, [graph.node[place] for place in order])
 
 
 def _one_reader_each(proto: ModelProto, constants: dict) -> None:
@@ -212,9 +212,9 @@ def _fold(proto: ModelProto) -> bool:
         values |= {name: given[name] for name in node.output if name}
     if len(left) == len(graph.node):
         return False
-    _set_nodes(proto, left)
+    set_entries(graph.node, left)
     ends = {one.name: one for one in graph.output}
-    _leave(graph.value_info, lambda one: one.name not in values)
+    leave_entries(graph.value_info, lambda one: one.name not in values)
     for name, value in values.items():
         tensor = numpy_helper.from_array(np.asarray(value), name)
         graph.initializer.append(tensor)
@@ -249,8 +249,8 @@ def _transposed(proto: ModelProto) -> bool:
         gone.update([*source.input, node.output[0]])
         node.op_type = ""
     if gone:
-        _set_nodes(proto, [node for node in graph.node if node.op_type])
-        _leave(graph.value_info, lambda one: one.name not in gone)
+        set_entries(graph.node, [node for node in graph.node if node.op_type])
+        leave_entries(graph.value_info, lambda one: one.name not in gone)
     return bool(gone)
 
 
@@ -273,15 +273,15 @@ def _name_tensors(proto: ModelProto) -> None:
         note.tensor_name = names.get(note.tensor_name, note.tensor_name)
 
 
-def _leave(field, keep) -> None:
+def leave_entries(field, keep) -> None:
     """Keep the entries of a protobuf field for which `keep` is true."""
-    kept = [type(one).FromString(one.SerializeToString()) for one in field if keep(one)]
+    kept = [one for one in field if keep(one)]
     if len(kept) < len(field):
-        del field[:]
-        field.extend(kept)
+        set_entries(field, kept)
 
 
-def _set_nodes(proto: ModelProto, nodes: list[NodeProto]) -> None:
-    kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del proto.graph.node[:]
-    proto.graph.node.extend(kept)
+def set_entries(field, entries: list) -> None:
+    """Let a protobuf field have only these of its entries; copied, because it frees those that it drops."""
+    kept = [type(one).FromString(one.SerializeToString()) for one in entries]
+    del field[:]
+    field.extend(kept)

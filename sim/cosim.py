@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xnorforge.core.errors import MismatchError
+from xnorforge.core.errors import MismatchError, shortened
 from xnorforge.hw.cycles.pauses import Pause, Pauses, Stall, generator_start
 from xnorforge.hw.shells.dma import layout_of
 from xnorforge.sim.device import Device, bench
@@ -185,7 +185,7 @@ def attempt(
         broken = re.search(r"%Warning: (\S*): *\$readmem.*", said)
         if broken or (done.returncode and "Assertion failed" not in said):
             why = broken[0] if broken else said[-300:].strip()
-            raise Fault(f"{_names(device)}: the simulation stopped: {why}")
+            raise Fault(f"{shortened([one.name for one in device.lanes], 3)}: the simulation stopped: {why}")
         with result.open("rb") if result.exists() else open(os.devnull, "rb") as file:
             return [_read(file, device, index, feed, said) for index, feed in enumerate(feeds)]
 
@@ -211,11 +211,6 @@ def half_cycle(clock_mhz: float) -> int:
 
 def _numbers(*values: int) -> bytes:
     return np.array(values, "<u8").tobytes()
-
-
-def _names(device: Device) -> str:
-    names = [lane.name for lane in device.lanes]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | MismatchError:

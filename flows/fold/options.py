@@ -513,17 +513,13 @@ def _steps(source: Stream, sink: Stream) -> list[int] | None:
     if lanes % after == 0 or after % lanes == 0:
         return [lanes, after]
     common = lcm(lanes, after)
-    return [lanes, common, after] if _fits(source.shape, common) else None
+    return [lanes, common, after] if fits(replace(source, lanes=common)) else None
 
 
 def fits(stream: Stream) -> bool:
     """Whether the stream's beats divide a frame evenly: they divide the last axis or are a multiple of it."""
-    return _fits(stream.shape, stream.lanes)
-
-
-def _fits(shape: tuple[int, ...], lanes: int) -> bool:
-    last = shape[-1]
-    return last % lanes == 0 or (lanes % last == 0 and prod(shape) % lanes == 0)
+    last, lanes = stream.shape[-1], stream.lanes
+    return last % lanes == 0 or (lanes % last == 0 and prod(stream.shape) % lanes == 0)
 
 
 def _called(bound: Bound, name: str) -> str:

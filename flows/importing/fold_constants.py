@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from google.protobuf.message import Message
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
+from xnorforge.flows.clean_up import leave_entries, set_entries
 from xnorforge.flows.importing.graph_checks import too_many
 from xnorforge.flows.importing.model_file import node_text, within
 from xnorforge.flows.node_execution import Runner
@@ -44,7 +44,7 @@ def fold_constants(path: Path, model: ModelProto) -> None:
         return
     read = {name for node in left for name in node.input}
     given = {tensor.name for tensor in model.graph.initializer}
-    _replace(model.graph.node, left, NodeProto)
+    set_entries(model.graph.node, left)
     names = [name for name in sizes.constants if name in read and name not in given]
     model.graph.initializer.extend(numpy_helper.from_array(sizes.values[name], name) for name in names)
     _drop_unread(model)
@@ -171,10 +171,10 @@ def _drop_unread(model: ModelProto) -> None:
             needed.update(node.input)
             left.append(node)
     constants = {tensor.name for tensor in graph.initializer}
-    _replace(graph.node, left[::-1], NodeProto)
-    _replace(graph.initializer, [one for one in graph.initializer if one.name in needed], TensorProto)
-    inputs = [one for one in graph.input if one.name in needed or one.name not in constants]
-    _replace(graph.input, inputs, ValueInfoProto)
+    if len(left) < len(graph.node):
+        set_entries(graph.node, left[::-1])
+    leave_entries(graph.initializer, lambda one: one.name in needed)
+    leave_entries(graph.input, lambda one: one.name in needed or one.name not in constants)
 
 
 def _pass_by(model: ModelProto) -> None:
@@ -188,12 +188,5 @@ def _pass_by(model: ModelProto) -> None:
             instead[node.output[0]] = node.input[0]
         else:
             left.append(node)
-    _replace(graph.node, left, NodeProto)
-
-
-def _replace(field, left: list, kind: type[Message]) -> None:
-    """Keep only these entries of a protobuf field; copied, because the field frees the entries it drops."""
-    if len(left) < len(field):
-        kept = [kind.FromString(one.SerializeToString()) for one in left]
-        del field[:]
-        field.extend(kept)
+    if instead:
+        set_entries(graph.node, left)

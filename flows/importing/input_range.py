@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.input_format import MOST_BITS, InputFormat, fixed_point_format, integer_format
-from xnorforge.flows.indexed_model import indexed
+from xnorforge.flows.indexed_model import attributes, indexed
 from xnorforge.flows.lower.quantisers import bounds
 from xnorforge.flows.qonnx_execution import qonnx_tensors
 
@@ -138,7 +138,7 @@ def quantiser_at_input(network: ModelWrapper, start: Start) -> Found | None:
             return None
         form = integer_format(1, True)
     else:
-        signed, narrow = (_attribute(node, name, default) for name, default in (("signed", 1), ("narrow", 0)))
+        signed, narrow = (attributes(node).get(name, usual) for name, usual in (("signed", 1), ("narrow", 0)))
         if not 1 <= bits <= MOST_BITS or bits % 1 or scale <= 0 or times <= 0:
             return None
         plain = integer_format(int(bits), bool(signed), narrow=int(narrow) if bits > 1 else 0)
@@ -146,10 +146,6 @@ def quantiser_at_input(network: ModelWrapper, start: Start) -> Found | None:
         form = replace(plain, scale=plain.scale * step, offset=plain.offset * step + origin)
     about = f"{node.op_type} {node.name} reads the input" + (" after constants" if start.nodes else "")
     return Found(form, about, quantiser=True)
-
-
-def _attribute(node, name: str, default):
-    return next((helper.get_attribute_value(one) for one in node.attribute if one.name == name), default)
 
 
 def plain_formats(form: InputFormat) -> tuple[InputFormat, InputFormat]:
@@ -239,7 +235,8 @@ def _by_statistics(
         expected = np.sqrt(network.get_initializer(node.input[4]).astype(np.float64))
     else:
         scale, _, bits = (network.get_initializer(name) for name in node.input[1:4])
-        low, high = bounds(int(np.max(bits)), _attribute(node, "signed", 1), _attribute(node, "narrow", 0))
+        given = {"signed": 1, "narrow": 0} | attributes(node)
+        low, high = bounds(int(np.max(bits)), given["signed"], given["narrow"])
         expected = scale.ravel().astype(np.float64) * (high - low) / 4
     ratio = float(np.median(spread / np.maximum(expected, 1e-30)))
     if ratio > WIDE or not np.isfinite(ratio) or ratio == 0:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from xnorforge.core.artifacts import whole
-from xnorforge.core.errors import UserError, as_one_sentence
+from xnorforge.core.errors import UserError, as_one_sentence, shortened
 from xnorforge.flows.export import by_brevitas
 
 KEYS = 3  # names of weights that a message lists
@@ -45,8 +45,8 @@ def load_weights(module: nn.Module, path: Path) -> None:
         # load_state_dict reports unknown names: state_dict() leaves out what Brevitas has not measured yet.
         fitting = {key: value for key, value in given.items() if key not in wrong}
         missing, strange = module.load_state_dict(fitting, strict=False)
-    found = [f"the network does not have {_some(strange)}"] if strange else []
-    found += [f"the file does not have {_some(lost)}"] if lost else []
+    found = [f"the network does not have {shortened(strange, KEYS)}"] if strange else []
+    found += [f"the file does not have {shortened(lost, KEYS)}"] if lost else []
     if found or wrong:
         raise UserError(
             f"{path}: not the weights of this network: {'; '.join([*found, *list(wrong.values())[:KEYS]])}; "
@@ -54,14 +54,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
         )
     if missing:  # names that state_dict() leaves out of either module until they are measured
         raise UserError(
-            f"{path}: does not have {_some(missing)}; Brevitas stores a measured scale only after 300 steps "
-            "in training mode, so train at least that long."
+            f"{path}: does not have {shortened(missing, KEYS)}; Brevitas stores a measured scale only after "
+            "300 steps in training mode, so train at least that long."
         )
-
-
-def _some(keys: list[str]) -> str:
-    more = f" and {len(keys) - KEYS} more" if len(keys) > KEYS else ""
-    return ", ".join(keys[:KEYS]) + more
 
 
 def _times(shape) -> str:

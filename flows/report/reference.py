@@ -4,6 +4,7 @@ that FINN's float execution cannot represent, what the host computes, and what r
 All of it comes from the records of export and lower; here it becomes one record, and text for the page.
 """
 
+from xnorforge.core.errors import shortened
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import FLOAT32_BITS
 
@@ -59,14 +60,14 @@ def _rounding(reference: Record) -> list[Record]:
     rows = []
     if names := reference["rounds"]:
         text = (
-            f"float32 execution of the network rounds the sums at {_listed(names)}; scores are compared "
-            "within that rounding, and the accelerator's sums are exact."
+            f"float32 execution of the network rounds the sums at {shortened(names, NAMES)}; scores are "
+            "compared within that rounding, and the accelerator's sums are exact."
         )
         rows.append(_row("float32 rounding", text, "lower"))
     if ties := reference["ties"]:
         total, judged = sum(row["activations"] for row in ties), reference["judged"]
         among = f" of {judged['activations']:,} on {judged['images']:,} images" if judged else ""
-        places = _listed([f"{row['operator']} {row['activations']:,}" for row in ties])
+        places = shortened([f"{row['operator']} {row['activations']:,}" for row in ties], NAMES)
         text = (
             f"{total:,} activations{among} are so close to a threshold that float32 rounding puts them on "
             f"the other side ({places}); the accelerator decides them exactly."
@@ -107,16 +108,11 @@ def _finn(reference: Record) -> list[Record]:
         return []
     text = (
         f"FINN's float32 execution, the second opinion on lowered.onnx, did not run {len(names):,} of "
-        f"{reference['nodes']:,} nodes, whose numbers have more than {FLOAT32_BITS} bits: {_listed(names)}. "
-        "The other nodes were compared; these are covered by the bit simulator and the RTL."
+        f"{reference['nodes']:,} nodes, whose numbers have more than {FLOAT32_BITS} bits: "
+        f"{shortened(names, NAMES)}. The other nodes were compared; these are covered by the bit simulator "
+        "and the RTL."
     )
     return [_row("FINN left out", text, "lower")]
-
-
-def _listed(names: list[str]) -> str:
-    """The first names of a list, and how many more there are."""
-    more = f" and {len(names) - NAMES:,} more" if len(names) > NAMES else ""
-    return ", ".join(names[:NAMES]) + more
 
 
 def _row(subject: str, text: str, stage: str, warn: bool = False) -> Record:

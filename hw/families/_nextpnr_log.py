@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import UserError, shortened
 from xnorforge.hw import routing
 from xnorforge.hw.routing import Tool, ToolFailed
 
@@ -69,9 +69,8 @@ def failure(program: str, said: str, reason: str, seed: int) -> str:
     if claimed_twice(said):
         return overused(program, said, seed)
     if nets := list(dict.fromkeys(net.rstrip(".") for net in UNROUTED.findall(said))):
-        more = f" and {len(nets) - NAMED:,} more" if len(nets) > NAMED else ""
         return (
-            f"{program} (seed {seed}) found no route for {', '.join(nets[:NAMED])}{more}; "
+            f"{program} (seed {seed}) found no route for {shortened(nets, NAMED)}; "
             "try other seeds (SEEDS=4,5,6) or a larger INTERVAL."
         )
     if any(words in reason.lower() for words in FULL):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.errors import UserError, shortened, unknown
 from xnorforge.sw import records
 
 SOURCE = "http://cvlab.hanyang.ac.kr/tracker_benchmark/ or http://got-10k.aitestunion.com/"
@@ -152,8 +152,5 @@ def _visible(folder: Path, count: int) -> np.ndarray:
 
 
 def _split(items: list[records.Clip]) -> records.Split:
-    count, names = sum(len(item.frames) for item in items), ", ".join(item.name for item in items[:8])
-    more = f" and {len(items) - 8} more" if len(items) > 8 else ""
-    return records.Split(
-        items, ("object",), f"{len(items)} real sequences with {count:,} frames: {names}{more}"
-    )
+    count, names = sum(len(item.frames) for item in items), shortened([item.name for item in items], 8)
+    return records.Split(items, ("object",), f"{len(items)} real sequences with {count:,} frames: {names}")

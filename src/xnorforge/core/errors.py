@@ -74,6 +74,16 @@ def enumerated(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def shortened(words: Sequence[str], most: int) -> str:
+    """The first words of a list, and how many more there are.
+
+    >>> shortened(["build", "sim", "cut"], 2)
+    'build, sim and 1 more'
+    """
+    more = f" and {len(words) - most:,} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
 def several(number: float, noun: str) -> str:
     """A number with its noun: `1 image`, `2,000 images`."""
     ending = "es" if noun.endswith("ch") else "s"
