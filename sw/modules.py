@@ -93,7 +93,9 @@ def module_of(target: str) -> nn.Module:
         )
     code = _run(path)
     classes = [
-        key for key, value in vars(code).items() if _is_network(value) and value.__module__ == path.stem
+        key
+        for key, value in vars(code).items()
+        if isinstance(value, type) and issubclass(value, nn.Module) and value.__module__ == path.stem
     ]
     if not name:
         simple = [key for key in classes if not _needed(getattr(code, key))]
@@ -139,10 +141,6 @@ def _run(path: Path) -> ModuleType:
     finally:
         sys.path.pop(0)
     return code
-
-
-def _is_network(value) -> bool:
-    return isinstance(value, type) and issubclass(value, nn.Module)
 
 
 def _needed(maker) -> list[str]:

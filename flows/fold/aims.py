@@ -337,7 +337,7 @@ class Search:
         if limits["latency"] < inf or of_fifos <= 0:
             return ops
         for part in HASTE:
-            better(_unless_slow(part * of_fifos / interval))
+            better(lambda _, one, each=part * of_fifos / interval: each * one.cycles)
         while any(better(extra) for extra in self._without_fifos(choice, ops, spare)):
             pass
         return ops if choice is first else self.finish(choice.operators())
@@ -363,10 +363,10 @@ class Search:
                 source = before.get(source.sources[0])
             if reader is not None:
                 place = places[reader.name]
-                yield _without(place, partial(_as_slow, choice.options[place]))
+                yield _without(place, lambda one, now=choice.options[place]: one.cycles >= now.cycles)
             if source is not None:
                 place = places[source.name]
-                yield _without(place, partial(_as_wide, choice.options[place]))
+                yield _without(place, lambda one, now=choice.options[place]: one.lanes == now.lanes)
 
     def faster(self, ops: list[HwOp], aim: Aim) -> list[Record]:
         """What fewer cycles per frame than those of a folding cost: the next interval, and that of twice as
@@ -476,22 +476,9 @@ def _made_of(op: HwOp) -> tuple:
     return op.name, type(op), frozenset(own)
 
 
-def _unless_slow(price: float) -> Callable[[int, Option], float]:
-    """What an option seems to cost for each of its cycles."""
-    return lambda _, one: price * one.cycles
-
-
 def _without(place: int, alike: Callable[[Option], bool]) -> Callable[[int, Option], float]:
     """Forbids options at a place."""
     return lambda at, one: inf if at == place and alike(one) else 0.0
-
-
-def _as_slow(now: Option, one: Option) -> bool:
-    return one.cycles >= now.cycles
-
-
-def _as_wide(now: Option, one: Option) -> bool:
-    return one.lanes == now.lanes
 
 
 def check_storable(bounds: list[Bound], board: Board) -> None:

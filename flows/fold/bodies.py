@@ -83,11 +83,6 @@ def _clearly_less(cost: float, bounds: list[Bound], interval: int, part: Part, f
     return cost < part.cost(apart) and cost < WORTH * part.cost(finish(apart))
 
 
-def _with_constants(ops: list[HwOp], page: dict[str, Record]) -> list[HwOp]:
-    """The operators with other constants."""
-    return [type(op)(op.onnx_node, arrays_of=page.get(op.name, op.arrays_of)) for op in ops]
-
-
 def _folded(bound: Bound, interval: int, part: Part, finish) -> Bound | None:
     options = options_of(bound.body, {}, True)
     graph = bound.attributes["bodies"][0]
@@ -101,7 +96,8 @@ def _folded(bound: Bound, interval: int, part: Part, finish) -> Bound | None:
         if (body := _one_form(choice.operators(), inputs, outputs)) is not None:
             ops, ends = body
             ops = finish(ops)
-            pages = [_with_constants(ops, page) for page in bound.pages or [{}]]
+            own = ([page.get(op.name, op.arrays_of) for op in ops] for page in bound.pages or [{}])
+            pages = ([type(op)(op.onnx_node, arrays_of=its) for op, its in zip(ops, page)] for page in own)
             attributes = {"bodies": [graph_of(page, graph.name, inputs, ends) for page in pages]}
             found = replace(bound, attributes=bound.attributes | attributes)
             if found.make().cycles() <= interval:

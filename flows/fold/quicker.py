@@ -36,7 +36,7 @@ def quicker(
         for place, some in enumerate(options):
             now = choice.options[place]
             for option in (*faster(some, now), *sooner(some, now, levels)):
-                found = with_option(choice, place, option)
+                found = Choice.of((*choice.options[:place], option, *choice.options[place + 1 :]))
                 if found is None or excess(found.amounts, limits):
                     continue
                 saved = latency - frame_latency(found.operators())
@@ -73,8 +73,3 @@ def sooner(some: Options, now: Option, levels: int) -> list[Option]:
             some.sooner[one] = some.ports.joined(others, now.cycles)
         found = [*found, *some.sooner[one]]
     return [one for one in found if (one.op.latency() or inf) < latency]
-
-
-def with_option(choice: Choice, place: int, option: Option) -> Choice | None:
-    """The choice with another option at `place`; None if no width converter joins it to its neighbours."""
-    return Choice.of((*choice.options[:place], option, *choice.options[place + 1 :]))

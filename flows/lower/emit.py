@@ -74,7 +74,9 @@ class Emission:
             self.place(first, self.tensor(first, self.frame(first), self.type(first)))
         for node in graph.nodes:
             inputs = [self.at[name].pop(0) for name in node.inputs]
-            if self._is_no_node(node):
+            # A flattening only determines in which order dense layers read, as their weights do; after the
+            # last layer it needs no node either: `lower` refuses one that changes the order.
+            if node.op == "Reshape" and all(n.op in ("Dense", "") for n in self.readers[node.out]):
                 self.place(node.out, inputs[0])
                 continue
             out = self.tensor(f"{node.name}_out", self.frame(node.out), self.type(node.out))
@@ -84,11 +86,6 @@ class Emission:
                 self.put_own(node.op, node, inputs, out)
             self.place(node.out, out)
         return self._wrap(firsts, [self.at[last].pop() for last in lasts])
-
-    def _is_no_node(self, node: Node) -> bool:
-        """Whether a flattening only determines in which order dense layers read, as their weights do.
-        After the last layer it needs no node either: `lower` refuses one that changes the order."""
-        return node.op == "Reshape" and all(n.op in ("Dense", "") for n in self.readers[node.out])
 
     def _wrap(self, firsts: list[str], lasts: list[str]) -> ModelWrapper:
         made, kind = helper.make_tensor_value_info, TensorProto.FLOAT

@@ -131,12 +131,6 @@ def _negated(x: Exact) -> Exact:
     return x.shaped(-x.numbers)
 
 
-def _inverse(x: Exact) -> Exact:
-    """1 / x of constants."""
-    common = lcm(*{int(n) for n in abs(x.numbers).flat})
-    return replace(x, numbers=whole_numbers(common // x.numbers.astype(object)), unit=1 / (x.unit * common))
-
-
 def matrix_product(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """x (rows, K) times weights (K, outputs) of any width, in digits that float64 adds exactly."""
     if not x.size or not weights.size:
@@ -327,7 +321,10 @@ def _multiplied(net, node, _at):
 
 @arithmetic("Div")
 def _divided(net, node, _at):
-    return _factored(net.read(node, 0), _inverse(net.read(node, 1)))
+    x = net.read(node, 1)
+    common = lcm(*{int(n) for n in abs(x.numbers).flat})
+    numbers, unit = whole_numbers(common // x.numbers.astype(object)), 1 / (x.unit * common)
+    return _factored(net.read(node, 0), replace(x, numbers=numbers, unit=unit))
 
 
 @arithmetic("BatchNormalization")

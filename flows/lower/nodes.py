@@ -45,7 +45,8 @@ class IntegerNode(CustomOp):
     def execute_node(self, context: dict[str, np.ndarray], _graph) -> None:
         """Run the operator of the same meaning."""
         node = self.onnx_node
-        given = [whole_numbers(_rounded(context[key])) for key in node.input]
+        given = [np.asarray(context[key]) for key in node.input]  # floats of qonnx and FINN, or integers
+        given = [whole_numbers(np.rint(x) if x.dtype.kind == "f" else x) for x in given]
         at = {name: self.get_nodeattr(name) for name in self.numbers}
         at |= dict(zip(self.arrays, given[self.tensors :])) | {"xnor": 0}
         result = integers.run_operator(self.op, given[: self.tensors], at)
@@ -61,11 +62,6 @@ class IntegerNode(CustomOp):
 
     def verify_node(self) -> None:
         """Nothing to verify beyond what qonnx checks."""
-
-
-def _rounded(x):
-    """Floats of qonnx and FINN converted to integers; integers stay unchanged."""
-    return np.rint(x) if np.asarray(x).dtype.kind == "f" else x
 
 
 def __getattr__(name: str) -> Any:

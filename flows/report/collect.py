@@ -332,7 +332,7 @@ def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:
     mapped, named = {row["name"]: row for row in synth["operators"]}, layers.layer_groups(ops)
     rows = []
     for op in ops:
-        if layers.is_fifo(op):
+        if op.identity and op.input_buffer():  # a FIFO, and not a unit with a buffer at its input
             continue
         row = operators.facts(op, board.family)
         counted = {name: mapped[op.name][name] for name in cells.RESOURCES}

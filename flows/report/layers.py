@@ -47,11 +47,6 @@ def largest(rows: list[Record], key: str, most: int) -> set[int]:
     return set(sorted(range(len(rows)), key=lambda place: -rows[place][key])[:most])
 
 
-def is_fifo(op: HwOp) -> bool:
-    """Whether an operator is a FIFO, and not a unit with a buffer at its input."""
-    return op.identity and bool(op.input_buffer())
-
-
 def layer_groups(ops: Sequence[HwOp]) -> dict[str, str]:
     """The layer of every operator, as the name of its unit: {operator: unit}.
 

@@ -23,11 +23,6 @@ def stream(s: Stream) -> Record:
     return {"shape": list(s.shape), "lanes": s.lanes, "bits": s.bits, "width": s.width, "beats": s.beats}
 
 
-def bits_of_numbers(op: HwOp) -> Record:
-    """Bits of one number: `in_bits` of every stream in, and `out_bits`."""
-    return {"in_bits": [one.bits for one in op.in_streams()], "out_bits": op.out_stream().bits}
-
-
 def macs(op: HwOp) -> int:
     """Multiplications by a weight per frame, whatever its bits: with one bit an XNOR and a count."""
     weights = np.shape(op.arrays_of.get("weights", ()))
@@ -48,7 +43,8 @@ def facts(op: HwOp, family: str) -> Record:
     return {
         "name": op.name, "op": type(op).__name__, "module": op.rtl()[0],
         "variant": attribute(op, "variant"), "input": stream(op.in_stream()),
-        "output": stream(op.out_stream()), **bits_of_numbers(op),
+        "output": stream(op.out_stream()),
+        "in_bits": [one.bits for one in op.in_streams()], "out_bits": op.out_stream().bits,
         "w_bits": (attribute(op, "w_bits") or 1) if mw else None, "pe": pe, "simd": simd,
         "lanes": lanes(op) if mw else 0, "macs": macs(op), "cycles": op.cycles(),
         "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (attribute(op, "w_bits") or 1),

@@ -189,8 +189,8 @@ def page(record: Record, acc: Path, form: str, kind: str) -> str:
         css += "".join(template.blocks["css"](context)) if "css" in template.blocks else ""
         if not text:
             continue
-        if one.nav and (found := sections.section_id(text)):
-            nav.append((found, one.nav))
+        if one.nav and (found := re.search(r'<section id="([\w-]+)"', text)):
+            nav.append((found[1], one.nav))
         beside = one.half and kind == "html"
         if beside and half:
             parts[-1] = f'<div class="two">\n{half}\n\n{text}\n</div>'

@@ -56,9 +56,3 @@ def view(name: str, path: Path) -> View:
     places = {kind: int(given[0]) for kind, given in fields.items()}
     half = "half" in fields.get("html", ())
     return View(name, text, frozenset(said["form"].split()), places, half, said.get("nav", "").strip())
-
-
-def section_id(text: str) -> str:
-    """The id of a rendered section, empty where it has none."""
-    found = re.search(r'<section id="([\w-]+)"', text)
-    return found[1] if found else ""

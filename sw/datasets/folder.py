@@ -95,7 +95,9 @@ def read_folder(root: Path) -> OwnFolder:
     """
     folders, owner = class_folders(root), dict[str, tuple[int, Path]]()
     parts: dict[str, list[tuple[str, Path, int]]] = defaultdict(list)
-    endings, left_out = _endings(), list[Path]()
+    Image.init()
+    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
+    left_out = list[Path]()
     for label, folder in enumerate(folders):
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
         left_out += [path for path in files if path.suffix.lower() not in endings]
@@ -147,12 +149,6 @@ def made_up_shapes(which: str, shape: tuple[int, int, int]) -> tuple[np.ndarray,
             cuts.append(fitted(scene.image[max(0, y0 - 3) : y1 + 3, max(0, x0 - 3) : x1 + 3], shape))
             labels.append(label)
     return np.stack(cuts), np.array(labels, np.int64), f"{len(cuts):,} shapes cut out of {split.what}"
-
-
-def _endings() -> set[str]:
-    """Return the file extensions of pictures that Pillow knows."""
-    Image.init()
-    return {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
 
 
 def _sha256(path: Path) -> str:

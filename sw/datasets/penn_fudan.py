@@ -32,18 +32,15 @@ def scenes(split: str) -> Split:
     if split not in _WORDS:
         raise unknown("penn_fudan", split, _WORDS)
     folder = located("Penn-Fudan", ("penn_fudan", "PennFudanPed"), SOURCE)
-    found = _published(folder) if (folder / "Annotation").is_dir() else _packed(folder)
+    paths = sorted((folder / "Annotation").glob("*.txt"))  # with PNGImages and PedMasks as downloaded
+    apart = (folder / "Annotation").is_dir()
+    found = [_annotated(folder, path) for path in paths] if apart else _packed(folder)
     items = found[-TEST:] if split == "test" else found[:-TEST]
     if not items:
         raise incomplete(folder, "annotation" if not found else f"more than {TEST} annotations")
     persons = sum(len(item.boxes) for item in items)
     words = _WORDS[split].format(min(TEST, len(found)))
     return Split(items, ("person",), f"{words}: {len(items)} real pictures with {persons} persons")
-
-
-def _published(folder: Path) -> list[Scene]:
-    """PNGImages/, PedMasks/ and Annotation/ as they are downloaded."""
-    return [_annotated(folder, path) for path in sorted((folder / "Annotation").glob("*.txt"))]
 
 
 def _annotated(folder: Path, path: Path) -> Scene:

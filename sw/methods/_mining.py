@@ -222,7 +222,8 @@ class Judge:
     def __init__(self, run, mixes: list[AnyModule], images: torch.Tensor, labels: torch.Tensor, band: float):
         self.run, self.mixes, self.labels, self.band = run, mixes, labels.to(run.device), band
         self.parts = list(run.network) if isinstance(run.network, nn.Sequential) else [run.network]
-        self.part_of = [self._holder(mix) for mix in mixes]
+        within = [{id(module) for module in part.modules()} for part in self.parts]
+        self.part_of = [next(at for at, its in enumerate(within) if id(mix) in its) for mix in mixes]
         self.inputs: list[Any] = [None] * len(self.parts)  # tensors, from the first forward pass on
         self.sums: list[Any] = [None] * len(mixes)
         self.rewards = [0.0] * len(mixes)
@@ -231,11 +232,6 @@ class Judge:
             self.losses = self._halves(run.forward(images))
         for hook in hooks:
             hook.remove()
-
-    def _holder(self, mix):
-        return next(
-            at for at, part in enumerate(self.parts) if any(module is mix for module in part.modules())
-        )
 
     def _keep(self, at):
         def hook(_, inputs):

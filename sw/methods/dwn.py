@@ -176,13 +176,11 @@ class Method(base.Method):
             if isinstance(part, building_blocks.Block):
                 tables = isinstance(part.dot, nn.Linear) and not part.pixels
                 if tables:
-                    setattr(network, name, self._lookup(part.dot))
+                    sizes = part.dot.in_features, part.dot.out_features, self.fan_in
+                    setattr(network, name, Lookup(*sizes, self.search_share > 0))
             elif isinstance(part, building_blocks.Scores) and tables:
                 setattr(network, name, Votes(part.dot.in_features, part.dot.out_features))
         return network
-
-    def _lookup(self, dot) -> Lookup:
-        return Lookup(dot.in_features, dot.out_features, self.fan_in, self.search_share > 0)
 
     def phases(self, recipe):
         search = min(round(recipe.epochs * self.search_share), recipe.epochs - 1)

@@ -142,7 +142,8 @@ class Method(base.Method):
         network = super().build(net)
         self.units = mixed_precision.units(network, task_of(net).shape)
         self.ranked = self._ranked(self.units)
-        whole = self.steps == len(self.units) and self.mode == "w1a1" and not self._budget
+        budget = self.max_loss < 1 or self.target_ratio > 0
+        whole = self.steps == len(self.units) and self.mode == "w1a1" and not budget
         mixed_precision.refuse_sums(network, whole)
         self.network, self.done = network, self.steps
         self._set_forms()
@@ -152,10 +153,6 @@ class Method(base.Method):
     def steps(self) -> int:
         """The number of layers to binarise."""
         return len(self.ranked) if self.binarise < 0 else self.binarise
-
-    @property
-    def _budget(self) -> bool:
-        return self.max_loss < 1 or self.target_ratio > 0
 
     def _ranked(self, units: list[Unit]) -> list[str]:
         """Return the candidates in the order of binarisation; `sensitivity` is measured in training and uses

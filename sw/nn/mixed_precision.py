@@ -217,18 +217,14 @@ class Formed(binary.Weights):
         shape = (-1, *(1,) * (output.dim() - 2))
         return inputs[0] * gain.view(shape) + shift.view(shape)
 
-    def gain_bits(self) -> int:
-        """Return the significant bits of a_c for which each product with a sum is exact in float32, with room
-        for the shift.
-        """
-        return 23 - (self.length * (128 if self.reads_eight else 1) - 1).bit_length()
-
     @torch.no_grad()
     def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Gain and shift of the deployed norm, (channels,), and weights: bits or q / 128."""
         gain, shift = affine_of(self.norms[0])
         if self.form is Form.BINARY:
-            weights, (gain, finest) = binary.signs(self.weight), significant(gain, self.gain_bits())
+            # Each product with a sum is exact in float32, with room for the shift.
+            bits = 23 - (self.length * (128 if self.reads_eight else 1) - 1).bit_length()
+            weights, (gain, finest) = binary.signs(self.weight), significant(gain, bits)
         else:
             wanted = [layer.weight * _columns(gain, layer.weight) for layer in self.added]
             unit = grid_unit(concatenated(wanted))
@@ -246,7 +242,7 @@ def set_forms(
     Args:
         eights: 8-bit activations in front of binary units as well (W1A8).
     """
-    reads = eight_acts(found, chosen, eights)
+    reads = {unit.act for unit in found if unit.act and (eights or unit.name not in chosen)}  # of 8 bits
     for unit, after in zip(found, [*found[1:], None]):
         if unit.act:
             act: AnyModule = binary.quantiser(network.get_submodule(unit.act))
@@ -261,11 +257,6 @@ def set_forms(
                 layer.norms, layer.added = [network.get_submodule(norm)] if norm else [], added
                 layer.reads_eight = unit.act is None or unit.act in reads
                 layer.feeds_eight = norm is not None and after is not None and after.act in reads
-
-
-def eight_acts(found: list[Unit], chosen: set[str], eights: bool) -> set[str]:
-    """Return the names of the 8-bit activations."""
-    return {unit.act for unit in found if unit.act and (eights or unit.name not in chosen)}
 
 
 # The grid

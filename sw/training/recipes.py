@@ -23,7 +23,9 @@ OURS, PAPER = "ours", "paper"
 def recipe_of(net: str, method: base.Method, words: str = OURS) -> Recipe:
     """The recipe that `words` describe; UserError: no such recipe or attribute, a wrong value."""
     name, *settings = words.split(",")
-    named = {OURS: {"*": {}}} | _of_papers() | dict(method.RECIPES)
+    every = {name: plugins.load("sw.methods", name).Method.RECIPES for name in plugins.names("sw.methods")}
+    papers = {name: recipes[PAPER] for name, recipes in every.items() if PAPER in recipes}
+    named = {OURS: {"*": {}}} | papers | dict(method.RECIPES)
     if name not in named:
         raise unknown("RECIPE", name, named)
     changes: dict[str, Any] = {}
@@ -66,9 +68,3 @@ def _checked(recipe: Recipe) -> Recipe:
             f"{f'{least[key]} or more' if key in least else 'a number above 0 (drop: at most 1)'}."
         )
     return recipe
-
-
-def _of_papers() -> dict:
-    """Return the recipes of the methods' papers by the names of the methods."""
-    every = {name: plugins.load("sw.methods", name).Method.RECIPES for name in plugins.names("sw.methods")}
-    return {name: recipes[PAPER] for name, recipes in every.items() if PAPER in recipes}

@@ -92,8 +92,10 @@ def _compiled(model, said: StringIO) -> None:
     try:
         model.compile()
     except Exception as error:
+        lines = said.getvalue().splitlines() or ["no message"]
+        first = next((line for line in lines if "error:" in line), lines[-1])
         raise UserError(
-            f"hls: g++ cannot compile the project ({_first_error(said.getvalue())}); try another version of "
+            f"hls: g++ cannot compile the project ({first}); try another version of "
             "g++, or build with BACKEND=rtl."
         ) from error
 
@@ -121,8 +123,3 @@ def _finish(folder: Path, inputs: np.ndarray, scores: np.ndarray) -> None:
     for name, values in (("tb_input_features", inputs), ("tb_output_predictions", scores)):
         lines = (" ".join(map(str, row)) + "\n" for row in values.reshape(len(values), -1))
         (folder / "tb_data" / f"{name}.dat").write_text("".join(lines))
-
-
-def _first_error(said: str) -> str:
-    lines = said.splitlines()
-    return next((line for line in lines if "error:" in line), lines[-1] if lines else "no message")

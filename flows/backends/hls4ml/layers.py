@@ -57,7 +57,10 @@ class XfConfig(LayerConfigTemplate):
         weights = list(node.get_weights())
         # Signed: an unsigned one would make negative products unsigned.
         numbers = node.get_attr("numbers").items()
-        lines = [f"static const {_kind(value)} {name} = {value};" for name, value in numbers]
+        lines = [
+            f"static const {'int' if -(2**31) <= value < 2**31 else 'long long'} {name} = {value};"
+            for name, value in numbers
+        ]
         if weights:
             lines.append(f"static const int n_table = {weights[0].data_length};")
             lines.append(f"typedef {weights[0].type.name} table_t;")
@@ -65,11 +68,6 @@ class XfConfig(LayerConfigTemplate):
             op = node.get_attr("op")
             lines += op.split("\n") if "\n" in op else [f"typedef nnet::{op} op;"]
         return f"struct config{node.index} {{\n" + "".join(f"    {line}\n" for line in lines) + "};\n"
-
-
-def _kind(value: int) -> str:
-    """The type of C++ that holds a number."""
-    return "int" if -(2**31) <= value < 2**31 else "long long"
 
 
 class XfCall(FunctionCallTemplate):

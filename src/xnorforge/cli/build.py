@@ -29,6 +29,7 @@ def build_verb(
         return
     run.wanted(asked, until)  # refuses a stage that this build does not have
     from xnorforge.cli import history
+    from xnorforge.history import compare_builds
 
     if base and as_json:
         raise UserError(
@@ -39,7 +40,8 @@ def build_verb(
     checks.claim_folders(asked)
     print_built(asked, until, run.run_stages(asked, until), show, as_json)
     if base:
-        history.show_difference_from(before, base, asked.acc, kept)
+        now = compare_builds.load_build(str(asked.acc))
+        history.show_difference(before or compare_builds.load_build(base, now), now, kept)
 
 
 def print_built(asked: Request, until: str, ran: list[str], show: bool, as_json: bool) -> None:

@@ -48,12 +48,6 @@ def base_of(base: str | None, until: str) -> Build | None:
     return None if base == compare_builds.LAST else compare_builds.load_build(asked.accelerator_of(base))
 
 
-def show_difference_from(before: Build | None, base: str, acc: Path, rules: list[Rule] | None) -> None:
-    """Print how `acc`'s build differs from `before`, or `base`; MismatchError if a rule breaks."""
-    now = compare_builds.load_build(str(acc))
-    show_difference(before or compare_builds.load_build(base, now), now, rules)
-
-
 def diff_verb(before: str, now: str, rules: str | None, markdown: bool, as_json: bool) -> None:
     """Compare the build NOW with the build BEFORE; each is a network, the folder of a build or its
     report.json.

@@ -17,7 +17,7 @@ KEPT = (".cache", "train", "history.jsonl")
 
 def everything(out: Path) -> None:
     """Remove all in a folder but the cache, the history and the folders of trainings."""
-    if _trained(out) or out.is_symlink():
+    if any((out / name).exists() for name in TRAINED) or out.is_symlink():
         return
     for entry in sorted(out.iterdir()) if out.is_dir() else ():
         if entry.name in KEPT:
@@ -28,10 +28,6 @@ def everything(out: Path) -> None:
                 entry.rmdir()
         else:
             entry.unlink()
-
-
-def _trained(folder: Path) -> bool:
-    return any((folder / name).exists() for name in TRAINED)
 
 
 def clean_stage(asked: request.Request, name: str) -> list[str]:

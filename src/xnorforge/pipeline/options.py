@@ -262,12 +262,6 @@ OF_FOLDERS = ("net", "task", "method", "weights", "data", "model", "board", "bac
 OF_PLAN = ("pnr", "jobs")  # decide which stages run and how fast, not what a stage makes
 
 
-def read_by(stage: str) -> tuple[str, ...]:
-    """The options that a stage reads and that decide its result, by name."""
-    own = (one for one in fields(Options) if one.metadata["stage"] == stage)
-    return tuple(one.name for one in own if one.name not in OF_PLAN)
-
-
 ALSO = {  # options of single verbs
     one.name: one
     for one in (

@@ -5,7 +5,7 @@ Standard library only: a build with nothing to do must not load more.
 """
 
 import ast
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from xnorforge.core import plugins
@@ -46,8 +46,9 @@ class Stage:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What it reads of a request."""
-        return (*options.read_by(self.name), *self.derived)
+        """What it reads of a request, and what decides its result."""
+        own = (one.name for one in fields(options.Options) if one.metadata["stage"] == self.name)
+        return (*(name for name in own if name not in options.OF_PLAN), *self.derived)
 
     def before(self) -> tuple[str, ...]:
         """The stages whose options its result depends on; of a report, those of all."""

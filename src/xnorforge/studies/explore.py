@@ -200,11 +200,6 @@ def explore(wanted: Wanted, command: str) -> list[Point]:
     return points
 
 
-def rebuilt(command: str, point: Point, out: Path) -> str:
-    """The command that builds a point."""
-    return f"{command} FOLDING={shlex.quote(str(out / point.name))}.json"
-
-
 HEADS = ("frames/s", "cycles", "latency", "LUT", "BRAM36", "DSP")
 FIGURES = ("fps", "interval", "latency", "lut", "bram36", "dsp")
 NOTE = "Frames per second at the board's clock. Cycles, latency, LUT, BRAM36 and DSP by the cost models."
@@ -223,4 +218,5 @@ def front_as_markdown(points: list[Point], wanted: Wanted, command: str) -> str:
     front = f"the {several(len(points), 'folding')} of the Pareto front"
     lines = [f"# {wanted.net_dir.name} on {wanted.board}: {front}", "", NOTE, "", front_as_table(points)]
     lines += ["", "The command that builds each point:", "", "```sh"]
-    return "\n".join([*lines, *(rebuilt(command, point, wanted.out) for point in points), "```", ""])
+    given = (shlex.quote(str(wanted.out / point.name)) for point in points)
+    return "\n".join([*lines, *(f"{command} FOLDING={folding}.json" for folding in given), "```", ""])
