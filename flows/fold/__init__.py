@@ -213,6 +213,8 @@ def fold(
                 f"{reads['needed_gb_per_s']} of {reads['gb_per_s']:g} GB/s, with which the cycle model takes "
                 f"{reads['interval_modelled']:,} cycles per frame"
             )
+            if count:
+                say("fold        COUNT is not used with weights from a memory: the cost model decides")
         _check_streams(ops)
         costs = {op.name: op.estimate() for op in ops}
         names = (*RESOURCES, *SITES)
@@ -234,7 +236,10 @@ def fold(
         "part": target.part, "clock_mhz": {"value": target.clock_mhz, "kind": target.clock_kind},
         "backend": backend, "output": output, "not_taken": left,
         "interval": interval if fps != "max" else bound, "loadable": loadable, "memory": reads,
-        "aim": {"fps": fps, "limits": aim.limits, "spare": spare, "stream": stream, "count": count},
+        "aim": {
+            "fps": fps, "limits": aim.limits, "spare": spare, "stream": stream, "count": count,
+            "like": [*like], "loops": loops, "gb_per_s": gb_per_s,
+        },
         "interval_bound": bound, "bottleneck": [op.name for op in ops if op.cycles() == bound],
         "latency": latency, "faster": faster,
         "estimate": {

@@ -82,8 +82,7 @@ def _folded(net_dir: Path, board: Board, record: Mapping[str, Any], **aim: Any) 
     """The record of folding for a board in a temporary folder; None if it is refused."""
     with tempfile.TemporaryDirectory() as out_dir:
         given = {name: record[name] for name in ("backend", "output", "loadable")}
-        given["stream"] = record["aim"]["stream"]
-        given["gb_per_s"] = (record.get("memory") or {}).get("gb_per_s")
+        given |= {name: record["aim"][name] for name in ("stream", "like", "loops", "gb_per_s")}
         own, mhz = boards.load(record["board"]).clock_mhz, record["clock_mhz"]["value"]
         given["clock"] = None if mhz == own else f"{mhz}MHz"
         try:

@@ -32,7 +32,11 @@ def command(export: Record, fold: Record, board: Board, backend: str) -> str:
     usual = aim["fps"] or fold["interval"] == board.interval_for(fold["net"])
     wanted = {"INTERVAL": None if usual else fold["interval"], "FPS": aim["fps"]}
     wanted |= {name.upper(): most for name, most in aim["limits"].items()}
-    wanted |= {"SPARE": aim["spare"], "STREAM": aim.get("stream"), "COUNT": aim.get("count")}
+    names = {"SPARE": "spare", "STREAM": "stream", "COUNT": "count", "LOOPS": "loops"}
+    wanted |= {name: aim.get(key) for name, key in names.items() if aim.get(key) != "auto"}
+    like, rate = aim.get("like"), aim.get("gb_per_s")
+    wanted["MEMORY"] = rate and f"{rate:g}"
+    wanted |= {"LOADABLE": int(fold.get("loadable", 0)), "LIKE": like and shlex.quote(",".join(like))}
     wanted["CLOCK"] = board.clock_mhz != boards.load(board.name).clock_mhz and f"{board.clock_mhz:.9g}MHz"
     aimed = "".join(f" {name}={word}" for name, word in wanted.items() if word)
     through = "" if backend == "rtl" else f" BACKEND={backend}"

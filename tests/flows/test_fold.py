@@ -598,8 +598,8 @@ def test_limits_are_kept_and_the_spared_resource_is_the_least(net):
     between = aimed_at(net, interval=3000, spare="lut", limits={"bram": str(bram["bram36"] + 0.5)})
     assert between["estimate"]["bram36"] <= bram["bram36"] + 0.5
     assert lut["lut"] <= between["estimate"]["lut"] <= bram["lut"]
-    limits = {"bram": str(bram["bram36"] + 0.5)}
-    assert between["aim"] == {"fps": None, "limits": limits, "spare": "lut", "stream": None, "count": None}
+    free = {"fps": None, "stream": None, "count": None, "like": [], "loops": "auto", "gb_per_s": None}
+    assert between["aim"] == free | {"limits": {"bram": str(bram["bram36"] + 0.5)}, "spare": "lut"}
 
 
 def test_a_rate_is_an_interval_at_the_board_s_clock(net):
@@ -647,9 +647,12 @@ def test_a_folding_file_says_where_memories_lie(net):
     ({"fps": "max", "limits": {"lut": "30%", "bram": "50"}, "spare": None}, " FPS=max LUT=30% BRAM=50"),
     ({"fps": None, "limits": {}, "spare": "lut", "stream": 32}, " INTERVAL=77 SPARE=lut STREAM=32"),
     ({"fps": None, "limits": {"latency": "25ns"}, "spare": None}, " INTERVAL=77 LATENCY=25ns CLOCK=200MHz"),
+    ({"fps": "9", "limits": {}, "spare": None, "loops": "on", "gb_per_s": 2.0}, " FPS=9 LOOPS=on MEMORY=2"),
+    ({"fps": "9", "limits": {}, "spare": None, "like": ["a", "b c"]}, " FPS=9 LOADABLE=1 LIKE='a,b c'"),
 ])  # fmt: skip
 def test_the_command_of_a_report_asks_for_the_same(aim, words):
-    fold_record = {"net": "mnist-tfc", "interval": 77, "output": "scores", "aim": aim}
+    loadable = "LOADABLE" in words
+    fold_record = {"net": "mnist-tfc", "interval": 77, "output": "scores", "loadable": loadable, "aim": aim}
     export = {"source": "trained", "net": "mnist-tfc", "method": "ste"}
     board = boards.at_clock(BOARD, "5ns" if "CLOCK" in words else None)
     said = provenance.command(export, fold_record, board, "rtl")
