@@ -186,6 +186,7 @@ class Source {
     return true;
   }
 
+  bool constant() const { return slot_; }
   bool ready() const { return stream_.ready.get(); }
   void turn(bool other) const { stream_.valid.set(offered_ != other); }
 
@@ -271,18 +272,32 @@ class Driver {
   }
 
   // Ready may not depend on valid of its own stream, nor valid on any ready or valid: what both are as long as no input is turned,
-  // then one input after the other is turned and the outputs are compared. A lane outside a reset only.
+  // then one input after the other is turned and the outputs are compared. A lane outside a reset only. Streams of constants are
+  // turned together, and one by one where that changes anything.
   size_t inputs() const { return sources_.size() + sinks_.size(); }
+  size_t alike(size_t input) const {
+    size_t end = input;
+    while (end < sources_.size() && sources_[end].constant()) end++;
+    return std::max(end, input + 1);
+  }
   void look() {
     ready_.clear(), valid_.clear();
     for (auto& source : sources_) ready_.push_back(source.ready());
     for (auto& sink : sinks_) valid_.push_back(sink.valid());
   }
-  void turn(size_t input, bool other) {
-    if (input < sources_.size())
-      sources_[input].turn(other);
-    else if (input < inputs())
-      sinks_[input - sources_.size()].turn(other);
+  void turn(size_t input, size_t end, bool other) {
+    for (; input < std::min(end, inputs()); input++) {
+      if (input < sources_.size())
+        sources_[input].turn(other);
+      else
+        sinks_[input - sources_.size()].turn(other);
+    }
+  }
+  bool changed(size_t input, size_t end) const {
+    bool found = false;
+    for (; input < std::min(end, sources_.size()); input++) found = found || sources_[input].ready() != ready_[input];
+    for (size_t k = 0; k < sinks_.size(); k++) found = found || sinks_[k].valid() != valid_[k];
+    return found;
   }
   void compare(size_t input, uint64_t cycle) {
     if (reset_left_ > 0 || input >= inputs()) return;
@@ -390,11 +405,19 @@ int main(int argc, char** argv) {
     evaluate();
     if (probe) {
       for (auto& driver : drivers) driver.look();
-      for (size_t input = 0; input < inputs; input++) {  // of all lanes at once, since none depends on another
-        for (auto& driver : drivers) driver.turn(input, true);
-        evaluate();
-        for (auto& driver : drivers) driver.compare(input, cycle);
-        for (auto& driver : drivers) driver.turn(input, false);
+      for (size_t input = 0, end; input < inputs; input = end) {  // of all lanes at once, since none depends on another
+        end = drivers[0].alike(input);
+        auto turned = [&](size_t from, size_t until) {
+          for (auto& driver : drivers) driver.turn(from, until, true);
+          evaluate();
+          for (auto& driver : drivers)
+            if (until == from + 1) driver.compare(from, cycle);
+          const bool found = drivers[0].changed(from, until);
+          for (auto& driver : drivers) driver.turn(from, until, false);
+          return found;
+        };
+        if (turned(input, end) && end > input + 1)
+          for (size_t one = input; one < end; one++) turned(one, one + 1);
       }
       evaluate();
     }

@@ -1,5 +1,7 @@
 """Weights that come from outside the network with every frame: `xf_top` with a stream each."""
 
+import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +10,7 @@ from driving import generated
 from op_examples.drawn import seeded
 
 from xnorforge.core import plugins
+from xnorforge.core.errors import MismatchError
 from xnorforge.flows.fold.options import with_width_converters
 from xnorforge.hw import graph, memory
 from xnorforge.hw.cycles import CycleModel
@@ -15,6 +18,8 @@ from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
+
+from ..refusals import stops
 
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in ("xnor_matmul", "permute", "threshold")}
 
@@ -58,6 +63,19 @@ def test_frames_are_computed_with_weights_that_pause_at_random(built, stall):
         for tensor, cycles in ((ops[0].sources[0], run.taken[0]), (ops[-1].results[0], run.given[0])):
             np.testing.assert_array_equal(course.transfers(tensor), cycles)
         assert run.interval == max(op.cycles() for op in ops)
+
+
+def test_a_stream_of_weights_whose_ready_waits_for_valid_is_named(built, tmp_path):
+    """Streams of constants are turned together first: one of two breaks the rule."""
+    _, ops, device = built
+    shutil.copytree(device.folder, tmp_path / "rtl")
+    top = tmp_path / "rtl" / "top.sv"
+    right = "s_axis_weights1_tready = "
+    assert right in top.read_text()
+    top.write_text(top.read_text().replace(right, f"{right}s_axis_weights1_tvalid & "))
+    frames = np.random.default_rng(1).integers(0, 2, (2, 9, 24))
+    wrong = network(tmp_path / "rtl", ops, level="-O0")
+    stops(re.escape(cosim.FAULTS[4]), cosim.run, wrong, frames, 0.4, probe=True, kind=MismatchError)
 
 
 @pytest.mark.parametrize(("kind", "rounds", "given"), [
