@@ -222,6 +222,8 @@ class _Search:
         every = self.network.places
         frame = {place: max(op.in_streams()[place[1]].beats, SKID + 1) for place, op in every.items()}
         depths = {place: frame[place] for place in meeting}
+        if meeting and (fills := self.kept_evenly(depths)):
+            return fills, self.bound
         found = self.interval(depths)
         if found > self.bound:
             if fills := self.kept_evenly(frame):
