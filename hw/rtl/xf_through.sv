@@ -71,7 +71,7 @@ module xf_through #(
       valid_q <= '0;
       fold_q  <= '0;
     end else begin
-      if (go_o) valid_q <= Stages'({valid_q, take});
+      if (go_o) valid_q <= Stages'({valid_q, &s_valid_i});  // not take, which takes a LUT more
       if (take) fold_q  <= (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
     end
   end
