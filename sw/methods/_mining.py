@@ -258,7 +258,7 @@ class Judge:
         """Return the loss of each half of the batch."""
         middle = len(self.labels) // 2
         cuts = slice(middle), slice(middle, None)
-        losses = (self.run.task.loss(scores[cut].float(), self.labels[cut]).item() for cut in cuts)
+        losses = (self.run.loss(scores[cut].float(), self.labels[cut]).item() for cut in cuts)
         return [distributed.mean(loss) for loss in losses]  # all ranks keep the same edges
 
     @property

@@ -322,7 +322,7 @@ class Method(base.Method):
 
     def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
         if run.phase.name == GUIDE:
-            loss = run.task.loss(self.teacher.forward(images), labels)
+            loss = run.loss(self.teacher.forward(images), labels)
             _move(run.optimiser, loss)
             return loss.item()
         self.batches.append((images, labels))
@@ -373,7 +373,7 @@ class Method(base.Method):
         """The update strategy: W and C are fixed, batch norms see the last batches once more."""
         moving = [parameter for norm in _norms(run.network) for parameter in norm.parameters()]
         for images, labels in self.batches:
-            _move(run.optimiser, run.task.loss(run.forward(images), labels), moving)
+            _move(run.optimiser, run.loss(run.forward(images), labels), moving)
         self.batches.clear()
 
     def state(self) -> Record:

@@ -119,5 +119,5 @@ class Method(base.Method):
             wanted = self.teacher(pictures).float()
         loss = distribution_loss(scores, wanted)
         latents = run.latents
-        run.summands.in_place("distribution", loss, lambda: run.task.loss(scores, labels), latents)
+        run.summands.in_place("distribution", loss, lambda: run.loss(scores, labels), latents)
         return {"distribution": loss}

@@ -30,7 +30,7 @@ from xnorforge.core.networks import folder_name, is_given
 from xnorforge.core.progress import progress, say
 from xnorforge.core.types import Record
 from xnorforge.sw import networks
-from xnorforge.sw.methods.base import Method, Phase, create
+from xnorforge.sw.methods.base import Method, Phase, create, squared_hinge
 from xnorforge.sw.networks.base import BFLOAT16, BY_DEVICE, FLOAT32, Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
@@ -104,6 +104,10 @@ class Run:
         with self.autocast():
             return self.network(images).float()
 
+    def loss(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the recipe's loss of float32 scores."""
+        return squared_hinge(scores, labels) if self.recipe.loss != "task" else self.task.loss(scores, labels)
+
     def state(self) -> Record:
         """Return everything the next step depends on."""
         return {
@@ -127,8 +131,17 @@ def format_of(device: torch.device) -> str:
     return BFLOAT16 if device.type == "cuda" else FLOAT32
 
 
+def _started(network: nn.Module, start: float) -> nn.Module:
+    """The network with latent weights uniform up to `start`, or as they are."""
+    for latent in binary.latents(network).values() if start else ():
+        nn.init.uniform_(latent, -start, start)
+    return network
+
+
 def sets_of(task: Task, recipe: Recipe) -> tuple[Images, Images]:
     """Return the images to train on by a recipe, and the held-out images."""
+    if recipe.loss != "task" and not task.classifies:
+        raise UserError(f"RECIPE: loss={recipe.loss} is for classes, which this task has not; leave it out.")
     training, held_out = task.train_sets()
     return training.first(recipe.images), held_out
 
@@ -182,7 +195,7 @@ def train(
     torch.set_num_threads(threads)
     with distributed.group(taken.batch, task.together):
         torch.manual_seed(seed)
-        network = chosen.build(net)
+        network = _started(chosen.build(net), taken.start)
         if init:
             settings["init"] = f"{init}: {warm_start.warm_start(network, init)}"
             chosen.warm_started(network)

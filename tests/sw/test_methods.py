@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from brevitas.nn import QuantIdentity
+from brevitas_examples.bnn_pynq.models.losses import SqrHingeLoss
 from torch import nn
 
 from xnorforge.core import plugins
@@ -334,6 +335,22 @@ def test_the_optimiser_is_the_one_named(name, kind):
     assert type(run_of(Recipe(1, 1, 0.1, optimiser=name)).optimiser).__name__ == kind
 
 
+def test_brevitas_recipe_has_the_loss_and_rates_of_its_script():
+    """Rates: those of bnn_pynq/trainer.py, which halves them where `epoch % 40 == 0`, from 1 on."""
+    taken = recipes.recipe_of("cifar10-cnv", ste.Method(), "brevitas,epochs=130")
+    rates, lr = [], taken.lr
+    for epoch in range(1, 131):
+        rates.append(lr)
+        lr *= 0.5 if epoch % 40 == 0 else 1
+    steps = [(at, at / (130 * 500)) for at in (0, 19_999, 20_000, 20_001, 40_000, 64_999)]
+    assert [taken.lr * taken.rate_at(part) for _, part in steps] == [rates[at // 500] for at, _ in steps]
+    run = run_of(taken)
+    scores, labels = torch.randn(32, 10, generator=run.rng), torch.arange(32) % 10
+    theirs = SqrHingeLoss()(scores, 2.0 * nn.functional.one_hot(labels, 10) - 1)
+    assert run.loss(scores, labels).item() == pytest.approx(theirs.item(), rel=1e-6)
+    assert run.loss(torch.tensor([[0.5, -2.0]]), torch.tensor([0])).item() == 0.125
+
+
 def test_recipes_of_papers_by_method_and_network():
     paper = recipes.recipe_of("cifar10-wrn22", bonn.Method(), "paper")
     assert (paper.optimiser, paper.lr, paper.epochs, paper.shift) == ("sgd", 0.01, 200, 4)
@@ -353,6 +370,7 @@ def test_recipes_of_papers_by_method_and_network():
     ("ours,optimiser=lion", ["RECIPE, optimiser: ", "'lion'", "adam, adamw, sgd"]),
     ("ours,schedule=step", ["RECIPE: drops='' ", "drops=0.5 0.9"]),
     ("ours,drops=0.5 x", ["RECIPE: drops='0.5 x' ", "drops=0.5 0.9"]),
+    ("ours,loss=hinge", ["RECIPE, loss: ", "'hinge'", "squared_hinge, task"]),
     ("ours,batch=0", ["RECIPE: batch=0 ", "1 or more"]),
     ("ours,batch=many", ["RECIPE, attribute batch: ", "'many'", "batch=VALUE"]),
     ("ours,lr=0", ["RECIPE: lr=0.0 ", "a number above 0"]),
@@ -374,6 +392,8 @@ def test_images_are_moved_as_far_as_the_recipe_says():
     untouched.move_by(-1)
     assert untouched.reach == 1 and untouched.recipe_words == "each image moved by up to 1 pixel each way"
     stops(r"^RECIPE: shift=4.* track .*leave shift out", task_of("track-tinytrk").move_by, 4)
+    hinge = Recipe(1, 1, 0.1, loss="squared_hinge")
+    stops(r"^RECIPE: loss=squared_hinge .*leave it out", train.sets_of, task_of("track-tinytrk"), hinge)
 
 
 def test_a_run_starts_from_another_and_its_card_says_from_which(few, tmp_path):
