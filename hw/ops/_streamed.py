@@ -75,10 +75,12 @@ def _with_words(op: HwOp, weights: np.ndarray, sizes: Record, simd: int, pe: int
     from xnorforge.hw.ops.xnor_matmul.op import XnorMatmul
 
     vectors, rounds, shape = sizes["vectors"], sizes["rounds"], op.get_nodeattr("out_shape")
-    product = XnorMatmul.make(op.name, {"weights": weights}, simd=simd, pe=pe, **sizes)
+    tiles = sizes["mh"] // pe
+    own = {} if min(tiles, vectors) > 1 else {"out_shape": shape}  # in the order of the vectors
+    product = XnorMatmul.make(op.name, {"weights": weights}, simd=simd, pe=pe, **sizes, **own)
     found: list[HwOp] = [product]
-    sums, tiles = product.out_stream(), sizes["mh"] // pe
-    if min(tiles, vectors) > 1:
+    sums = product.out_stream()
+    if not own:
         order = np.arange(rounds * tiles * vectors).reshape(rounds, tiles, vectors)
         found.append(
             Permute.make(

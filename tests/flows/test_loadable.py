@@ -139,7 +139,9 @@ def test_a_network_is_the_same_with_weights_from_outside(chains, tmp_path, names
     given = tmp_path / "folding.json"
     given.write_text(json.dumps({name: {"rom": "outside"} for name in names}))
     fold(net, "pynq-z2", net / "acc", interval=700, folding=given)
-    assert [op.name for op in graph.operators(net / "acc" / "folded.onnx") if op.outside] == names
+    ops = graph.operators(net / "acc" / "folded.onnx")
+    assert [op.name for op in ops if op.outside] == names
+    assert ops[-1].out_stream().shape == chain.answers().shape[1:]  # by which scores are found
     flowing(net, chain.answers(), level="-O0")
 
 

@@ -23,8 +23,8 @@ class XnorMatmul(HwOp):
     Shapes: a frame has `rounds` times `vectors` vectors of `mw` elements, of `in_bits` bits (1 with w_bits=1,
     else 1 .. 16), and for each round `mh` rows of as many weights, two's complement of `w_bits` bits (1 ..
     16), in words: (mh / pe, mw / simd, pe, simd). Results are UINT 0 .. mw of bits, else INT of `out_bits`
-    bits, which must hold every sum: (rounds * mh / pe, vectors, pe). The vectors of a round are held; each
-    word is read once per round, and multiplied by all of them.
+    bits, which must hold every sum: (rounds * mh / pe, vectors, pe), or `out_shape` of as many. The vectors
+    of a round are held; each word is read once per round, and multiplied by all of them.
 
     Rate: rounds * vectors * (mw / simd) * (mh / pe) cycles. Latency: until the beats of the first result are
     there, plus the pipeline of the dot product.
@@ -41,7 +41,7 @@ class XnorMatmul(HwOp):
         return node_attributes(
             mw=int, mh=int, vectors=int, rounds=1, simd=1, pe=1, in_bits=1, w_bits=1, outside=0, in_signed=0,
             out_bits=0, dsp=0,
-        )  # fmt: skip
+        ) | {"out_shape": ("ints", False, [])}  # fmt: skip
 
     @property
     def inputs(self) -> int:
@@ -97,7 +97,8 @@ class XnorMatmul(HwOp):
     def out_stream(self) -> Stream:
         mw, mh, _, pe, vectors = self.folding()
         bits = self.get_nodeattr("out_bits") if self.numbers else mw.bit_length()
-        return Stream((self.get_nodeattr("rounds") * mh // pe, vectors, pe), pe, bits, self.numbers)
+        shape = tuple(self.get_nodeattr("out_shape")) or (self.get_nodeattr("rounds") * mh // pe, vectors, pe)
+        return Stream(shape, pe, bits, self.numbers)
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         mw, mh, simd, pe, vectors = self.folding()
@@ -111,8 +112,8 @@ class XnorMatmul(HwOp):
         zeros = 0 if self.numbers else (rows == 0).sum(-1, keepdims=True)
         rows = rows if self.numbers else 2 * rows - 1  # as XnorMvu.result
         found = rows @ x.reshape(len(x), -1, vectors, mw).swapaxes(2, 3).astype(np.float64) + zeros
-        found = found.reshape(len(x), -1, pe, vectors).swapaxes(2, 3)
-        context[self.onnx_node.output[0]] = found.astype(np.int64)
+        found = found.reshape(len(x), -1, pe, vectors).swapaxes(2, 3).astype(np.int64)
+        context[self.onnx_node.output[0]] = found.reshape(len(x), *self.out_stream().shape)
 
     def _product(self) -> tuple[_dots.Dot, int]:
         """The dot product of a beat and one row, and what it adds to the sum of each beat."""
