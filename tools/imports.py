@@ -106,7 +106,7 @@ def read_module(name: str, path: Path) -> Module:
             module.defined[""].append(node)  # `uses` takes what enters itself on import, `import a.b`
         elif not isinstance(node, ast.If | ast.Try | ast.With):
             assigns = isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
-            stored = (one for one in ast.walk(node) if assigns and isinstance(one, ast.Name))
+            stored = (one for one in (ast.walk(node) if assigns else ()) if isinstance(one, ast.Name))
             names = {one.id for one in stored if isinstance(one.ctx, ast.Store)} - module.bound.keys()
             for one in names or {getattr(node, "name", "")}:
                 module.defined[one].append(node)
@@ -188,9 +188,10 @@ class Checkout:
         """Note what the definitions of a module need."""
         used, body, tests = set[str](), f"{module.file}::", module.file.startswith("tests/")
         for name, nodes in module.defined.items():
-            self.needs[body + name] |= self.uses(module, nodes)
+            walked = [one for node in nodes for one in ast.walk(node)]
+            self.needs[body + name] |= self.uses(module, walked)
             self.needs[module.file].add(body + name)
-            used |= {one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name)}
+            used |= {one.id for one in walked if isinstance(one, ast.Name)}
         for name, node in ((name, nodes[-1]) for name, nodes in module.defined.items() if name):
             if tests and isinstance(node, ast.FunctionDef):
                 self.needs[body + name] |= self._fixtures(module, node)
@@ -247,9 +248,8 @@ class Checkout:
             return {f"{module.file}::{'__getattr__' if late else ''}"}
         return set()
 
-    def uses(self, module: Module, nodes: list[ast.stmt]) -> set[str]:
-        """What statements of a module need."""
-        walked = [one for node in nodes for one in ast.walk(node)]
+    def uses(self, module: Module, walked: list[ast.AST]) -> set[str]:
+        """What statements of a module need, `walked` with all of their parts."""
         bound = module.bound | meanings(walked, module.package)
         # Docstrings, and parts of names with dots.
         within = {id(one.value) for one in walked if isinstance(one, ast.Expr)}
