@@ -84,12 +84,13 @@ def simulate(
         changing, load_cycles, reads = [], None, None
         if graph.outside(ops):
             folded = artifacts.read_json(acc / "fold.json")
-            progress(f"RTL on {stalled:,} images with a memory of {folded['memory']['gb_per_s']:g} GB/s")
+            few = min(images, max(2, stalled))  # two have an interval
+            progress(f"RTL on {few:,} images with a memory of {folded['memory']['gb_per_s']:g} GB/s")
             rate, clock = folded["memory"]["gb_per_s"], folded["clock_mhz"]["value"]
             stall = Pauses(memory=memory.word_times(rate, clock))
-            slow = run_network(device, acc, ops, pictures[:stalled], expected, stall=stall)
+            slow = run_network(device, acc, ops, pictures[:few], expected, stall=stall)
             moves["cycles of the RTL with a memory"] = slow, stall
-            reads, equal_slow = _with_memory(slow, ops, expected[:stalled], folded["memory"])
+            reads, equal_slow = _with_memory(slow, ops, expected[:few], folded["memory"])
             changing.append(equal_slow)
         progress("cycle model")
         model, same_cycles = cycle_record.of_network(ops, moves, SEED)

@@ -150,7 +150,7 @@ def test_fold_knows_the_interval_with_a_memory_that_binds(chains, tmp_path):
     given.write_text(json.dumps({name: {"rom": "outside"} for name in ("conv1", "fc0", "fc1")}))
     reads = fold(net, "pynq-z2", net / "acc", interval=700, folding=given, gb_per_s=0.02)["memory"]
     generate(net / "acc/folded.onnx", net / "acc/rtl")
-    found = simulate(net / "acc", net, 4, 4)
+    found = simulate(net / "acc", net, 4, 1)  # of which two run with the memory
     assert found["memory"] == reads | {"interval": reads["interval_modelled"], "binds": "memory"}
     names = "RTL with a memory = lowered", "cycles of the RTL with a memory = cycle model"
     assert {*names} <= {one["name"] for one in found["checks"] if not one["mismatches"]}
