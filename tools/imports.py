@@ -188,7 +188,7 @@ class Checkout:
         """Note what the definitions of a module need."""
         used, body, tests = set[str](), f"{module.file}::", module.file.startswith("tests/")
         for name, nodes in module.defined.items():
-            walked = [one for node in nodes for one in ast.walk(node)]
+            walked = [*ast.walk(ast.Module(nodes, []))]
             self.needs[body + name] |= self.uses(module, walked)
             self.needs[module.file].add(body + name)
             used |= {one.id for one in walked if isinstance(one, ast.Name)}
