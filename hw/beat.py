@@ -10,7 +10,7 @@ from xnorforge.hw.ir.leaves import leaves
 from xnorforge.hw.ir.meaning import computed
 from xnorforge.hw.ir.values import Value, stream_element, table, tables
 from xnorforge.hw.ir.verilog import Design, Module, Port, module_text
-from xnorforge.hw.ops.base import HwOp, Memories, Rtl, Stream, Tensors, node_attributes
+from xnorforge.hw.ops.base import HwOp, Memories, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.per_channel import MOST_INSIDE, PerChannel
 from xnorforge.hw.timing import Stop, Timing, Work
@@ -109,11 +109,9 @@ class Beat(PerChannel):
             self._read["module"] = module_text(self.design)
         return self._read["module"]
 
-    def rtl(self) -> Rtl:
-        return self.module_of.name, {}
-
-    def generated(self) -> dict[str, str]:
-        return {f"{self.module_of.name}.sv": self.module_of.text}
+    @property
+    def written(self) -> tuple[str, str]:
+        return self.module_of.name, self.module_of.text
 
     def memories(self) -> Memories:
         return self.module_of.memories

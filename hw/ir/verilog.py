@@ -133,8 +133,6 @@ class Module:
 
 
 TEXT = """\
-// SPDX-License-Identifier: Apache-2.0
-//
 {comment}
 
 `include "xf_assert.svh"
@@ -206,8 +204,10 @@ def module_text(design: Design) -> Module:
     )
     late += _place(design) if design.rows else ""
     late += "".join(CHAIN.format(bits=bits, top=bits - 1) for bits in sorted(lane.compared))
+    what = f"{design.what} {sink.lanes} channel{'s' * (sink.lanes > 1)} per beat."
     text = TEXT.format(
-        comment="\n".join(f"// {line}".rstrip() for line in _comment(design)), lanes=sink.lanes, fold=fold,
+        comment=head_of(what, design.stages, f"{design.source}, from which this text is generated"),
+        lanes=sink.lanes, fold=fold,
         parameters=f"#({', '.join(parameters)}) " if parameters else "", late=late,
         load="\n  input  xf_pkg::load_t load_i," if loaded else "", given=width - 1,
         taken=sum(one.lanes * one.bits for one in design.sources) - 1, lane=lane.body(),
@@ -222,14 +222,21 @@ def module_text(design: Design) -> Module:
     return Module(name, text.replace("MODULE", name), memories)
 
 
-def _comment(design: Design) -> list[str]:
-    lanes, stages = design.sink.lanes, design.stages
-    return [
-        *fill(f"{design.what} {lanes} channel{'s' * (lanes > 1)} per beat.", LINE).split("\n"), "",
-        "Rate       one beat per cycle", f"Latency    {stages} cycle{'s' * (stages > 1)}",
+def head_of(what: str, latency: int, model: str) -> str:
+    """The comment on top of a module that takes a beat per cycle.
+
+    Args:
+        what: it does, of any length.
+        latency: in cycles.
+        model: where that is defined.
+    """
+    lines = [
+        *fill(what, LINE).split("\n"), "",
+        "Rate       one beat per cycle", f"Latency    {latency} cycle{'s' * (latency > 1)}",
         "Reset      synchronous, control state only; data registers keep their values",
-        f"Bit model  {design.source}, from which this text is generated",
+        f"Bit model  {model}",
     ]  # fmt: skip
+    return "\n".join(f"// {line}".rstrip() for line in ("SPDX-License-Identifier: Apache-2.0", "", *lines))
 
 
 def is_shared(one: Value) -> bool:

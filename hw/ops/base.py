@@ -350,9 +350,16 @@ class HwOp(CustomOp):
             self._read["cycles"] = self.timing().interval(*ends)
         return self._read["cycles"]
 
+    @property
+    def written(self) -> tuple[str, str]:
+        """Name and text of a module that is made for this instance; equal names mean equal texts."""
+        return "", ""
+
     def rtl(self) -> Rtl:
         """The module and its parameters, {UpperCamelCase name: int, or (bits, int) beyond 32 bits}."""
-        raise NotImplementedError
+        if not self.written[0]:
+            raise NotImplementedError
+        return self.written[0], {}
 
     def parts(self) -> Parts:
         """What its RTL is made of; the cost follows from that (hw/parts.py)."""
@@ -440,7 +447,8 @@ class HwOp(CustomOp):
 
     def generated(self) -> dict[str, str]:
         """RTL generated for this instance, {file name: text}; equal names have equal texts."""
-        return {}
+        name, text = self.written
+        return {f"{name}.sv": text} if name else {}
 
     def beside(self, _suffix: str = "") -> tuple[dict[str, str], list[str]]:
         """Other ports of its module, {port: wire}, and the text of what stands beside it and is connected to

@@ -10,7 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.ops._compare import comparison_lut
 from xnorforge.hw.ops._mvu import check_matrix
-from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
+from xnorforge.hw.ops.base import HwOp, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import value_range
 from xnorforge.hw.timing import Timing, beat_for_beat
@@ -244,15 +244,8 @@ class DaMvu(HwOp):
         graph, ends, given = self.plan
         return beat_for_beat(graph.stages(ends, text.last(ends, given, not self.raw)))
 
-    def rtl(self) -> Rtl:
-        return self._written[0], {}
-
-    def generated(self) -> dict[str, str]:
-        name, words = self._written
-        return {f"{name}.sv": words}
-
-    @cached_property
-    def _written(self) -> tuple[str, str]:
+    @property
+    def written(self) -> tuple[str, str]:
         graph, ends, given = self.plan
         return text.adder_module(graph, ends, given, self.out_stream().bits, not self.raw, self.tables)
 

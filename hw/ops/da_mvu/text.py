@@ -3,21 +3,16 @@
 from typing import Any
 
 from xnorforge.core.types import Ints
+from xnorforge.hw.ir.verilog import head_of
 from xnorforge.hw.ops._compare import above
 from xnorforge.hw.ops._generated import dimension, generated_module
 
 from .adders import Adders
 
-HEAD = """// SPDX-License-Identifier: Apache-2.0
-//
-// A constant matrix as adders, generated: {what}.
-// Names: x<i> input i, n<k> sum k, _<d> after d registers, y<r> row r, T<r> its answers.
-//
-// Rate       one vector per cycle
-// Latency    {stages} cycles: one enable, a register, moves all stages
-// Reset      synchronous, control state only; data registers keep what they had
-// Bit model  op.py, DaMvu.execute_node
-"""
+WHAT = (
+    "A constant matrix as adders, generated: {}. Names: x<i> input i, n<k> sum k, _<d> after d registers, "
+    "y<r> row r, T<r> its answers."
+)
 
 
 def adder_module(
@@ -67,7 +62,7 @@ def adder_module(
     moves = [f"{_name(graph, number, d)} <= {_name(graph, number, d - 1)};" for number, d in delayed]
     bits = graph.width(0)
     what = f"{graph.inputs} inputs of {bits} bit{'s' * (bits > 1)}, {len(ends)} rows, {len(sums)} sums"
-    head = HEAD.format(what=what, stages=stages)
+    head = head_of(WHAT.format(what), stages, "op.py, DaMvu.execute_node")
     widths = (graph.inputs * bits, out_bits)
     return generated_module("xf_da_mvu", head, widths, lines, moves, len(ends), stages)
 

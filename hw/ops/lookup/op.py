@@ -7,21 +7,14 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ir.verilog import head_of
 from xnorforge.hw.ops._generated import generated_module
 from xnorforge.hw.ops.base import HwOp, Stream, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.timing import Timing, beat_for_beat
 
 MOST = 8  # bits that a table reads
-HEAD = """// SPDX-License-Identifier: Apache-2.0
-//
-// {what}, generated. Names: x the frame, T<n> the table of neuron n, y<n> its answer.
-//
-// Rate       a frame per cycle
-// Latency    1 cycle
-// Reset      synchronous, control state only; data registers keep what they had
-// Bit model  op.py, Lookup.execute_node
-"""
+WHAT = "{} tables of {} bits, generated. Names: x the frame, T<n> the table of neuron n, y<n> its answer."
 
 
 class Lookup(HwOp):
@@ -94,16 +87,8 @@ class Lookup(HwOp):
         """One register."""
         return beat_for_beat(1)
 
-    def rtl(self):
-        return self._written[0], {}
-
-    def generated(self):
-        name, text = self._written
-        return {f"{name}.sv": text}
-
-    @cached_property
-    def _written(self) -> tuple[str, str]:
-        """Name and text of the module; equal names mean equal texts."""
+    @property
+    def written(self) -> tuple[str, str]:
         places, tables = self.checked
         width, entries = prod(self.in_stream().shape), tables.shape[1]
         lines = [f"wire [{width - 1}:0] x = s_data_i;"]
@@ -112,7 +97,7 @@ class Lookup(HwOp):
             answer = int("".join(map(str, answers)), 2)
             lines.append(f"localparam logic [{entries - 1}:0] T{n} = {entries}'h{answer:x};")
             lines.append(f"wire y{n} = T{n}[{{{index}}}];")
-        head = HEAD.format(what=f"{len(places)} tables of {places.shape[1]} bits")
+        head = head_of(WHAT.format(*places.shape), 1, "op.py, Lookup.execute_node")
         return generated_module("xf_lookup", head, (width, 1), lines, [], len(places), 1)
 
 

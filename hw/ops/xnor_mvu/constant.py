@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from xnorforge.hw.ir.verilog import head_of
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops._compare import above, comparison_lut
 from xnorforge.hw.ops._generated import generated_module
@@ -26,18 +27,11 @@ from xnorforge.hw.words import unread
 ROWS = 4  # that share counts
 GROUPS = 2 ** (ROWS - 1)
 BEHIND = 5  # levels behind the counts: three levels of sums, the difference, the comparison
-LEVEL_OF_ADDER = (1, 1, 1, 1, 2, 2, 3, 1, 1, 2, 2)  # of those of `_adders`, in order
 
-HEAD = """// SPDX-License-Identifier: Apache-2.0
-//
-// A binary matrix with wired weights, generated: vectors of {mw} bits, {mh} rows with thresholds.
-// Four rows share counts: s<r>_g<p> counts the bits of group p that equal the weight of row r.
-//
-// Rate       one vector per cycle
-// Latency    {stages} cycles: one enable, a register, moves all stages
-// Reset      synchronous, control state only; data registers keep what they had
-// Bit model  op.py, XnorMvu.execute_node
-"""
+WHAT = (
+    "A binary matrix with wired weights, generated: vectors of {} bits, {} rows with thresholds. Four rows "
+    "share counts: s<r>_g<p> counts the bits of group p that equal the weight of row r."
+)
 
 
 @dataclass(frozen=True)
@@ -105,18 +99,20 @@ class Constant:
                         found.registers(count.ff).delay(width, self.counting - count.latency)
                     elif self.kept[0]:
                         found.registers(width)
-            adders, waits = _adders(widths, rows, bits)
-            luts = sum(map(min, adders)) + (rows - 1) * (bits - 1)
-            found.gates(wired_sums=luts, comparisons=rows * comparison_lut(bits + 1))
+            found.gates(wired_sums=(rows - 1) * (bits - 1), comparisons=rows * comparison_lut(bits + 1))
             first, *others = (_needed(self._cut(row, k, groups), bits + 1) for k in range(rows))
             first = max(0, first - 1)  # it has no sign
             if rows == 1:  # its one count only waits, for sums with nothing
                 found.delay(first, sum(self.kept[1:-1])).gates(lone_row=1)
                 continue
-            for level, pair in zip(LEVEL_OF_ADDER, adders):
-                width = _sum_width(*pair, bits)
-                found.registers(width * self.kept[level]).chains(width if all(pair) else 0)
-            found.registers(sum(waits) * self.kept[3]).chains(bits, count=rows - 1)
+            of_sums = {f"c{group}": width for group, width in enumerate(widths)}
+            for name, terms, level in _sums(rows):
+                least, *more = sorted(of_sums[term] for term in terms)
+                width = of_sums[name] = min(bits, more[0] + (least > 0)) if more else least
+                found.registers(width * self.kept[level])
+                if more:
+                    found.gates(wired_sums=least).chains(width if least else 0)
+            found.chains(bits, count=rows - 1)
             differences = first + sum(min(bits, width) for width in others)  # one lowest bit
             found.registers(differences * self.kept[4])
         return found
@@ -131,7 +127,7 @@ class Constant:
             more, moved = self._four_rows(ROWS * number, groups)
             lines += more
             moves += moved
-        head = HEAD.format(mw=mw, mh=mh, stages=self.stages)
+        head = head_of(WHAT.format(mw, mh), self.stages, "op.py, XnorMvu.execute_node")
         return generated_module("xf_xnor_constant", head, (mw, 1), lines, moves, mh, self.stages)
 
     def _cut(self, row: int, k: int, groups: list[np.ndarray]) -> int:
@@ -162,7 +158,7 @@ class Constant:
                 moves.append(f"{name}_{delay + 1} <= {name}_{delay};")
             counts.append(f"{width}'({name}_{late})")
         rows = min(ROWS, self.weights.shape[1] - row)
-        sums = _sums(f"s{row}", counts, rows)
+        texts = {f"c{group}": count for group, count in enumerate(counts)}
 
         def put(name: str, width: int, value: str, level: int) -> None:
             kept = self.kept[level]
@@ -171,8 +167,9 @@ class Constant:
             )
             moves.extend([f"{name} <= {value};"] * kept)
 
-        for name, value, level in sums:
-            put(name, width, value, level)
+        for name, terms, level in _sums(rows):
+            texts[name] = f"s{row}_{name}"
+            put(texts[name], width, " + ".join(texts[term] for term in terms), level)
         for k in range(rows):
             value = f"{{1'b0, s{row}_all}}" + (f" - {{s{row}_d{k}_2, 1'b0}}" if k else "")
             put(f"s{row}_m{k}", width + 1, value, 4)
@@ -181,47 +178,19 @@ class Constant:
         return lines, moves
 
 
-def _sums(name: str, counts: list[str], rows: int) -> list[tuple[str, str, int]]:
-    """Sums, what they add, and their level behind the counts: `_all` of all groups, `_d<k>_2` of those in
-    which row k differs, both of level 3.
+def _sums(rows: int) -> list[tuple[str, tuple[str, ...], int]]:
+    """Sums, what they add, and their level behind the counts c0 … c7: `all` of all groups, d<k>_2 of those in
+    which row k differs, both of level 3; a sum of one term waits.
     """
-    pairs = [(f"{name}_a{k}", f"{counts[2 * k]} + {counts[2 * k + 1]}", 1) for k in range(4)]
-    found = [*pairs, (f"{name}_lo", f"{name}_a0 + {name}_a1", 2), (f"{name}_hi", f"{name}_a2 + {name}_a3", 2)]
-    found.append((f"{name}_all", f"{name}_lo + {name}_hi", 3))
+    found: list[tuple[str, tuple[str, ...], int]]
+    found = [(f"a{k}", (f"c{2 * k}", f"c{2 * k + 1}"), 1) for k in range(4)]
+    found += [("lo", ("a0", "a1"), 2), ("hi", ("a2", "a3"), 2), ("all", ("lo", "hi"), 3)]
     if rows > 1:  # row 1 differs in the odd groups
-        found += [(f"{name}_o{k}", f"{counts[4 * k + 1]} + {counts[4 * k + 3]}", 1) for k in range(2)]
-        found.append((f"{name}_d1_1", f"{name}_o0 + {name}_o1", 2))
+        found += [(f"o{k}", (f"c{4 * k + 1}", f"c{4 * k + 3}"), 1) for k in range(2)]
+        found.append(("d1_1", ("o0", "o1"), 2))
     if rows > 2:
-        found.append((f"{name}_d2_1", f"{name}_a1 + {name}_a3", 2))
-    waiting = {1: "d1_1", 2: "d2_1", 3: "hi"}
-    return found + [(f"{name}_d{k}_2", f"{name}_{waiting[k]}", 3) for k in range(1, rows)]
-
-
-def _sum_width(one: int, other: int, bits: int) -> int:
-    """Of two numbers of so many bits, a sum of at most `bits`; a number of none is left out."""
-    return min(bits, max(one, other) + 1) if one and other else one or other
-
-
-def _adders(widths: list[int], rows: int, bits: int) -> tuple[list[tuple[int, int]], list[int]]:
-    """The widths of what each adder of `_sums` adds, and those of the sums that wait a level."""
-    found = []
-
-    def added(one: int, other: int) -> int:
-        found.append((one, other))
-        return _sum_width(one, other, bits)
-
-    pairs = [added(widths[2 * k], widths[2 * k + 1]) for k in range(4)]
-    low, high = added(*pairs[:2]), added(*pairs[2:])
-    added(low, high)
-    waits = []
-    if rows > 1:
-        odd = added(widths[1], widths[3]), added(widths[5], widths[7])
-        waits.append(added(*odd))
-    if rows > 2:
-        waits.append(added(pairs[1], pairs[3]))
-    if rows > 3:
-        waits.append(high)
-    return found, waits
+        found.append(("d2_1", ("a1", "a3"), 2))
+    return found + [(f"d{k}_2", (("d1_1", "d2_1", "hi")[k - 1],), 3) for k in range(1, rows)]
 
 
 def _needed(cut: int, width: int) -> int:
