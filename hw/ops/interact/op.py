@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops.base import Rtl, Stream, Tensors, node_attributes
+from xnorforge.hw.ops.base import Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.per_channel import PerChannel
 from xnorforge.hw.streams import value_range
@@ -124,20 +124,33 @@ class Interact(PerChannel):
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
-        influence, thresholds, direction = self.tables()
-        x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
-        extent, groups, g = self.extent, *influence.shape[:2]
-        p = self.scale * x - self.offset
-        moved = np.zeros((groups, p.size // p.shape[-1], g))
-        teachers = p.reshape(-1, groups, g).swapaxes(0, 1)
-        for size in np.unique(abs(influence[abs(influence) > 1])):
-            passed = sum((teachers * size > extent * (2 * j - size)).astype(np.int64) for j in range(1, size))
-            edges = np.sign(influence) * (abs(influence) == size)
-            # Exact: float64 holds these small integers.
-            moved += (passed - (size - 1) // 2).astype(float) @ edges.astype(float)
-        mixed = p + self.get_nodeattr("unit") * moved.swapaxes(0, 1).reshape(p.shape).astype(np.int64)
+        _, thresholds, direction = self.tables()
+        mixed = self.mixed(self.taken(context).astype(np.int64), self.stairs())
         result = mixed if thresholds is None else direction * mixed >= thresholds
         context[self.onnx_node.output[0]] = result.astype(np.float32)
+
+    def stairs(self) -> list[tuple[list[int], np.ndarray]]:
+        """Of every |K| the cuts of its stair, and the signs of its edges, float32 (C, C), [t, s]."""
+        influence = self.tables()[0]
+        g, channels, found = influence.shape[1], influence.shape[0] * influence.shape[1], []
+        for size in np.unique(abs(influence[abs(influence) > 1])):
+            edges = np.zeros((channels, channels), np.float32)
+            for at, group in zip(range(0, channels, g), influence):
+                edges[at : at + g, at : at + g] = np.sign(group) * (abs(group) == size)
+            found.append((self.cuts(int(size)), edges))
+        return found
+
+    def mixed(self, x: np.ndarray, stairs: list[tuple[list[int], np.ndarray]]) -> np.ndarray:
+        """p' of inputs (…, C), int64: how many steps of each stair a sum passed, times the edges of that."""
+        rows = x.reshape(-1, x.shape[-1])
+        moved = np.zeros(rows.shape, np.float32)  # small integers: exact
+        for steps, edges in stairs:
+            passed = np.full(rows.shape, -(len(steps) // 2), np.float32)
+            for cut in steps:
+                passed += rows > cut
+            moved += passed @ edges
+        p = self.scale * x.astype(np.int64) - self.offset
+        return p + self.get_nodeattr("unit") * moved.astype(np.int64).reshape(x.shape)
 
     def cuts(self, size: int) -> list[int]:
         """What an input must exceed to pass each step of a stair of |K| = `size`."""
@@ -179,15 +192,8 @@ class Interact(PerChannel):
         works = [Work(needs=span, frees=beat) for beat in range(1, span + 1)]
         return Timing(works, 2, Stop.SPARE, Buffer(span, span, free=0))
 
-    def rtl(self) -> Rtl:
-        return self._written()[0], {}
-
-    def generated(self) -> dict[str, str]:
-        name, words = self._written()
-        return {f"{name}.sv": words}
-
-    def _written(self) -> tuple[str, str]:
-        """Name and text of the instance's module."""
+    @property
+    def written(self) -> tuple[str, str]:
         source, sink, made = self.in_stream(), self.out_stream(), self.plan()
         influence, _, direction = self.tables()
         if self.raw:
