@@ -280,15 +280,7 @@ class Links:
             given[one] = whole_numbers((row * p + r) // q).T
             tried &= (p != 0) & ((row * p + r) % q == 0)
         found = self.built.run_node(node, {name: self.built.run_node(built, given)}).T
-        wrong = np.argwhere(tried & (found != wanted))
-        if len(wrong):
-            at = tuple(wrong[0].tolist())
-            raise MismatchError(
-                f"lower: {node.name}, channel {at[0]}: level {found[at]} where the sum was {sums[at]} before "
-                f"it was narrowed, and {wanted[at]} by the file's operations; {len(wrong):,} of "
-                f"{int(tried.sum()):,} differ."
-            )
-        return int(tried.sum())
+        return _count_equal(node, tried, found, wanted, "where the sum before it was narrowed was", sums)
 
     def _check_edges(self, node: Node, p: np.ndarray, q: np.ndarray, r: np.ndarray) -> int:
         levels, leaf = node.quantises, self.built.leaves[node.inputs[0]]
@@ -309,14 +301,19 @@ class Links:
         rows = there.reshape(count, leaf.channels, -1).transpose(0, 2, 1).reshape(-1, leaf.channels)
         found = self.built.run_node(node, {node.inputs[0]: rows})
         found = found.reshape(count, -1, leaf.channels).transpose(0, 2, 1).reshape(channels, -1)
-        wrong = np.argwhere(tried & (found != wanted))
-        if len(wrong):
-            at = tuple(wrong[0].tolist())
-            raise MismatchError(
-                f"lower: {node.name}, channel {at[0]}: level {found[at]} at the integer {there[at]} and "
-                f"{wanted[at]} by the file's operations; {len(wrong):,} of {int(tried.sum()):,} differ."
-            )
-        return int(tried.sum())
+        return _count_equal(node, tried, found, wanted, "at the integer", there)
+
+
+def _count_equal(node: Node, tried, found, wanted, where: str, integers: np.ndarray) -> int:
+    """How many levels were tried, none of which differs."""
+    wrong = np.argwhere(tried & (found != wanted))
+    if len(wrong):
+        at = tuple(wrong[0].tolist())
+        raise MismatchError(
+            f"lower: {node.name}, channel {at[0]}: level {found[at]} {where} {integers[at]}, and {wanted[at]} "
+            f"by the file's operations; {len(wrong):,} of {int(tried.sum()):,} differ."
+        )
+    return int(tried.sum())
 
 
 def next_to(edges: np.ndarray, factors: np.ndarray, inputs: list[Leaf], seed: int = 0) -> np.ndarray:

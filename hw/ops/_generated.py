@@ -2,9 +2,7 @@
 
 from hashlib import sha256
 
-TEXT = """\
-{head}
-
+PORTS = """\
 module NAME (
   input  logic clk_i,
   input  logic rst_ni,
@@ -15,7 +13,8 @@ module NAME (
   output logic m_valid_o,
   input  logic m_ready_i
 );
-
+"""
+BODY = """
   logic {given} result_q;
   logic go, unused_fold;
 
@@ -53,7 +52,7 @@ def generated_module(
     """
     wide_in, out_bits = bits
     results = [f"result_q[{row * out_bits} +: {out_bits}] <= y{row};" for row in range(rows)]
-    text = TEXT.format(
+    text = f"{{head}}\n\n{PORTS}{BODY}".format(
         head=head, taken=dimension(wide_in), given=dimension(rows * out_bits), lines="\n  ".join(lines),
         moves="\n      ".join([*moves, *results]), width=rows * out_bits, stages=stages,
     )  # fmt: skip

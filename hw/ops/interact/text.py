@@ -3,6 +3,8 @@
 from hashlib import sha256
 from typing import Any
 
+from xnorforge.hw.ops._generated import PORTS, dimension
+
 from .plan import Plan, Slot, bits_for, code
 
 HEAD = """// SPDX-License-Identifier: Apache-2.0
@@ -17,20 +19,8 @@ v<p>_<k> slot k of
 def module(what: str, wide_in: int, wide_out: int, body: str) -> tuple[str, str]:
     """Name and text of a module with data ports of so many bits; equal names mean equal texts."""
     name = f"xf_interact_{sha256((what + body).encode()).hexdigest()[:12]}"
-    ports = f"""
-module {name} (
-  input  logic clk_i,
-  input  logic rst_ni,
-  input  logic [{wide_in - 1}:0] s_data_i,
-  input  logic s_valid_i,
-  output logic s_ready_o,
-  output logic [{wide_out - 1}:0] m_data_o,
-  output logic m_valid_o,
-  input  logic m_ready_i
-);
-
-"""
-    return name, HEAD.format(what=what) + ports + body + f"\nendmodule : {name}\n"
+    ports = PORTS.replace("NAME", name).format(taken=dimension(wide_in), given=dimension(wide_out))
+    return name, f"{HEAD.format(what=what)}\n{ports}\n{body}\nendmodule : {name}\n"
 
 
 def body(
