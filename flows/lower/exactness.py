@@ -310,8 +310,8 @@ def _count_equal(node: Node, tried, found, wanted, where: str, integers: np.ndar
     if len(wrong):
         at = tuple(wrong[0].tolist())
         raise MismatchError(
-            f"lower: {node.name}, channel {at[0]}: level {found[at]} {where} {integers[at]}, and {wanted[at]} "
-            f"by the file's operations; {len(wrong):,} of {int(tried.sum()):,} differ."
+            f"lower: {node.name}, channel {at[0]}: level {found[at]} {where} {integers[at]}, and "
+            f"{wanted[at]} by the file's operations; {len(wrong):,} of {int(tried.sum()):,} differ."
         )
     return int(tried.sum())
 
