@@ -226,7 +226,7 @@ class _Search:
             return fills, self.bound
         found = self.interval(depths)
         if found > self.bound:
-            if fills := self.kept_evenly(frame):
+            if depths != frame and (fills := self.kept_evenly(frame)):
                 return fills, self.bound
             depths, found = frame, self.interval(frame)
         while found > self.bound and max(depths.values()) < FRAMES * max(frame.values()) and self.left > 0:

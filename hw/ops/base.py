@@ -355,11 +355,16 @@ class HwOp(CustomOp):
         """Name and text of a module that is made for this instance; equal names mean equal texts."""
         return "", ""
 
+    def _module(self) -> tuple[str, str]:
+        if "written" not in self._read:
+            self._read["written"] = self.written
+        return self._read["written"]
+
     def rtl(self) -> Rtl:
         """The module and its parameters, {UpperCamelCase name: int, or (bits, int) beyond 32 bits}."""
-        if not self.written[0]:
+        if not (name := self._module()[0]):
             raise NotImplementedError
-        return self.written[0], {}
+        return name, {}
 
     def parts(self) -> Parts:
         """What its RTL is made of; the cost follows from that (hw/parts.py)."""
@@ -447,7 +452,7 @@ class HwOp(CustomOp):
 
     def generated(self) -> dict[str, str]:
         """RTL generated for this instance, {file name: text}; equal names have equal texts."""
-        name, text = self.written
+        name, text = self._module()
         return {f"{name}.sv": text} if name else {}
 
     def beside(self, _suffix: str = "") -> tuple[dict[str, str], list[str]]:
