@@ -286,25 +286,21 @@ class Driver {
     for (auto& sink : sinks_) valid_.push_back(sink.valid());
   }
   void turn(size_t input, size_t end, bool other) {
-    for (; input < std::min(end, inputs()); input++) {
-      if (input < sources_.size())
-        sources_[input].turn(other);
-      else
-        sinks_[input - sources_.size()].turn(other);
-    }
+    const size_t count = sources_.size();
+    for (; input < std::min(end, inputs()); input++)
+      input < count ? sources_[input].turn(other) : sinks_[input - count].turn(other);
   }
-  bool changed(size_t input, size_t end) const {
-    bool found = false;
-    for (; input < std::min(end, sources_.size()); input++) found = found || sources_[input].ready() != ready_[input];
-    for (size_t k = 0; k < sinks_.size(); k++) found = found || sinks_[k].valid() != valid_[k];
-    return found;
-  }
-  void compare(size_t input, uint64_t cycle) {
-    if (reset_left_ > 0 || input >= inputs()) return;
-    const bool source = input < sources_.size();
-    if (source && sources_[input].ready() != ready_[input]) fault(4, cycle);
+  // Whether that changed what it may not; where one input alone was turned, it is a fault.
+  bool changed(size_t input, size_t end, uint64_t cycle) {
+    if (reset_left_ > 0 || input >= inputs()) return false;
+    const bool source = input < sources_.size(), single = end == input + 1;
+    uint64_t found = 0;
     for (size_t k = 0; k < sinks_.size(); k++)
-      if (sinks_[k].valid() != valid_[k]) fault(source ? 5 : 6, cycle);
+      if (sinks_[k].valid() != valid_[k]) found = source ? 5 : 6;
+    for (size_t k = input; k < std::min(end, sources_.size()); k++)
+      if (sources_[k].ready() != ready_[k]) found = 4;
+    if (single) fault(found, cycle);
+    return found;
   }
 
   void write(FILE* file) const {
@@ -410,9 +406,8 @@ int main(int argc, char** argv) {
         auto turned = [&](size_t from, size_t until) {
           for (auto& driver : drivers) driver.turn(from, until, true);
           evaluate();
-          for (auto& driver : drivers)
-            if (until == from + 1) driver.compare(from, cycle);
-          const bool found = drivers[0].changed(from, until);
+          bool found = false;
+          for (auto& driver : drivers) found |= driver.changed(from, until, cycle);
           for (auto& driver : drivers) driver.turn(from, until, false);
           return found;
         };
