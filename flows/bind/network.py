@@ -117,6 +117,11 @@ class Network:
         given = self.model.get_tensor_datatype(name)
         return given.bitwidth(), given.signed()
 
+    def width(self, name: str, of: str = "in_") -> dict[str, int]:
+        """The same as attributes of an operator that reads it, whose names begin with `of`."""
+        bits, signed = self.kind(name)
+        return {f"{of}bits": bits, f"{of}signed": int(signed)}
+
     def stream(self, name: str) -> Stream | None:
         """The stream of the operator that produces a tensor; None for the input of the network."""
         before = self.producer(name)

@@ -65,11 +65,11 @@ def levels_at(network: Network, node: NodeProto) -> Levels | None:
             return None
         sign, node = node, after
     x = (node if sign is None else sign).input[0]
-    shape, (bits, signed) = network.shape(x), network.kind(x)
+    shape = network.shape(x)
     arrays = {"thresholds": integer_thresholds(network, node, shape[-1])}
     if sign is not None:
         arrays["direction"] = network.constant(sign.input[1]).astype(np.int64)
-    attributes = {"in_shape": shape, "in_bits": bits, "in_signed": int(signed)}
+    attributes = {"in_shape": shape, **network.width(x)}
     return Levels([node] if sign is None else [sign, node], attributes, arrays)
 
 
@@ -168,10 +168,8 @@ def border_in_front(network: Network, node: NodeProto, sizes: Record) -> NodePro
 
 def around(network: Network, x: str, sizes: Record, pad: NodeProto | None = None) -> Record:
     """Attributes of windows of kernel, stride and dilation on a tensor, with the border of a node."""
-    bits, signed = network.kind(x)
     pads, value = ([0, 0, 0, 0], 0) if pad is None else border_at(pad)
-    ifm = network.shape(x)
-    return {"ifm": ifm, **sizes, "pads": pads, "pad_value": value, "bits": bits, "signed": int(signed)}
+    return {"ifm": network.shape(x), **sizes, "pads": pads, "pad_value": value, **network.width(x, "")}
 
 
 def own_sizes(network: Network, node: NodeProto) -> dict[str, list[int]]:
@@ -203,9 +201,8 @@ def own_node(network: Network, node: NodeProto) -> tuple[list[NodeProto], list[B
     known, tensors = OPS[node.op_type], list(node.input)
     types = known(node).get_nodeattr_types()
     count = len(tensors) - sum(network.constant(name) is not None for name in tensors)
-    bits, signed = network.kind(tensors[0])
     several = issubclass(known, CombiningBeat)
-    width = kinds(network, tensors[:count]) if several else {"in_bits": bits, "in_signed": int(signed)}
+    width = kinds(network, tensors[:count]) if several else network.width(tensors[0])
     attributes = {"in_shape": network.shape(node.output[0]), **width}
     attributes |= {one.name: get(node, one.name) for one in node.attribute if one.name in types}
     attributes |= out_width(network, node) if "out_bits" in types else {}

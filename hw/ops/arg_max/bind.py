@@ -20,8 +20,7 @@ def label(network: Network, node: NodeProto) -> Taken:
     """FINN's LabelSelect of the largest score; the first of equal ones."""
     if get(node, "K") != 1:
         return None
-    bits, signed = network.kind(node.input[0])
-    attributes = {"in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed)}
+    attributes = {"in_shape": network.shape(node.input[0]), **network.width(node.input[0])}
     return [node], [Bound("ArgMax", node.name, attributes, nodes=[node.name])]
 
 

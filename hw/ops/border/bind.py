@@ -45,12 +45,9 @@ def signed_conv(network: Network, node: NodeProto) -> Taken:
 @takes("ByPlace")
 def by_place(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
-    bits, signed = network.kind(node.input[0])
     factors, table = (network.integers(name) for name in node.input[1:])
-    attributes = {
-        "in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed),
-        "rows": ints(node, "rows"), "columns": ints(node, "columns"), **out_width(network, node),
-    }  # fmt: skip
+    attributes = {"in_shape": network.shape(node.input[0]), **network.width(node.input[0])}
+    attributes |= {name: ints(node, name) for name in ("rows", "columns")} | out_width(network, node)
     arrays, first = {"table": table}, int(factors.flat[0])
     if (factors == first).all():
         attributes["mul"] = first

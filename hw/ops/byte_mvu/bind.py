@@ -16,5 +16,5 @@ def byte_mvu(network: Network, node: NodeProto) -> Taken:
         return None
     largest = len(unit.weights) * (2 ** (unit.bits - 1) if unit.signed else 2**unit.bits - 1)
     arrays = unit.arrays(unit.weights > 0, -largest, largest + 1)
-    attributes = unit.attributes | {"in_bits": unit.bits, "in_signed": int(unit.signed)}
+    attributes = unit.attributes | network.width(node.input[0])
     return unit.nodes, [Bound("ByteMvu", node.name, attributes, arrays, [one.name for one in unit.nodes])]

@@ -10,9 +10,7 @@ from xnorforge.flows.bind.registry import takes
 def crop(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
     before, behind, first = (ints(node, key) for key in ("before", "behind", "first"))
-    bits, signed = network.kind(node.input[0])
-    attributes = {
-        "in_shape": before, "out_shape": behind, "first": first, "bits": bits, "signed": int(signed),
-        "group": before[2] if len(before) == 3 else gcd(*before, *behind, *first),
-    }  # fmt: skip
+    group = before[2] if len(before) == 3 else gcd(*before, *behind, *first)
+    attributes = {"in_shape": before, "out_shape": behind, "first": first, "group": group}
+    attributes |= network.width(node.input[0], "")
     return [node], [Bound("Crop", node.name, attributes, {}, [node.name])]

@@ -8,6 +8,5 @@ from xnorforge.flows.bind.registry import takes
 def depth_to_space(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
     ifm, shape, block = network.shape(node.input[0]), network.shape(node.output[0]), ints(node, "block")
-    bits, signed = network.kind(node.input[0])
-    attributes = {"ifm": ifm, "block": block, "out_shape": shape, "bits": bits, "signed": int(signed)}
+    attributes = {"ifm": ifm, "block": block, "out_shape": shape, **network.width(node.input[0], "")}
     return [node], [Bound("DepthToSpace", node.name, attributes, {}, [node.name])]

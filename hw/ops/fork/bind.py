@@ -7,9 +7,6 @@ from xnorforge.flows.bind.registry import takes
 @takes("DuplicateStreams")
 def fork(network: Network, node: NodeProto) -> Taken:
     """FINN's DuplicateStreams."""
-    bits, signed = network.kind(node.input[0])
-    attributes = {
-        "in_shape": network.shape(node.input[0]), "readers": len(node.output), "bits": bits,
-        "signed": int(signed),
-    }  # fmt: skip
+    attributes = {"in_shape": network.shape(node.input[0]), "readers": len(node.output)}
+    attributes |= network.width(node.input[0], "")
     return [node], [Bound("Fork", node.name, attributes, {}, [node.name])]

@@ -12,10 +12,7 @@ def permute(network: Network, node: NodeProto) -> Taken:
     order = network.integers(node.input[1]).astype(np.int64)
     before, behind = ints(node, "before"), ints(node, "behind")
     group = group_of(order, before[-1], behind[-1])
-    bits, signed = network.kind(node.input[0])
-    attributes = {
-        "in_shape": before, "out_shape": behind, "group": group, "bits": bits, "signed": int(signed),
-    }  # fmt: skip
+    attributes = {"in_shape": before, "out_shape": behind, "group": group, **network.width(node.input[0], "")}
     return [node], [Bound("Permute", node.name, attributes, {"order": order[::group] // group}, [node.name])]
 
 

@@ -27,8 +27,7 @@ def requantise(network: Network, node: NodeProto) -> Taken:
 @takes("Rectify")
 def rectify(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
-    bits, signed = network.kind(node.input[0])
-    attributes = {"in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed)}
+    attributes = {"in_shape": network.shape(node.input[0]), **network.width(node.input[0])}
     attributes |= {name: get(node, name) for name in ("shift", "levels", "zero")}
     offset, slope, direction = map(network.integers, node.input[1:])
     arrays = {"offset": offset, "ties": 0 * offset, "direction": direction, "slope": slope}

@@ -27,8 +27,6 @@ def _bound(network: Network, node, pads, values):
     low, high = min(int(values.min()), -(1 << (bits - 1)) if signed else 0), int(values.max())
     most = max(high, (1 << (bits - signed)) - 1)
     out_bits = max(most.bit_length(), (-low - 1).bit_length()) + 1 if low < 0 else most.bit_length()
-    attributes = {
-        "ifm": network.shape(node.input[0]), "pads": pads, "in_bits": bits, "in_signed": int(signed),
-        "out_bits": out_bits, "out_signed": int(low < 0),
-    }  # fmt: skip
+    attributes = {"ifm": network.shape(node.input[0]), "pads": pads, **network.width(node.input[0])}
+    attributes |= {"out_bits": out_bits, "out_signed": int(low < 0)}
     return [node], [Bound("Surround", node.name, attributes, {"values": values}, [node.name])]

@@ -7,10 +7,7 @@ from xnorforge.flows.bind.registry import takes
 @takes("UpsampleNearestNeighbour")
 def upsample(network: Network, node: NodeProto) -> Taken:
     """FINN's UpsampleNearestNeighbour."""
-    bits, signed = network.kind(node.input[0])
-    (height, width, _), (tall, wide, _) = network.shape(node.input[0]), network.shape(node.output[0])
-    attributes = {
-        "ifm": network.shape(node.input[0]), "factor": [tall // height, wide // width], "bits": bits,
-        "signed": int(signed),
-    }  # fmt: skip
+    ifm, ofm = network.shape(node.input[0]), network.shape(node.output[0])
+    factor = [after // before for before, after in zip(ifm[:2], ofm)]
+    attributes = {"ifm": ifm, "factor": factor, **network.width(node.input[0], "")}
     return [node], [Bound("Upsample", node.name, attributes, {}, [node.name])]

@@ -39,8 +39,8 @@ def bordered_window(network: Network, node: NodeProto) -> Taken:
 def window(network: Network, node: NodeProto) -> Taken:
     """ConvolutionInputGenerator; with FINN's Pool behind it only of single pixels: it leaves pixels out."""
     one, depthwise = _window(network, node), bool(get(node, "depthwise"))
-    if depthwise and _pools(network, node):
-        pool = network.reader(node)
+    pool = network.reader(node)
+    if depthwise and pool is not None and pool.op_type == "Pool":
         if one.attributes["kernel"] != [1, 1]:
             raise UserError(
                 f"{pool.name}: {get(pool, 'Function')} has no operator in hw/ops; use sums or maxima."
@@ -70,11 +70,6 @@ def rates_window(network: Network, node: NodeProto) -> Taken:
     border = {"pads": ints(node, "pads"), "pad_value": get(node, "value")}
     attributes = around(network, node.input[0], sizes) | border
     return [node], [Bound("Window", node.name, attributes, nodes=[node.name])]
-
-
-def _pools(network: Network, node) -> bool:
-    after = network.reader(node)
-    return after is not None and after.op_type == "Pool"
 
 
 def _window(network: Network, node, pad=None) -> Bound:
@@ -161,9 +156,9 @@ def pool_at(network: Network, node: NodeProto) -> PoolNodes | None:
     pad = None if pools_itself(sizes) else border_in_front(network, node, sizes)
     x = node.input[0] if pad is None else pad.input[0]
     nodes = nodes if pad is None else [pad, *nodes]
-    (bits, signed), kernel = network.kind(x), sizes["kernel"]
+    kernel = sizes["kernel"]
     attributes: dict = {"ifm": network.shape(node.input[0]), "kernel": kernel, "stride": kernel}
-    attributes |= {"in_bits": bits, "in_signed": int(signed)}
+    attributes |= network.width(x)
     if pools_itself(sizes):
         return PoolNodes(nodes, function, [], attributes, direction)
     window = Bound("Window", f"{nodes[-1].name}_window", around(network, x, sizes, pad))
