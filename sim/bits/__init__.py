@@ -3,7 +3,8 @@
 An operator's `bits.py`, next to its `op.py`, defines what it does to packed bits or plain integers: its
 `step(op)` returns a function of a value per input stream, which gives one, or a list, one per output stream.
 A value between operators is `Packed` if the stream carries single unsigned bits, else integers (N, *shape).
-Operators without `bits.py` run `execute_node`; those that only change timing pass their input on.
+Operators without `bits.py` that state a matrix multiply by it, others run `execute_node`; those that only
+change timing pass their input on.
 """
 
 import ctypes
@@ -20,7 +21,7 @@ from xnorforge.hw.graph import enter, operators
 from xnorforge.hw.ops import part
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.bits.kernels import interleave_planes
-from xnorforge.sim.bits.matrices import reads_patches
+from xnorforge.sim.bits.matrices import products, reads_patches
 from xnorforge.sim.bits.packed import Packed, Step, as_integers, as_stream
 from xnorforge.sim.bits.patches import Patches
 from xnorforge.sim.bits.plans import Call, planned
@@ -39,7 +40,8 @@ class BitSimulator:
     def __init__(self, folded: ModelWrapper | Path | list[HwOp]):
         keep_freed_memory()
         self.ops = folded if isinstance(folded, list) else operators(folded)
-        self.plain = [op.name for op in self.ops if not op.identity and part(op, "bits") is None]
+        known = [op.identity or part(op, "bits") or op.matrix() for op in self.ops]
+        self.plain = [op.name for op, how in zip(self.ops, known) if not how]
         self.steps = [step_of(op) for op in self.ops]
         self.entry = self.ops[0].in_stream()
         self.plans: dict[frozenset[str], list[Call]] = {}
@@ -104,6 +106,8 @@ def step_of(op: HwOp) -> Step:
     module = part(op, "bits")
     if module is not None:
         return module.step(op)
+    if (matrix := op.matrix()) is not None:
+        return products(op, matrix.weights, matrix.bias)
     if op.identity:
         return reads_patches(lambda x: [x] * op.outputs)  # nothing changes a value in place
     return lambda *inputs: op.run_all(*(as_integers(x, stream) for x, stream in zip(inputs, op.in_streams())))

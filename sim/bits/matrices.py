@@ -178,12 +178,6 @@ class Columns:
         self.words: np.ndarray = np.ascontiguousarray(words.transpose(2, 0, 3, 1)).view(np.int32)[..., 0]
 
 
-def of_matrix(op) -> Step:
-    """`products` of units that state themselves as a matrix."""
-    matrix = op.matrix()
-    return products(op, matrix.weights, matrix.bias)
-
-
 def products(op: HwOp, weights: np.ndarray, bias: np.ndarray) -> Step:
     """Of units that compute x @ weights + bias, integers x (…, mw), weights (mw, mh), bias (mh,),
     maybe against thresholds."""

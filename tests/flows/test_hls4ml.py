@@ -30,6 +30,7 @@ from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS
 from xnorforge.hw import boards, graph
 from xnorforge.hw.beat import Beat
+from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import value_range
 
@@ -331,7 +332,7 @@ ELEMENTS = 6000  # of a frame or a matrix; larger examples show nothing more
 
 KINDS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 WITH_RULE = plugins.parts("hw.ops", "hls")
-KNOWN = {name: kind for name, kind in KINDS.items() if issubclass(kind, Beat) or name in WITH_RULE}
+KNOWN = {name: kind for name, kind in KINDS.items() if issubclass(kind, (Beat, Mvu)) or name in WITH_RULE}
 
 
 def tiny(op: HwOp) -> bool:

@@ -12,6 +12,7 @@ from xnorforge.core import plugins
 from xnorforge.flows.fold import folded_graph
 from xnorforge.hw import graph
 from xnorforge.hw.ops import part
+from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, step_of, threads
 from xnorforge.sim.bits.packed import as_integers, as_stream, pack
 
@@ -72,8 +73,9 @@ def test_what_has_a_packed_form_is_run_by_it_and_all_of_it_is_among_the_examples
         examples = examples_of(OPS[name])
         assert len(examples) >= 20 and all(part(op, "bits") is module for op in examples)
         assert BitSimulator(examples[:1]).plain == []
-    plain = [name for name, cls in OPS.items() if name not in packed and not cls.identity]
-    assert all(BitSimulator(examples_of(OPS[name])[:1]).plain for name in plain)
+    for name, cls in OPS.items():
+        known = name in packed or cls.identity or issubclass(cls, Mvu)
+        assert bool(BitSimulator(examples_of(cls)[:1]).plain) != known
 
 
 def random_network(seed):

@@ -29,9 +29,7 @@ BACKEND = Backend(
 BENCH = 10  # images in the project's own test bench
 
 
-def write_and_emulate(
-    acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images: int | None = None, before=()
-) -> Record:
+def write_and_emulate(acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, before=()) -> Record:
     """Convert, write, compile with g++, compare on the golden images, and synthesise if Vitis HLS is on PATH.
 
     Args:
@@ -39,7 +37,6 @@ def write_and_emulate(
         net_dir: folder of the network, with `golden.npz` and `lowered.npz`.
         out: folder for `hls.json` and `hls_project/`; `acc` if absent.
         io: hls4ml's forms, "io_parallel" (arrays) and "io_stream"; Vitis HLS synthesises the last one.
-        images: use only this many golden images; by default all.
         before: earlier checks, for the record.
 
     Returns:
@@ -59,7 +56,7 @@ def write_and_emulate(
     check_expressible(ops, io)  # of every form, before one is compiled
     board = boards.of_folding(fold)
     with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as lowered:
-        pixels, wanted = golden["images"][:images], whole_numbers(lowered["integers"])[:images]
+        pixels, wanted = golden["images"], whole_numbers(lowered["integers"])
     checks, forms, times = [*before], {}, {}
     with artifacts.whole(out / "hls_project") as aside, artifacts.measured("hls4ml") as run:
         for kind in io:

@@ -22,11 +22,6 @@ HEADERS = sorted(Path(__file__).parent.glob("xf_*.h"))
 IM2COL = "vivado:generate_conv_im2col"
 
 
-def precision_of(bits: int, signed: bool):
-    """hls4ml's type of an element; a bit has XNOR's type, which means -1 and +1 when it meets a weight."""
-    return XnorPrecisionType() if (bits, signed) == (1, False) else IntegerPrecisionType(bits, signed)
-
-
 class XfLayer(Layer):
     """A layer of `xf_pixels.h` or `xf_images.h`.
 
@@ -39,7 +34,9 @@ class XfLayer(Layer):
 
     def initialize(self):
         get = self.get_attr
-        self.add_output_variable(list(get("out_shape")), precision=precision_of(get("bits"), get("signed")))
+        bit = (get("bits"), get("signed")) == (1, False)  # XNOR's type: -1 and +1 where it meets a weight
+        kind = XnorPrecisionType() if bit else IntegerPrecisionType(get("bits"), get("signed"))
+        self.add_output_variable(list(get("out_shape")), precision=kind)
         if get("table_data") is not None:
             table = get("table_data")
             bits = max(int(table.max()), -int(table.min()) - 1, 1).bit_length() + 1

@@ -5,6 +5,7 @@ A window is no layer of its own: it is kept with the tensor until a matrix reads
 
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import numpy as np
 from hls4ml.model.quantizers import BinaryQuantizer
@@ -20,6 +21,13 @@ def matrix(net: Net, op: HwOp, source: Wire, weights: np.ndarray, w_bits: int, l
     span = (-length, length) if length else op.result_range()
     cycles = op.cycles() * weights.shape[1] // prod(op.out_stream().shape)
     return [_results(net, op, _dot_products(net, source, weights, w_bits, span, cycles), length)]
+
+
+def of_matrix(net: Net, op: Any, source: Wire) -> list[Wire]:
+    """An operator that states itself as a matrix (`HwOp.matrix`), whose bits are the numbers 0 and 1."""
+    given = op.matrix()
+    source = as_numbers(net, source) if op.in_bits == 1 else source
+    return matrix(net, op, source, given.weights, given.weight_bits)
 
 
 def int_weights(op: HwOp) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Conversion of operators to layers, by rules next to the operators.
 
-An operator that is an expression (`Beat`) is a layer whose C++ says the same. Another one defines its layers
+An operator that is an expression (`Beat`) is a layer whose C++ says the same, a matrix one of hls4ml. Another
+one defines its layers
 in `hls.py` next to its `op.py`: `rule(net, op, sources)` takes the net, the operator and the wires of its
 inputs, appends layers to the net and returns the wires of its outputs. Tensors are channels last on both
 sides, so nothing is transposed. An operator that only passes its input on needs no layer.
@@ -11,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from xnorforge.flows.backends.hls4ml.matrices import of_matrix
 from xnorforge.flows.backends.hls4ml.net import Net, Wire, refused, without_window
 from xnorforge.hw.beat import Beat
 from xnorforge.hw.ir.cpp import statements
@@ -32,6 +34,8 @@ def append_layers(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     module = part(op, "hls")
     if module is not None:
         return module.rule(net, op, sources)
+    if op.matrix() is not None:
+        return of_matrix(net, op, sources[0])
     if isinstance(op, Beat):
         return [of_expression(net, op, sources)]
     raise refused(op, "has no layer in hls4ml", "build it with BACKEND=rtl")
