@@ -22,6 +22,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from xnorforge.core.accuracy import wilson
 from xnorforge.core.artifacts import digest
 from xnorforge.flows.fold import interval_with
 from xnorforge.flows.report.provenance import commit
@@ -321,12 +322,9 @@ def front() -> list[dict]:
 
 
 def interval(correct: int, images: int) -> str:
-    """The 95 % interval of a share (E. B. Wilson, 1927), in percent."""
-    z, share = 1.96, correct / images
-    middle = share + z * z / (2 * images)
-    half = z * (share * (1 - share) / images + (z / (2 * images)) ** 2) ** 0.5
-    low, high = (100 * (middle + sign * half) / (1 + z * z / images) for sign in (-1, 1))
-    return f"{max(low, 0):.2f} to {min(high, 100):.2f} %"
+    """The 95 % interval of a share in percent."""
+    low, high = (100 * end for end in wilson(correct, images))
+    return f"{low:.2f} to {high:.2f} %"
 
 
 FRONT_WORDS = """

@@ -6,11 +6,11 @@ null, with the reason next to it.
 """
 
 from collections.abc import Iterable
-from math import sqrt
 from pathlib import Path
 
 import numpy as np
 
+from xnorforge.core.accuracy import wilson
 from xnorforge.core.artifacts import check, netlist_digest, read_json
 from xnorforge.core.errors import MismatchError, several
 from xnorforge.core.types import Record
@@ -313,17 +313,13 @@ def accuracy(found: Record, golden: str) -> list[Record]:
 
 
 def with_interval(row: Record) -> Record:
-    """Add the share of correct images, `top1`, and Wilson's 95 % interval of it (Wilson 1927), `low` to
-    `high`; a row of other figures has its own."""
+    """Add the share of correct images, `top1`, and its 95 % interval, `low` to `high`; a row of other figures
+    has its own."""
     if "figures" in row:
         return {"intervals": {}, **row}
-    n, share, z = row["images"], row["correct"] / row["images"], 1.96
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return {
-        **row, "top1": round(share, 5), "low": round(max(centre - half, 0), 5),
-        "high": round(min(centre + half, 1), 5),
-    }  # fmt: skip
+    low, high = wilson(row["correct"], row["images"])
+    top1 = row["correct"] / row["images"]
+    return {**row, "top1": round(top1, 5), "low": round(low, 5), "high": round(high, 5)}
 
 
 def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:

@@ -4,6 +4,7 @@ for classes  `correct`, `top1` in per cent
 for others   `figures` {name: 0..1}, the task's main figure first, and `intervals` {name: [low, high]}
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,14 @@ def main(row: Record) -> tuple[str, float]:
         return "top-1", row["top1"]
     name, value = next(iter(row["figures"].items()))
     return name, round(100 * value, 2)
+
+
+def wilson(correct: int, images: int) -> tuple[float, float]:
+    """The 95 % interval of a share, 0 to 1 (E. B. Wilson, 1927)."""
+    n, share, z = images, correct / images, 1.96
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def spread(values: Sequence[float]) -> str:
