@@ -277,8 +277,7 @@ def test_the_digits_need_scikit_learn(monkeypatch):
     from xnorforge.sw.datasets import digits
 
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(ToolMissing, match=r"^sklearn: is not installed, .*'xnorforge\[digits\]'"):
-        digits.images()
+    stops(r"^sklearn: is not installed, .*'xnorforge\[digits\]'", digits.images, kind=ToolMissing)
 
 
 def test_a_package_that_no_extra_brings_is_named_itself():
@@ -465,8 +464,7 @@ def test_a_folder_stands_for_the_build_that_it_holds(stubbed, tmp_path, monkeypa
     (tmp_path / "out").rename(tmp_path / "elsewhere")
     moved = builds.resolve({}, "elsewhere/mnist-tfc/mine")
     assert (moved.net_dir, moved.acc) == (Path("elsewhere/mnist-tfc"), Path("elsewhere/mnist-tfc/mine"))
-    with pytest.raises(UserError, match="elsewhere"):
-        builds.resolve({}, "elsewhere")
+    stops("elsewhere", builds.resolve, {}, "elsewhere")
 
 
 def test_json_of_a_build_leaves_no_room_for_a_comparison(stubbed):

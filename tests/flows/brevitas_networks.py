@@ -345,46 +345,19 @@ def _settled(module: nn.Module, shape, rng) -> None:
     module.eval()
 
 
-class BinaryOfMeans(SignedBinaryWeightPerTensorConst):
-    """XNOR-Net: the scale is the mean magnitude of the weights."""
-
-    scaling_impl_type = ScalingImplType.STATS
-    scaling_stats_op = StatsOp.AVE
-    scaling_const = None
-    scaling_stats_permute_dims = None
-
-
-class BinaryOfMeansPerChannel(BinaryOfMeans):
-    """The same for each output."""
-
-    scaling_per_output_channel = True
-
-
-class BinaryLearned(BinaryOfMeans):
-    """A learned scale that starts there."""
-
-    scaling_impl_type = ScalingImplType.PARAMETER_FROM_STATS
-
-
-class BinaryPowerOfTwo(BinaryOfMeans):
-    """That mean rounded to a power of two."""
-
-    restrict_scaling_type = RestrictValueType.POWER_OF_TWO
-
-
-class TernaryOfMaxima(SignedTernaryWeightPerTensorConst):
-    """-s, 0, +s; s is a share of the largest weight."""
-
-    scaling_impl_type = ScalingImplType.STATS
-    scaling_stats_op = StatsOp.MAX
-    scaling_const = None
-
-
-class TernaryOfMaximaPerChannel(TernaryOfMaxima):
-    """The same for each output."""
-
-    scaling_per_output_channel = True
-
+# XNOR-Net: the scale is the mean magnitude of the weights.
+BinaryOfMeans = SignedBinaryWeightPerTensorConst.let(
+    scaling_impl_type=ScalingImplType.STATS, scaling_stats_op=StatsOp.AVE, scaling_const=None,
+    scaling_stats_permute_dims=None,
+)  # fmt: skip
+BinaryOfMeansPerChannel = BinaryOfMeans.let(scaling_per_output_channel=True)
+BinaryLearned = BinaryOfMeans.let(scaling_impl_type=ScalingImplType.PARAMETER_FROM_STATS)  # starts there
+BinaryPowerOfTwo = BinaryOfMeans.let(restrict_scaling_type=RestrictValueType.POWER_OF_TWO)
+# -s, 0, +s; s is a share of the largest weight.
+TernaryOfMaxima = SignedTernaryWeightPerTensorConst.let(
+    scaling_impl_type=ScalingImplType.STATS, scaling_stats_op=StatsOp.MAX, scaling_const=None
+)
+TernaryOfMaximaPerChannel = TernaryOfMaxima.let(scaling_per_output_channel=True)
 
 # name -> (quantiser of weights, its bits; None: any of 2 to 8)
 WEIGHTS = {

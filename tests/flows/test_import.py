@@ -8,9 +8,9 @@ import onnx
 import pytest
 import torch
 from brevitas.export import export_onnx_qcdq, export_qonnx
-from brevitas.inject.enum import StatsOp
 from brevitas.quant import Int8Bias, Int8WeightPerTensorFloat
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from brevitas_networks import BinaryOfMeansPerChannel
 from graphs import Graph, compare
 from onnx import TensorProto, helper, numpy_helper
 from pipeline import imported, proven
@@ -260,16 +260,6 @@ def test_an_estimator_that_training_left_is_read_as_what_it_gives(tmp_path, clip
 SHAPE = (1, 12, 12)
 
 
-class PerChannel(SignedBinaryWeightPerTensorConst):
-    """Scales measured on the weights, one per output."""
-
-    scaling_impl_type = "stats"
-    scaling_stats_op = StatsOp.AVE
-    scaling_per_output_channel = True
-    scaling_const = None
-    scaling_stats_permute_dims = None
-
-
 def dense(weights=SignedBinaryWeightPerTensorConst, head=None, norm=True, **more):
     """Two hidden layers; all activations have Brevitas' default scale of 0.1."""
     layers, inputs = [nn.Flatten(), _sign()], 144
@@ -324,11 +314,11 @@ def imported_from(folder, network):
 NETWORKS = {
     "dense": dense,
     "dense, 8-bit head": lambda: dense(head=Int8WeightPerTensorFloat),
-    "dense, scales per channel": lambda: dense(weights=PerChannel),
+    "dense, scales per channel": lambda: dense(weights=BinaryOfMeansPerChannel),
     "dense, bias": lambda: dense(bias=True),
     "convolution": conv,
     "convolution, 8-bit head": lambda: conv(head=Int8WeightPerTensorFloat),
-    "convolution, scales per channel": lambda: conv(weights=PerChannel),
+    "convolution, scales per channel": lambda: conv(weights=BinaryOfMeansPerChannel),
 }
 
 

@@ -25,13 +25,9 @@ def results(tmp_path_factory):
     return simulated(folder, ps7_bench.build(folder, COCOTB), bench="ps7")
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_zynq_top_against_a_processor_of_others(results, case):
-    assert results[case] == ""
-
-
-def test_every_case_of_the_bench_was_looked_at(results):
-    assert sorted(results) == sorted(CASES)
+def test_the_zynq_top_against_a_processor_of_others(results):
+    """Every case of the bench; each gives what went wrong."""
+    assert results == dict.fromkeys(CASES, "")
 
 
 def test_ports_of_the_processor_are_those_of_the_cell_library():

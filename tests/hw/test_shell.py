@@ -30,13 +30,9 @@ def results(tmp_path_factory):
     return simulated(folder, shell_bench.build(folder, COCOTB))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_shell_against_a_memory_and_a_host_of_others(results, case):
-    assert results[case] == ""
-
-
-def test_every_case_of_the_bench_was_looked_at(results):
-    assert sorted(results) == sorted(CASES)
+def test_the_shell_against_a_memory_and_a_host_of_others(results):
+    """Every case of the bench; each gives what went wrong."""
+    assert results == dict.fromkeys(CASES, "")
 
 
 @pytest.mark.full
