@@ -97,14 +97,10 @@ def rtlsim_multi_io(
     return int(max(cycles[-1] for cycles in run.given)) + 1
 
 
-def _nothing(*_given, **_named) -> None:
-    """A simulation starts with a reset, and ends by itself."""
-
-
 def use_verilator() -> None:
     """Put Verilator behind `finn.xsi`, in place of Vivado."""
     import finn.xsi
 
     for function in (compile_sim_obj, load_sim_obj, rtlsim_multi_io):
         setattr(finn.xsi, function.__name__, function)
-    finn.xsi.reset_rtlsim = finn.xsi.close_rtlsim = _nothing
+    finn.xsi.reset_rtlsim = finn.xsi.close_rtlsim = lambda *_given, **_named: None

@@ -80,12 +80,6 @@ def interval_of(fps: str, clock_mhz: float) -> int:
     return interval
 
 
-def cycles_of(latency: str, clock_mhz: float) -> float:
-    """A latency in cycles of a clock, from "51840" cycles, "518.4us" or "25ns"."""
-    unit = {"us": 1.0, "ns": 1e-3}.get(latency[-2:])
-    return float(latency) if unit is None else float(latency[:-2]) * unit * clock_mhz
-
-
 class Search:
     """The foldings of one graph for one board.
 
@@ -127,7 +121,9 @@ class Search:
         """The limit of each of `RESOURCES`, in units of the capacities, by default the part's
         capacity, and at most `of_lut` of its LUTs; and of "latency", in cycles."""
         found = {name: float(self.board.capacity.get(name, 0)) for name in RESOURCES}
-        found["latency"] = cycles_of(asked.get("latency", "inf"), self.board.clock_mhz)
+        latency = asked.get("latency", "inf")  # "51840" cycles, "518.4us" or "25ns"
+        unit = {"us": 1.0, "ns": 1e-3}.get(latency[-2:])
+        found["latency"] = float(latency[:-2]) * unit * self.board.clock_mhz if unit else float(latency)
         routable = of_lut * found["lut"]
         for word, text in asked.items():
             if word == "latency":

@@ -270,8 +270,9 @@ def _least_adders(bound: Bound, op: HwOp) -> Option | None:
     lanes = (replace(one, lanes=count) for one, count in zip((source, sink), weights.shape))
     takes, gives = ({name: one} for name, one in zip((op.sources[0], op.results[0]), lanes))
     lut = source.bits * max(LEAST * int(np.count_nonzero(weights)), QUICK * _least_sums(weights))
-    cycles, quick = prod(source.shape) // len(weights), partial(_quickly, bound, op)
-    return Option(op, cycles, (lut, *NOTHING[1:]), takes, gives, quick)
+    none = Option(op, NEVER, NOTHING, {}, {})  # adders that meet no interval
+    cycles, least = prod(source.shape) // len(weights), (lut, *NOTHING[1:])
+    return Option(op, cycles, least, takes, gives, lambda: next(iter(_with_adders(bound, op)), none))
 
 
 def _least_sums(weights: np.ndarray) -> float:
@@ -282,11 +283,6 @@ def _least_sums(weights: np.ndarray) -> float:
     for _ in range(9):  # the more sums, the more bits a number has
         sums = bits / (2 * log2(sums + len(weights)) + SUM_BITS)
     return sums
-
-
-def _quickly(bound: Bound, op: HwOp) -> Option:
-    """Adders by a quick look, or none that meet an interval."""
-    return next(iter(_with_adders(bound, op)), Option(op, NEVER, NOTHING, {}, {}))
 
 
 def _with_adders(bound: Bound, op: HwOp) -> list[Option]:
@@ -399,9 +395,12 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
             raise UserError(f"{bound.name}: {bound.op} has no setting {name}; {has}.")
         if value not in possible[name]:
             divides = value > 0 and sizes[name] % value == 0
-            whole = f"{_called(bound, name)}={sizes[name]}"
+            own = OPS[bound.op].extents[name]
+            called = {"mw": "length", "mh": "outputs", "vectors": "vectors"}  # as the user calls it
+            whole = f"{called.get(own, name if name == 'pixels' else 'channels')}={sizes[name]}"
             why = "makes beats too wide" if divides else f"does not divide {whole}"
-            raise UserError(f"{bound.name}: {name}={value} {why}; {_use(possible[name])}")
+            shown = ", ".join([*map(str, possible[name][:12]), *["…"] * (len(possible[name]) > 12)])
+            raise UserError(f"{bound.name}: {name}={value} {why}; use one of [{shown}].")
     return given
 
 
@@ -522,22 +521,9 @@ def fits(stream: Stream) -> bool:
     return last % lanes == 0 or (lanes % last == 0 and prod(stream.shape) % lanes == 0)
 
 
-def _called(bound: Bound, name: str) -> str:
-    """The user's name of the size that simd, pe or pixels must divide."""
-    names = {"mw": "length", "mh": "outputs", "vectors": "vectors"}
-    if name == "pixels" and OPS[bound.op].extents[name] not in names:
-        return name
-    return names.get(OPS[bound.op].extents[name], "channels")
-
-
 def _whole(bound: Bound) -> str:
     """Requirement for several pixels at a time, in words."""
     most = {name: values[-1] for name, values in foldings(bound).items()}
     if len(most) > 2:
         return f"simd={most['simd']}, the whole vector, and a pe at least as large"
     return " and ".join(f"{name}={value}" for name, value in most.items() if name != "pixels")
-
-
-def _use(values: list[int]) -> str:
-    shown = ", ".join(map(str, values[:12]))
-    return f"use one of [{shown}, …]." if len(values) > 12 else f"use one of [{shown}]."

@@ -12,6 +12,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
+from xnorforge.flows.clean_up import set_entries
 from xnorforge.flows.importing.model_file import AGAIN, node_text, within
 from xnorforge.flows.lower.graph import LAYERS
 
@@ -187,9 +188,7 @@ def _in_order(path: Path, graph: GraphProto) -> None:
         there.update(node.output)
     else:
         return
-    nodes = [NodeProto.FromString(graph.node[index].SerializeToString()) for index in order]
-    del graph.node[:]
-    graph.node.extend(nodes)
+    set_entries(graph.node, [graph.node[index] for index in order])
 
 
 def _attributes(path: Path, node: NodeProto) -> None:

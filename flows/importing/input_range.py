@@ -148,12 +148,6 @@ def quantiser_at_input(network: ModelWrapper, start: Start) -> Found | None:
     return Found(form, about, quantiser=True)
 
 
-def plain_formats(form: InputFormat) -> tuple[InputFormat, InputFormat]:
-    """The two usual readings of integers: fractions of full scale (pixels as 0 .. 1), and plain integers."""
-    full = 2 ** (form.bits - 1) if form.lo < 0 else form.hi
-    return replace(form, scale=1 / full, offset=0.0), replace(form, scale=1.0, offset=0.0)
-
-
 def describe_input(network: ModelWrapper, probe: np.ndarray, form: InputFormat | None = None) -> Found:
     """The format of a network's input.
 
@@ -176,7 +170,8 @@ def describe_input(network: ModelWrapper, probe: np.ndarray, form: InputFormat |
         return Found(form, "INPUT=bipolar: -1 and +1")
     elif direct and (direct.form.lo, direct.form.hi) == (form.lo, form.hi):
         return direct
-    unit, raw = plain_formats(form or InputFormat())
+    raw = replace(form or InputFormat(), scale=1.0, offset=0.0)  # integers as they are
+    unit = replace(raw, scale=1 / (2 ** (raw.bits - 1) if raw.lo < 0 else raw.hi))  # or pixels, 0 .. 1
     found = _covered(direct, unit, raw, network, form is None) if direct else None
     found = found or _by_statistics(network, start, probe, unit, raw)
     found = found or (_by_constants(start, unit, raw) if start.nodes else None)

@@ -15,7 +15,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.input_format import InputFormat
 from xnorforge.core.progress import now_at, say
 from xnorforge.core.types import Record
-from xnorforge.flows.clean_up import change_batch, cleaned_up
+from xnorforge.flows.clean_up import change_batch, cleaned_up, leave_entries
 from xnorforge.flows.importing.doubts import judged, scale_doubts
 from xnorforge.flows.importing.estimators import without_estimators
 from xnorforge.flows.importing.fold_constants import fold_constants
@@ -212,14 +212,9 @@ def _cleaned(path: Path) -> IndexedModel:
             )
         if entry.name not in constants and shape[0] != 1:
             change_batch(raw, 1)
-    return _with_results_alone(cleaned_up(ModelWrapper(raw, fix_missing_initializer_valueinfo=False)))
-
-
-def _with_results_alone(network: IndexedModel) -> IndexedModel:
-    """Constants are not results: a network that ends in a Brevitas quantiser is exported with its
-    scale, zero point and width as outputs."""
+    network = cleaned_up(ModelWrapper(raw, fix_missing_initializer_valueinfo=False))
+    # Constants are not results: a network that ends in a Brevitas quantiser is exported with its scale, zero
+    # point and width as outputs.
     given = {one.name for one in network.graph.input}
-    for one in list(network.graph.output):
-        if one.name not in given and network.find_producer(one.name) is None:
-            network.graph.output.remove(one)
+    leave_entries(network.graph.output, lambda one: one.name in given or network.find_producer(one.name))
     return IndexedModel(network)

@@ -82,7 +82,11 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         exported = ModelWrapper(onnx.load(str(model)), fix_missing_initializer_valueinfo=False)
         network, tails = without_tails(cleaned_up(exported))
         graph, lowered = integers_of(network, given, stated.get("writable", []))
-        scores = _as_the_output(scores, graph)
+        *image, channels = graph.leaves[
+            graph.output.single[0]
+        ].shape  # of which axes of length 1 may be missing
+        if scores.size == len(scores) * channels * prod(image):
+            scores = scores.reshape(len(scores), channels, *image)
         bind(lowered, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage
 
         now_at(f"running the integer graph on {len(images):,} images")
@@ -165,13 +169,6 @@ def _loop(graph: Lowered) -> tuple[Lowered, ModelWrapper] | None:
         say(f"lower       steps are built side by side, not as a loop: {error}")
         return None
     return rolled, model
-
-
-def _as_the_output(scores: np.ndarray, graph: Lowered) -> np.ndarray:
-    """Golden scores in the shape of the graph's output, channels first: axes of length 1 may be missing."""
-    *image, channels = graph.leaves[graph.output.single[0]].shape
-    shape = (len(scores), channels, *image)
-    return scores.reshape(shape) if scores.size == prod(shape) else scores
 
 
 def integers_of(

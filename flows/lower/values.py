@@ -231,13 +231,11 @@ def _bits(numbers) -> int:
     return max(max(x.numerator.bit_length(), x.denominator.bit_length()) for x in numbers)
 
 
-def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
-    """The same chain over another leaf, every channel's constants repeated `repeat` times, as a move does."""
-    _, a, b = value.start
-    assert value.reach is not None
-    moved = of_leaf(leaf, np.tile(a, repeat), np.tile(b, repeat), np.tile(value.reach, repeat))
+def replay(value: Value, leaf: Leaf) -> Value:
+    """The same chain over another leaf."""
+    moved = of_leaf(leaf, *value.start[1:], value.reach)
     for op, *given in value.chain:
-        moved = append(moved, op, *(np.tile(c, repeat) for c in given))
+        moved = append(moved, op, *given)
     return moved
 
 

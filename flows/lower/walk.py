@@ -179,30 +179,23 @@ class Walk:
         constant = np.asarray(constant)
         if constant.size == 1:
             return np.full(value.channels, constant.reshape(-1)[0])
-        if value.view is not None:
-            return self._by_view(node, constant, value)
-        shape = (1, value.channels, *value.shape[:-1])
+        own = (value.channels, *value.shape[:-1]) if value.view is None else value.view.shape
+        shape, cure = (1, *own), "use one number per channel"
+        varies = refuse(node, "its constant varies over the image", cure)
         try:
             full = np.broadcast_to(constant, shape)
         except ValueError:
-            why = f"a constant of shape {constant.shape} changes the shape {shape}"
-            raise refuse(node, why, "use one number per channel") from None
-        flat = full.reshape(value.channels, -1)
-        if (flat != flat[:, :1]).any():
-            raise refuse(node, "its constant varies over the image", "use one number per channel")
-        return flat[:, 0] if value.leaf.order is None else flat[value.leaf.order, 0]
-
-    def _by_view(self, node, constant, value: Value) -> np.ndarray:
-        """The same for a value with a view."""
-        assert value.view is not None
-        try:
-            full = np.broadcast_to(constant, (1, *value.view.shape)).reshape(-1)
-        except ValueError:
-            shape = (1, *value.view.shape)
-            why = f"a constant of shape {constant.shape} changes the shape {shape}"
-            raise refuse(node, why, "use one number per channel") from None
-        found, channels = np.full(value.channels, full[0]), value.view.reshape(-1) % value.channels
-        found[channels] = full
-        if (found[channels] != full).any():
-            raise refuse(node, "its constant varies over the image", "use one number per channel")
+            raise refuse(
+                node, f"a constant of shape {constant.shape} changes the shape {shape}", cure
+            ) from None
+        if value.view is None:
+            flat = full.reshape(value.channels, -1)
+            if (flat != flat[:, :1]).any():
+                raise varies
+            return flat[:, 0] if value.leaf.order is None else flat[value.leaf.order, 0]
+        row, channels = full.reshape(-1), value.view.reshape(-1) % value.channels
+        found = np.full(value.channels, row[0])
+        found[channels] = row
+        if (found[channels] != row).any():
+            raise varies
         return found

@@ -36,15 +36,14 @@ def as_text(record: Record) -> str:
             continue
         counted = f"{row['correct']:,} of {row['images']:,}"
         lines.append(f"  accuracy  {100 * row['top1']:6.2f} %  {counted:<16} {row['stage']}: {row['set']}")
-    lines += _counted(record) if "resources" in record else _project(record)
+    if "resources" in record:
+        lines += _counted(record)
+    elif "make" in record:
+        lines += _handover(record)
+    else:
+        forms = ", ".join(record["layers"])
+        lines.append(f"  project   {record['project']} ({forms}), synthesised: {record['synthesised']}")
     return "\n".join(map(printable, lines))
-
-
-def _project(record: Record) -> list[str]:
-    if "make" in record:
-        return _handover(record)
-    forms = ", ".join(record["layers"])
-    return [f"  project   {record['project']} ({forms}), synthesised: {record['synthesised']}"]
 
 
 def _handover(record: Record) -> list[str]:

@@ -102,13 +102,6 @@ def layer_job(files: dict[str, str], family: str) -> Record:
     return _job(family, content.NAME, [content.NAME], sources, [])
 
 
-def _top_job(rtl: Record, family: str, layers: list[Record], stubs: list[Record]) -> Record:
-    sources = [*rtl["library"], *(layer["file"] for layer in layers), rtl["top"]]
-    found = [*(layer["module"] for layer in layers), TOP]
-    own = recorded_address_bits(rtl) > 0
-    return {**_job(family, TOP, found, sources, [one["file"] for one in stubs]), "own": own}
-
-
 def _job(family: str, top: str, found: list[str], sources: list[str], stubs: list[str]) -> Record:
     return {
         "family": family, "top": top, "modules": found, "sources": sources, "stubs": stubs,
@@ -133,13 +126,16 @@ def _map_shared(folder: Path, rtl: Record, family: str, shared: list[Module]) ->
     names = {one.name for one in shared}
     layers = [layer for layer in rtl["layers"] if layer["module"] in names]
     stubs = [layer for layer in rtl["layers"] if layer["module"] not in names]
-    job = _top_job(rtl, family, layers, stubs)
+    sources = [*rtl["library"], *(layer["file"] for layer in layers), rtl["top"]]
+    found = [*(layer["module"] for layer in layers), TOP]
+    job = _job(family, TOP, found, sources, [one["file"] for one in stubs])
+    job["own"] = recorded_address_bits(rtl) > 0
     now_at(f"Yosys maps {TOP} and {len(layers)} small layers")
     files = {name: (folder / name).read_text() for name in (*rtl["headers"], *job["sources"], *job["stubs"])}
-    with tempfile.TemporaryDirectory() as found:
-        jobs.carry_out(Path(found), _map_several, files, job)
+    with tempfile.TemporaryDirectory() as made:
+        jobs.carry_out(Path(made), _map_several, files, job)
         for one in shared:
-            cache.kept(one.place, partial(_copy, Path(found) / one.name))
+            cache.kept(one.place, partial(_copy, Path(made) / one.name))
 
 
 def _copy(there: Path, here: Path) -> None:

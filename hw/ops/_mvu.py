@@ -260,7 +260,8 @@ class Mvu(HwOp):
         _, _, simd, _ = self.folding()
         pe = self.rows
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
-        words, bits = self.weight_words(weights), pe * simd * self.weight_bits
+        words = memory_words(self.weight_lanes(weights), self.weight_bits)
+        bits = pe * simd * self.weight_bits
         if 0 < (rows := self.weight_rows() or self.deep_rows()) < len(words):
             columns = -(-len(words) // rows)
             words = [sum(one << (bits * k) for k, one in enumerate(words[row::rows])) for row in range(rows)]
@@ -274,12 +275,8 @@ class Mvu(HwOp):
     def decoder(self, name: str, _given: Mapping[str, Any], /) -> Decoder | None:
         return {"WeightFile": decode_weights, "ScaleFile": decode_scales}.get(name, decode_starts)
 
-    def weight_words(self, weights: np.ndarray) -> list[int]:
-        """The words of the weight memory for weights (mw, mh)."""
-        return memory_words(self.weight_lanes(weights), self.weight_bits)
-
     def weight_lanes(self, weights: np.ndarray) -> np.ndarray:
-        """Those words, a row of what is stored per weight each."""
+        """The words of the weight memory for weights (mw, mh), a row of what is stored per weight each."""
         mw, mh, simd, _ = self.folding()
         pe = self.rows
         numbers = self.stored(weights).astype(np.min_scalar_type(2**self.weight_bits - 1))

@@ -27,14 +27,9 @@ def logic_rom(width: int, words: int) -> int:
     return min(width, 2**words) * per_bit if words > 1 else 0
 
 
-def logic_mux(width: int, words: int) -> int:
-    """LUTs that pick among the LUTs of a bit of such a memory: MUXF7 and MUXF8 join four without one."""
-    return width * ((-(-words // 64) - 1) // 4)
-
-
 def logic_memory(width: int, words: int) -> int:
-    """LUTs of such a memory, and of what picks among them."""
-    return logic_rom(width, words) + logic_mux(width, words)
+    """LUTs of such a memory and of what picks among those of a bit, of which MUXF7 and MUXF8 join four."""
+    return logic_rom(width, words) + width * ((-(-words // 64) - 1) // 4)
 
 
 def table_lut(words: np.ndarray) -> float:
@@ -54,16 +49,13 @@ def table_lut(words: np.ndarray) -> float:
 def deep_rows(width: int, words: int) -> int:
     """Words per column of a deep memory (xf_rom_weights): fewest LUTs at up to an eighth more blocks."""
     possible = [1 << log for log in range((words - 1).bit_length()) if 2 <= -(-words >> log) <= 16]
-    costs = {rows: deep_cost(width, words, rows) for rows in possible}
+    costs = {}
+    for rows in possible:  # of all columns, and what chooses among them
+        columns = -(-words // rows)
+        made = memory_of(rows, columns * width, "rom")
+        costs[rows] = made.bram36, made.choice + width * column_choice(columns)
     most = min(costs.values())[0] * 9 / 8
     return min((lut, bram36, rows) for rows, (bram36, lut) in costs.items() if bram36 <= most)[-1]
-
-
-def deep_cost(width: int, words: int, rows: int) -> tuple[float, float]:
-    """BRAM36 and LUTs of a deep memory: `rows` rows of all its columns, and what chooses among them."""
-    columns = -(-words // rows)
-    made = memory_of(rows, columns * width, "rom")
-    return made.bram36, made.choice + width * column_choice(columns)
 
 
 def column_choice(columns: int) -> int:

@@ -49,6 +49,7 @@ class Rules:
 
 
 RULES = Rules()
+FACTORS = 1 / RULES.step, 1.0, RULES.step  # of the sides of the three windows
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,15 @@ def crop(picture: np.ndarray, centre: Sequence[float] | np.ndarray, side: float,
     )
 
 
-def exemplar(picture: np.ndarray, state: State, rules: Rules = RULES) -> np.ndarray:
+def exemplar(picture: np.ndarray, state: State) -> np.ndarray:
     """The object with its surroundings, for the template: uint8 (exemplar, exemplar, 3)."""
-    return crop(picture, state.centre, state.side, rules.exemplar)
+    return crop(picture, state.centre, state.side, RULES.exemplar)
 
 
-def search_windows(picture: np.ndarray, state: State, rules: Rules = RULES) -> np.ndarray:
+def search_windows(picture: np.ndarray, state: State) -> np.ndarray:
     """The windows to search: uint8 (3, search, search, 3), a smaller, an equal, a larger square."""
-    side = state.side * rules.search / rules.exemplar
-    return np.stack([crop(picture, state.centre, side * factor, rules.search) for factor in _factors(rules)])
+    side = state.side * RULES.search / RULES.exemplar
+    return np.stack([crop(picture, state.centre, side * factor, RULES.search) for factor in FACTORS])
 
 
 def peak(responses: np.ndarray, rules: Rules = RULES) -> tuple[int, np.ndarray]:
@@ -144,10 +145,10 @@ def peak(responses: np.ndarray, rules: Rules = RULES) -> tuple[int, np.ndarray]:
     return best, (np.array([column, row]) - len(answer) // 2) * rules.stride / rules.finer
 
 
-def follow(state: State, responses: np.ndarray, picture: np.ndarray, rules: Rules = RULES) -> State:
+def follow(state: State, responses: np.ndarray, picture: np.ndarray) -> State:
     """The next state from the responses to `windows(picture, state)`; the centre stays in the picture."""
-    best, away = peak(responses, rules)
-    factor = _factors(rules)[best]
+    rules, (best, away) = RULES, peak(responses)
+    factor = FACTORS[best]
     centre = state.centre + away * state.side * factor / rules.exemplar
     side = state.side * (1 - rules.rate + rules.rate * factor)
     side = float(np.clip(side, rules.least * state.first_side, rules.most * state.first_side))
@@ -157,10 +158,6 @@ def follow(state: State, responses: np.ndarray, picture: np.ndarray, rules: Rule
         state, centre=np.clip(centre, 0, picture.shape[1::-1]), size=state.size * side / state.side,
         side=side, confidence=confidence, unsure=unsure, lost=unsure >= rules.patience,
     )  # fmt: skip
-
-
-def _factors(rules: Rules) -> tuple[float, float, float]:
-    return 1 / rules.step, 1.0, rules.step
 
 
 def _cubic(count: int, finer: int) -> np.ndarray:

@@ -46,11 +46,8 @@ def _number(key: str, text: str) -> float:
 
 def points(rows: list[Record]) -> Record:
     """{column: a value per epoch}: phase, loss and held-out accuracy; None if not finite."""
-    return {name: [_finite(row[name]) for row in rows] for name in POINTS}
-
-
-def _finite(value: float | str) -> float | str | None:
-    return value if isinstance(value, str) or isfinite(value) else None
+    every = [(name, [row[name] for row in rows]) for name in POINTS]
+    return {name: [x if isinstance(x, str) or isfinite(x) else None for x in given] for name, given in every}
 
 
 def draw_run(rows: list[Record], card: Record, folder: Path) -> None:

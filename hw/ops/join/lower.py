@@ -36,16 +36,11 @@ def _add_up(walk, value: Value, one_grid: bool = False) -> Value:
     if not one_grid and _widest(columns, grids) >= 2**16:
         grids = [common_grid(column) or Fraction(1) for column in columns]
     grid = np.array(grids, object)
-    multipliers = whole_numbers(_on(rows, grid))
+    multipliers = whole_numbers(np.array([[int(a) for a in row / grid] for row in rows], object))
     name, order = f"join{walk.counts['Join']}", value.leaf.order
     at = {"order": order, "multipliers": multipliers}
     leaf = walk.emit("Join", leaves, value.shape, *_reach(multipliers, leaves), name, **at)
     return walk.value_of(leaf, grid, value.offset, reach_of(value))
-
-
-def _on(rows, grid) -> np.ndarray:
-    """The coefficients in steps of the grid, which divides them: integers."""
-    return np.array([[int(a) for a in row / grid] for row in rows], object)
 
 
 def _reach(multipliers, leaves) -> np.ndarray:

@@ -31,7 +31,8 @@ def chains(bounds: list[Bound]) -> Iterator[tuple[int, list[Layer]]]:
     """Chains of layers of one form with their places, those that save most operators first; a chain has no
     operator of one before.
     """
-    usable = [_may_repeat(one) for one in bounds[:-1]]
+    # In a body is no operator with ports of its own, or a body.
+    usable = [not one.body and not one.make_alone().side_ports() for one in bounds[:-1]]
     found: list[tuple[int, int, int, list[Layer]]] = []
     for start, size in product(range(len(usable)), range(1, len(usable) // 2 + 1)):
         layers: list[Layer] = []
@@ -76,11 +77,6 @@ def loop_of(layers: list[Layer], name: str) -> Bound | None:
         attributes |= {f"{end}_bits": stream.bits, f"{end}_signed": int(stream.signed)}
     nodes = [node for one in layers for op in one.ops for node in op.nodes]
     return Bound("Loop", name, attributes, {}, nodes, [first.read], [layers[-1].made], body, pages)
-
-
-def _may_repeat(one: Bound) -> bool:
-    """Whether an operator may be in a body: it has no ports of its own, and no body."""
-    return not one.body and not one.make_alone().side_ports()
 
 
 def _layer(ops: list[Bound]) -> Layer | None:

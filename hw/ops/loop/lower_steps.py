@@ -68,12 +68,6 @@ def attributes_of(node: Node, places: np.ndarray) -> Record:
     return node.at | {"weights": node.at["weights"][places]}
 
 
-def comparable(at: Record) -> tuple[Any, ...]:
-    """Attributes that can be compared."""
-    arrays = {key: np.asarray(value) for key, value in at.items()}
-    return tuple((key, x.shape, tuple(x.reshape(-1).tolist())) for key, x in sorted(arrays.items()))
-
-
 class Steps:
     """The operators of an integer graph by step.
 
@@ -142,7 +136,8 @@ class Steps:
         if self.source in node.inputs:
             at = attributes_of(node, self.places[step])
         inputs = [self._read(name, step) for name in node.inputs]
-        made = (node.op, comparable(at), *inputs)
+        arrays = [(key, np.asarray(value)) for key, value in sorted(at.items())]
+        made = (node.op, tuple((key, x.shape, tuple(x.reshape(-1).tolist())) for key, x in arrays), *inputs)
         if None in inputs or made in self.of[step]:
             self.odd.add(node.out)
             return

@@ -12,11 +12,8 @@ def _differs(scores: np.ndarray, given: np.ndarray) -> np.ndarray:
     return abs(largest[:, : given.shape[1]] - found) > RELATIVE * abs(scores).max(initial=0)
 
 
-def _others_chosen(scores: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Where the scores of the given classes are not the largest k."""
-    return _differs(scores, np.take_along_axis(scores, given.astype(np.int64), 1))
-
-
 TAILS["TopK"] = Tail("top_k", _differs)
-TAILS["TopK.1"] = Tail("top_k", _others_chosen)  # of a file that returns the indices alone
+TAILS["TopK.1"] = Tail(  # of a file that returns the indices alone: their scores are not the largest
+    "top_k", lambda scores, given: _differs(scores, np.take_along_axis(scores, given.astype(np.int64), 1))
+)
 CURES["TopK"] = "use it after the scores, along the classes: the host sorts them"

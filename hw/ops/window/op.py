@@ -367,7 +367,10 @@ class Window(HwOp):
         width, address, (y, x) = self.in_stream().width, self.address_bits(), self.axes()
         if self.passes_through():
             return Parts().skid(width)
-        counted = [x] if self._rows_alike() else [y, x]  # rows that are alike are not counted
+        rows = self.rows()
+        # Rows are not counted where each needs and frees as many image rows, the first of a frame too.
+        alike = not y.padded and rows.need[0] + y.size - rows.need[-1] == y.stride
+        counted = [x] if alike else [y, x]
         spans = [(axis.before + axis.size + axis.behind).bit_length() for axis in counted]
         rates, more = len(self.dilations()) - 1, self.abreast - 1
         found = Parts(rates=rates, abreast=more).registers(self.out_stream().width + 2)
@@ -377,11 +380,6 @@ class Window(HwOp):
             found.gates(single=1, counter_bits=-found.logic["counter bits"])
         found.chains(address, *([spans[-1]] if x.padded else []), count=more)
         return found.add(Parts().memory(1 << address, width), count=self.abreast)
-
-    def _rows_alike(self) -> bool:
-        """Whether every output row needs and frees as many image rows, the first of a frame too."""
-        (y, _), rows = self.axes(), self.rows()
-        return not y.padded and rows.need[0] + y.size - rows.need[-1] == y.stride
 
     def _rows_bits(self) -> int:
         """Of a number of rows with its sign: those ahead of the reader, and the room of the writer."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xnorforge.core.artifacts import digest, read_json
@@ -119,17 +120,9 @@ def compared_builds(before: Build, now: Build, rules: list[Rule] | None) -> Diff
     old, new = before.flat(), now.flat()
     names = {*old, *new}
     if rules is None:
-        rules = [rule for rule in shipped_rules() if _about_any(rule, names)]
+        rules = [rule for rule in shipped_rules() if any(fnmatchcase(name, rule.metric) for name in names)]
     known_metrics(rules, names)
     return Difference(before, now, rules, broken(rules, old, new))
-
-
-def _about_any(rule: Rule, names: set[str]) -> bool:
-    try:
-        known_metrics([rule], names)
-    except UserError:
-        return False
-    return True
 
 
 def diff_text(found: Difference) -> str:

@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import shlex
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from xnorforge.core.artifacts import digest, read_json
@@ -150,8 +150,3 @@ def read_lines(path: Path = FILE) -> list[Record]:
 def builds_like(lines: list[Record], like: Record) -> list[Record]:
     """The lines of builds of the same network, method, board and back end, oldest first."""
     return [line for line in lines if all(line.get(name) == like.get(name) for name in SAME)]
-
-
-def add_build(acc: Path) -> None:
-    """Append the build in `acc` that has just ended; OSError if the file cannot be written."""
-    append_line(build_line(acc, datetime.now(UTC)))

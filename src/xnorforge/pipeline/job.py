@@ -143,16 +143,11 @@ def answered(action: Callable[[], object]) -> int:
     return 0
 
 
-def end_with(parent: int) -> None:
-    """End when the build does, so that nobody writes where the next one goes on (prctl PR_SET_PDEATHSIG)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit(130)
-
-
 if __name__ == "__main__":
-    end_with(int(sys.argv[1]))
+    with suppress(OSError, AttributeError):  # end when the build does, which may go on there again
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit(130)
     code = answered(lambda: perform(json.loads(sys.argv[2])))
     sys.stderr.flush()
     os.close(2)  # that was the last word: the build need not wait for libraries that take long to end

@@ -8,6 +8,7 @@ LABELS=file              .npy, .npz, or text: a whole number per line, or "name,
 
 import csv
 import zipfile
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most, whole_number
 from xnorforge.flows.importing.samples import Samples
+from xnorforge.pipeline.options import parses
 from xnorforge.sw.datasets.folder import read_folder
 from xnorforge.sw.records import FORMATS
 
@@ -180,19 +182,14 @@ def _arrays(path: Path, kind: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _packed(path: Path, shape):
     values, labels = _arrays(path, "IMAGES_FROM")
-    if values.shape[1:] != tuple(shape) and np.prod(values.shape[1:]) != np.prod(shape):
-        raise UserError(_other_shape(path, values.shape[1:], shape))
-    if len(shape) == 3 and values.shape[1:] not in (tuple(shape), tuple(shape)[1:], (int(np.prod(shape)),)):
-        raise UserError(_other_shape(path, values.shape[1:], shape))
+    given, image = values.shape[1:], len(shape) == 3
+    fits = given in (tuple(shape), tuple(shape)[1:], (prod(shape),)) if image else prod(given) == prod(shape)
+    if not fits or prod(given) != prod(shape):
+        raise UserError(
+            f"IMAGES_FROM: '{path}' contains samples of {'x'.join(map(str, given))}, but the network takes "
+            f"{'x'.join(map(str, shape))}{' (channels first)' * image}; give samples of that shape."
+        )
     return values.reshape(-1, *shape), _whole(labels, path)
-
-
-def _other_shape(path: Path, given, shape) -> str:
-    first = " (channels first)" if len(shape) == 3 else ""
-    return (
-        f"IMAGES_FROM: '{path}' contains samples of {'x'.join(map(str, given))}, but the network takes "
-        f"{'x'.join(map(str, shape))}{first}; give samples of that shape."
-    )
 
 
 def _rows(path: Path, last: bool, shape):
@@ -206,7 +203,7 @@ def _rows(path: Path, last: bool, shape):
         raise UserError(
             f"IMAGES_FROM: '{path}' cannot be read as CSV ({error}); give rows of numbers."
         ) from error
-    if rows and not _is_number(rows[0][1][0]):
+    if rows and not parses(float, rows[0][1][0]):
         rows = rows[1:]
     if not rows:
         raise UserError(f"IMAGES_FROM: '{path}' does not contain rows of numbers; give two or more.")
@@ -219,7 +216,7 @@ def _rows(path: Path, last: bool, shape):
                 f"{count} numbers{label}{hint}."
             )
         for cell in row:
-            if not _is_number(cell):
+            if not parses(float, cell):
                 raise UserError(
                     f"IMAGES_FROM: '{cell}' in line {number} of '{path}' is not a number; give numbers only."
                 )
@@ -229,14 +226,6 @@ def _rows(path: Path, last: bool, shape):
     if all(cell.strip().lstrip("+-").isdigit() for _, row in rows for cell in row[:count]):
         values = values.astype(np.int64)
     return values.reshape(len(rows), *shape), labels
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _whole(labels: np.ndarray, path: Path) -> np.ndarray:

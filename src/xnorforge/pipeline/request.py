@@ -116,13 +116,6 @@ class Request(Options):
         return given
 
 
-def own_task(task: str | None) -> str:
-    """TASK of a module of the user's own, by default that of folders; UserError if unknown."""
-    if task and task not in known("task"):
-        raise unknown("TASK", task, known("task"))
-    return task or OWN_PICTURES
-
-
 def network_name(net: str | None, task: str | None) -> str:
     """The full name <task>-<network>: TASK alone stands for the task's usual network, and a Python file's
     network has the task TASK, or folders of pictures.
@@ -130,12 +123,12 @@ def network_name(net: str | None, task: str | None) -> str:
     Raises:
         UserError: there is no such task, or the network belongs to another one.
     """
+    if task and task not in known("task"):
+        raise unknown("TASK", task, known("task"))
     if net and ".py" in net and not networks.is_given(net):
-        return f"{own_task(task)}-{net}"
+        return f"{task or OWN_PICTURES}-{net}"
     if not task:
         return net or NET
-    if task not in known("task"):
-        raise unknown("TASK", task, known("task"))
     if not net:
         return networks.usual(task)
     if "-" in net and not net.startswith(f"{task}-"):

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,7 @@ def _remember(asked: Request) -> None:
     if removed := cache.shrink(most("CACHE_MB") << 20):
         say(f"cache     {removed / 1e6:,.0f} MB of results that were not used for longest are removed")
     try:
-        entries.add_build(asked.acc)
+        entries.append_line(entries.build_line(asked.acc, datetime.now(UTC)))
     except OSError as error:  # the build itself is there and whole
         say(f"build     not recorded in {entries.FILE}: {error}")
 
@@ -170,18 +171,14 @@ def task(stage: Stage, net_dir: Path, acc: Path, options: Record, earlier: dict[
         for name in earlier[writer].checked()
         if (path := path_of(name, net_dir, acc)).exists() or name not in OPTIONAL
     ]
+    # Of a file from elsewhere: the given one, or the network, which may be made of it.
+    foreign = {"export": options.get("model"), "lower": str(net_dir / "model.onnx")}.get(stage.name)
     return {
         "name": stage.name, "call": stage.function(), "net_dir": str(net_dir), "acc": str(acc),
         "folder": str(net_dir if stage.outputs[0].startswith("net/") else acc),
         "result": None if stage.times else str(path_of(stage.outputs[0], net_dir, acc)), "reads": checked,
-        "options": options, "limited": _foreign(stage, net_dir, options),
+        "options": options, "limited": foreign,
     }  # fmt: skip
-
-
-def _foreign(stage: Stage, net_dir: Path, options: Record) -> str | None:
-    """The file from elsewhere that a stage runs: the given one, or the network, which may be made of it."""
-    found = {"export": options.get("model"), "lower": net_dir / "model.onnx"}.get(stage.name)
-    return None if found is None else str(found)
 
 
 def _task(stage: Stage, asked: Request) -> Record:

@@ -135,7 +135,10 @@ def write_comparison(asked: Request, results: list[Result], jobs: int = 1, below
     ]  # fmt: skip
     write_csv(asked.folder / "table.csv", rows)
     with whole(asked.folder / "table.md") as aside:
-        tables = (as_markdown(asked, results, jobs), _differences_as_markdown(results), _all_figures(results))
+        tables = [as_markdown(asked, results, jobs), _differences_as_markdown(results)]
+        for key in _sets(results):  # of several figures each variant's, and its difference from the baseline
+            if any(len(_figures(run, key)) > 1 for run in results):
+                tables.append(_figures_as_markdown(_by_variant(results), key))
         aside.write_text("".join(tables) + below)
     plot(asked, results, jobs)
 
@@ -205,15 +208,6 @@ its {LEVEL:.0%} Student t interval ("-" with one pair). An interval that contain
 difference.
 - Training: processor time, mean over the seeds, as a multiple of {BASELINE}'s.
 """
-
-
-def _all_figures(results: list[Result]) -> str:
-    """Tables of sets with several figures: each variant's, and its difference from the baseline."""
-    return "".join(
-        _figures_as_markdown(_by_variant(results), key)
-        for key in _sets(results)
-        if any(len(_figures(run, key)) > 1 for run in results)
-    )
 
 
 def _figures_as_markdown(groups: dict[str, list[Result]], key: tuple[str, str]) -> str:
