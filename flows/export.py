@@ -111,8 +111,7 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     """The module's graph, cleaned: constants folded, shapes inferred, names unique, input UINT8, batch 1.
 
     A convolution whose weights are a buffer called `template` has `TEMPLATE` as its doc_string: its weights
-    are replaced at run time.
-    """
+    are replaced at run time."""
     raw = by_brevitas(module, shape)
     _mark_templates(raw, module)
     network = ModelWrapper(cleaned_up(raw).model, fix_missing_initializer_valueinfo=False)

@@ -77,8 +77,7 @@ def execution_of(network: ModelWrapper) -> Execution:
 def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
     """Scores as qonnx computes them, float32 (N, classes) or (N, C, H, W), up to 100 images at a time.
 
-    One image is mostly Python overhead per node: 1,000 take seconds in batches, minutes one by one.
-    """
+    One image is mostly Python overhead per node: 1,000 take seconds in batches, minutes one by one."""
     execution, parts = execution_of(network), []
     graph, size = execution.network.graph, images_at_once(network)
     for at in range(0, len(inputs), size):

@@ -26,8 +26,7 @@ def script(job: Record) -> list[str]:
     """The Yosys commands of a job.
 
     Parametrised modules are mapped once each and then copied into the requested flat modules: copies take no
-    time, and the counted netlist is, cell by cell, the one that is written and simulated.
-    """
+    time, and the counted netlist is, cell by cell, the one that is written and simulated."""
     family = families.load(job["family"])
     names = {
         "synth": f"{family.synth} -top {job['top']}",

@@ -22,8 +22,7 @@ class Beat(PerChannel):
     A subclass states `what`, the sentence on top of its module, and `expression`, a method from a value per
     input stream to the result, in which `constant` makes a constant per channel; its contract, its module,
     its latency and its cost follow. Tables that a host or a loop replaces are those of an operator with the
-    attribute `loadable`.
-    """
+    attribute `loadable`."""
 
     what: ClassVar[str]
     expression: Callable[..., Value]

@@ -50,8 +50,7 @@ class LutRam:
 @dataclass(frozen=True)
 class UltraRam:
     """A kind of large memory that a configuration cannot fill: words of a block, their bits, of which those
-    of a `lane` are written together.
-    """
+    of a `lane` are written together."""
 
     words: int
     bits: int
@@ -167,8 +166,7 @@ def block_choice(depth: int, width: int, written: bool = True, fabric: Fabric = 
 def memory_of(depth: int, width: int, kind: str = "auto", fabric: Fabric = REFERENCE) -> Memory:
     """How a memory with one write and one read port is mapped: the cheaper one to Yosys, or what `kind` asks
     for, "lut", "block", "apart", which is block RAM of which no word is read while it is written, "rom",
-    which is block RAM that is never written, or "ultra", where the family has it.
-    """
+    which is block RAM that is never written, or "ultra", where the family has it."""
     if kind == "ultra" and fabric.ultra_ram:
         rows = -(-depth // fabric.ultra_ram.words)
         choice = width * -(-(rows - 1) // 3)  # a LUT has two data inputs, or four

@@ -106,8 +106,7 @@ class Parts:
 
     def walk(self, bits: int, beats: int) -> "Parts":
         """The sums of an address that goes on by one, and back to the first beat of a pixel: that takes a
-        chain of its own where beats are no power of two, of bits from that of the lowest 1 on.
-        """
+        chain of its own where beats are no power of two, of bits from that of the lowest 1 on."""
         self.chains(bits)
         if beats & (beats - 1):
             self.chains(bits + 1 - (beats - 1 & 1 - beats).bit_length())
@@ -128,8 +127,7 @@ class Parts:
 
     def fifo(self, depth: int, width: int, kind: str, in_block: int = 0) -> "Parts":
         """A FIFO (xf_fifo) of `kind` "lut" or "block": two addresses and a count; after a block RAM follows
-        one more register. With `in_block` only so many beats lie in block RAM, and the others in LUTs.
-        """
+        one more register. With `in_block` only so many beats lie in block RAM, and the others in LUTs."""
         at = address_bits(depth)
         self.counters_of(at, at, depth.bit_length()).registers(3 + (kind == "block") * (width + 1))
         self.memory(in_block or depth, width, "apart" if kind == "block" else kind)
@@ -158,8 +156,7 @@ class Parts:
     ) -> "Parts":  # fmt: skip
         """A memory with `load` (xf_rom), with its register, or with so many `registers` of its own. A host
         writes 32 bits at a time, each with a write enable; a column of block RAM, 36 bits wide, holds 32 of
-        them. `ultra` puts the memory into UltraRAM. A single word is registers. Pages only make it deeper.
-        """
+        them. `ultra` puts the memory into UltraRAM. A single word is registers. Pages only make it deeper."""
         pieces = -(-width // 32)
         if pages := load >> 10:
             if depth & (depth - 1) or depth == 1:
@@ -227,8 +224,7 @@ class Parts:
 
     def amounts(self, fabric: Fabric) -> dict[str, float]:
         """What LUTs besides those of memories are fitted to: `logic`, one of everything, and what chooses
-        among rows of memories.
-        """
+        among rows of memories."""
         found = {"instance": 1.0, "carry cells": self.carry(fabric), **self.logic}
         for words, luts in self.deep.items():
             found["table"] = found.get("table", 0) + luts * fabric.for_words(words)
@@ -258,8 +254,7 @@ def family_in_use() -> str:
 
 def cost_of(kind: str, parts: Parts, family: str | None = None, registers: bool = True) -> dict[str, float]:
     """What the parts of an operator of this kind take: {"lut", "ff", "carry", "lut_ram", "bram36", "dsp",
-    "uram"}; "ff", which takes the longest, only with `registers`.
-    """
+    "uram"}; "ff", which takes the longest, only with `registers`."""
     family = family or _FAMILY.get()
     fabric = _fabric(family)
     found = parts.cells(fabric)
@@ -299,8 +294,7 @@ class Factors(dict[str, float]):
 @cache
 def factors_of(kind: str, family: str) -> Factors:
     """Those of a kind of operator. Of one that the family has not counted the reference family's, times the
-    ratio of all others; of one that nobody has counted those of any operator.
-    """
+    ratio of all others; of one that nobody has counted those of any operator."""
     own, reference = families.luts(family), families.luts(families.REFERENCE)
     if kind not in own and kind in reference:
         return Factors({name: own[families.RATIO][""] * each for name, each in reference[kind].items()})

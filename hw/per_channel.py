@@ -20,8 +20,7 @@ class PerChannel(HwOp):
     """Integers (…, C) to as many elements; `pe` channels per beat, one beat per cycle.
 
     `widths` are attributes for operators whose result width the caller chooses; results are taken modulo
-    2**out_bits.
-    """
+    2**out_bits."""
 
     widths: ClassVar[dict[str, tuple[object, ...]]] = node_attributes(out_bits=int, out_signed=0)
 

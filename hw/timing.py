@@ -30,8 +30,7 @@ class Stop(IntEnum):
     RESULT: from the cycle in which the next beat would be produced, up to x (hw/rtl/xf_result.sv, Apart = 1).
     GIVEN: v .. x: the output register also accumulates.
     BEHIND: while the register before the output register, which advances on its own, cannot pass its beat on.
-    ROUND: before the last advance of a round, see `Rounds`.
-    """
+    ROUND: before the last advance of a round, see `Rounds`."""
 
     READER = 0
     SPARE = 1
@@ -101,8 +100,7 @@ class Rounds:
     """A pipeline that works in rounds while its results wait to be read.
 
     A step occupies one of `places` for a round of `moves` advances. The last advance of a round waits until
-    all results of the round `turns` before the next one have been read.
-    """
+    all results of the round `turns` before the next one have been read."""
 
     places: int
     moves: int
@@ -153,8 +151,7 @@ class Timing:
 
     def interval(self, taken: int, given: int) -> int:
         """Cycles between frames of so many beats in and out where neither side stalls: beats, or advances and
-        stalls of its own; where a single beat is held, from one to the next.
-        """
+        stalls of its own; where a single beat is held, from one to the next."""
         found = [taken, given, self.front.interval(taken, taken) if self.front else 0]
         if self.rounds:
             return max(*found, taken // self.rounds.places * self.rounds.moves)
@@ -172,8 +169,7 @@ class Timing:
 
         Stages with one enable hold several beats only if these come one after the other: else they stall with
         empty stages between them, and a spare register is filled in front of an empty stage. Rounds that pass
-        without a beat likewise leave no room for others.
-        """
+        without a beat likewise leave no room for others."""
         latency = min(self.latency, 2 if self.stop in (Stop.RESULT, Stop.BEHIND) else 1)
         stop = Stop.READER if self.stop == Stop.SPARE else self.stop
         row = replace(self, latency=latency, stop=stop, front=self.front and self.front.least)
@@ -223,8 +219,7 @@ SKID = Timing([Work(needs=1, frees=1)], 1, Stop.READER, Buffer(1, 1, seen=0))
 
 def fifo(depth: int, block: bool) -> Timing:
     """A FIFO: memory, register of the block RAM if any, output register; up to two beats a skid
-    (hw/rtl/xf_fifo.sv).
-    """
+    (hw/rtl/xf_fifo.sv)."""
     if depth <= 2:
         return replace(SKID, buffer=Buffer(1, 1, seen=0, listed=True))
     latency, stop = (2, Stop.BEHIND) if block else (1, Stop.READER)

@@ -49,8 +49,7 @@ class Level:
 
         One bit less than six makes a group too. Groups leave two sums, here and in the next column, and where
         no group two columns above takes it in, a carry. Three bits outside the groups go through a full adder
-        only if the column would stay higher than three.
-        """
+        only if the column would stay higher than three."""
         groups, adders, left = [0, 0], [0], []
         for height in (*heights, 0, 0, 0):
             below2, below = groups[-2:]

@@ -125,8 +125,7 @@ def share_reached(op: HwOp, inputs: list[np.ndarray], unit: int = 0) -> float:
     """The share of the bits of the constants of one of `units` of which each, inverted, changes an output.
 
     Of arrays with more than `MOST_FLIPS` bits so many are drawn. Of +1 and -1 the sign is inverted. Bits that
-    change nothing at the edges of the other function either, as of thresholds out of reach, do not count.
-    """
+    change nothing at the edges of the other function either, as of thresholds out of reach, do not count."""
     right, rng, shares = op.run(*inputs), np.random.default_rng(SEED), []
     one, most = with_inner(op)[unit][1], MOST_FLIPS // (4 if op.inner else 1)
     for key, values in constants(one).items():

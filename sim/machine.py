@@ -53,8 +53,7 @@ def scored(answers: np.ndarray, scale: np.ndarray, bias: np.ndarray) -> np.ndarr
     """Scores, float64 (N, classes) or of maps (N, C, H, W), of an accelerator's integers, channels last.
 
     Indices behind the integers of classes are left out. Of a map that holds labels alone, the score of a
-    label is 1, of all others 0.
-    """
+    label is 1, of all others 0."""
     if answers.ndim < 4:
         return scale * answers.reshape(len(answers), -1)[:, : len(scale)].astype(np.float64) + bias
     if answers.shape[-1] < len(scale):

@@ -17,8 +17,7 @@ def in_every_stream(ops: list[HwOp], frames: int) -> Pauses:
     Time is divided into slots as long as the distance of a stream's beats at full rate. Each stream pauses in
     three of ten slots at random; every second inner stream in three of ten cycles. In addition the inner
     streams stop one after the other for up to an interval each, within the time of the given frames. The sink
-    stops for more intervals than the network holds frames, so that it backs up to the source.
-    """
+    stops for more intervals than the network holds frames, so that it backs up to the source."""
     interval = max(op.cycles() for op in ops)
 
     def slot(stream: Stream) -> int:

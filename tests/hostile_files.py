@@ -87,8 +87,7 @@ def edited(edit: str) -> ModelProto:
     """The network `m` after a statement was at it; `g`, `w`, `x`, `conv`: graph, weights, input, convolution.
 
     `put` places nodes behind the first sign, `one` a single operator; `plus` and `made` add to that sign what
-    they make. Of what operators are given by name, arrays are constants and the rest attributes.
-    """
+    they make. Of what operators are given by name, arrays are constants and the rest attributes."""
     model = plain()
     graph = model.graph
 

@@ -42,8 +42,7 @@ def crossings(text: str, folder: str, package: str = "") -> list[tuple[int, str]
     """(line, module) of every import in `text` that `folder` may not make; bare names (`import hw`) count
     too.
 
-    Relative imports are read from `package`, the dotted name of the folder the file lies in.
-    """
+    Relative imports are read from `package`, the dotted name of the folder the file lies in."""
     found = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

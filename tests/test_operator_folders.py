@@ -40,8 +40,7 @@ def named(text: str, operators: dict[str, str]) -> set[str]:
     """Operators that a file's code names, comments and docstrings left out.
 
     A name is the class, as identifier or as a whole string; the folder, where it is one of two words or
-    stands behind hw.ops; the module xf_<folder>.
-    """
+    stands behind hw.ops; the module xf_<folder>."""
     classes = {cls: folder for folder, cls in operators.items()}
     words = {folder: folder for folder in operators if "_" in folder}
     tree, found = ast.parse(text), set()

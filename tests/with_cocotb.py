@@ -27,8 +27,7 @@ def simulated(folder: Path, program: Path | list, failures: int = 0, bench: str 
     """{cocotb's test: what failed in it, or nothing}, from one run of a program, or a command.
 
     `failures`: after how many it ends; 0: after none. `more`: variables of its environment.
-    `bench`: of the module <bench>_bench, or `top`, and the tests in <bench>_cocotb.py.
-    """
+    `bench`: of the module <bench>_bench, or `top`, and the tests in <bench>_cocotb.py."""
     command = program if isinstance(program, list) else [program]
     environment = (
         os.environ

@@ -87,8 +87,7 @@ def graph(paths: dict[str, Path], late: bool = False) -> dict[str, set[str]]:
 
 class Module(NamedTuple):
     """A Python file, its package, what the names of its imports mean, and the statements that define each of
-    the other names at its top, "" those that only run.
-    """
+    the other names at its top, "" those that only run."""
 
     file: str
     package: str
@@ -141,8 +140,7 @@ def quoted(name: str) -> str:
 class Checkout:
     """What definitions, files and plug-ins need: `needs`, and `users`, the same the other way round.
 
-    A definition is called as pytest calls a test, FILE::NAME; FILE:: is what only runs at import.
-    """
+    A definition is called as pytest calls a test, FILE::NAME; FILE:: is what only runs at import."""
 
     def __init__(self):
         paths = modules(*FOLDERS, "tests", "tools", "examples")
@@ -221,8 +219,7 @@ class Checkout:
 
     def said(self, text: str, user: str) -> set[str]:
         """What a text in a file names: pages, plug-ins and files of tests only in tests, no test module, and
-        as a whole also a template beside the file.
-        """
+        as a whole also a template beside the file."""
         words = {form for word in WORD.findall(text) for form in (word, word.rpartition("/")[2])}
         found = set().union(*(self.named[word] for word in words if word in self.named))
         whole = self.named.get(quoted(text), set())
@@ -301,8 +298,7 @@ class Checkout:
 
 class Chosen(NamedTuple):
     """Tests with the number of steps from each to what changed: those that run as a whole, and those of which
-    the cases run whose names have one of some words.
-    """
+    the cases run whose names have one of some words."""
 
     whole: dict[str, int]
     partly: dict[str, int]

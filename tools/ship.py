@@ -48,8 +48,7 @@ def ship_run(runs: Sequence[Path], shelf: Path) -> Path:
 
 def _see_that_it_acts(run: Path, method: str) -> None:
     """Refuse a run in which a term of the method's own loss stays below `LEAST` of the task's gradient in
-    every layer, or in which a method that changes sums changes none.
-    """
+    every layer, or in which a method that changes sums changes none."""
     for term, (value, layer) in largest_terms(curves.read_curve(run / curves.TABLE)).items():
         if term == MOVE:
             continue

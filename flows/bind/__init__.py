@@ -30,8 +30,7 @@ WORKS = "use convolutions, dense layers, thresholds, pools, sums and concatenati
 
 def bind_folder(net_dir: Path, output: str = "scores", loops: bool = False) -> list[Bound]:
     """The operators of the lowered network in a folder, equal steps as a loop if `loops`; output and errors
-    as of `bind`. The index of the largest score is left out where outputs have scores of their own.
-    """
+    as of `bind`. The index of the largest score is left out where outputs have scores of their own."""
     export = net_dir / "export.json"
     ports = read_json(export).get("ports") if export.exists() else None
     with np.load(net_dir / "lowered.npz") as lowered:

@@ -22,8 +22,7 @@ def takes(*kinds: str, rank: int = 0) -> Callable[[F], F]:
 
     It returns the nodes that it takes and the operators that implement them (`network.Bound`), or None if
     another operator has to take the node. Functions of low rank are asked first: the narrower the form of a
-    node that an operator builds, the lower its rank.
-    """
+    node that an operator builds, the lower its rank."""
 
     def enter(function):
         for kind in kinds:

@@ -141,8 +141,7 @@ class _Network:
 class _Search:
     """The depths of the FIFOs of a network, {place: depth}; places without one are left out.
 
-    FIFOs are put before operators that read several streams, and before all others if that is not enough.
-    """
+    FIFOs are put before operators that read several streams, and before all others if that is not enough."""
 
     def __init__(self, network: _Network, most_beats: int):
         self.network, self.left, self.most_beats = network, most_beats, most_beats

@@ -38,8 +38,7 @@ def type_of(lo: ArrayLike, hi: ArrayLike) -> str:
 def emitted(graph: Lowered) -> ModelWrapper:
     """The ONNX model of an integer graph.
 
-    Constants beyond float32 are int64 tensors, or, above 64 bits, decimal text (`hw/any_width.py`).
-    """
+    Constants beyond float32 are int64 tensors, or, above 64 bits, decimal text (`hw/any_width.py`)."""
     return Emission(graph, [next(iter(graph.leaves))], [graph.output.single[0]]).model()
 
 

@@ -214,8 +214,7 @@ class Links:
         """p, q, r (channels,) with q found = p wanted + r; p = 0 where a channel has one integer only.
 
         Only multiples are allowed: a sum may have been negated, or multiplied or divided by an integer. One
-        that several operators became (`op` is another) may also have had the factor 0.
-        """
+        that several operators became (`op` is another) may also have had the factor 0."""
         sides = zip(*self.pairs[leaf])
         wanted, found = (np.concatenate([x.reshape(-1, x.shape[-1]) for x in side]) for side in sides)
         columns = np.arange(wanted.shape[1])

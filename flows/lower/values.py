@@ -202,8 +202,7 @@ def append(value: Value, op: str | Callable[..., np.ndarray], *given: np.ndarray
     """The value after one more per-channel operation; `given` holds its constants per channel.
 
     bn x * p + q, mul, div, add, rsub p - x, prelu (slope), clip (low, high), or a `Function`
-    (`functions.py`) whose last constant is its direction; the last three only on values with a base.
-    """
+    (`functions.py`) whose last constant is its direction; the last three only on values with a base."""
     chain = value.chain.behind((op, *given)) if value.base else Chain()
     reach = value.reach
     if not value.base:

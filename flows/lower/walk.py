@@ -95,8 +95,7 @@ class Walk:
 
     `own` is {leaf: the value that it was made for}. `writable` names the nodes whose weights
     are replaced at run time. `borders` is {tensor: (pads, value)} of borders that the convolutions reading a
-    tensor have to add: its value is that of the image without them.
-    """
+    tensor have to add: its value is that of the image without them."""
 
     def __init__(self, model: ModelWrapper, writable: Collection[str] = ()):
         self.model, self.writable = model, writable

@@ -97,8 +97,7 @@ def _facts(ops, fold: Record, prefix: str, renamed: sources.Renamed, interface: 
 
 def _name(acc: Path, module: str) -> Record:
     """The name by which tools know the core, with a version of the network's own: 28 bits of the SHA-256 of
-    `folded.onnx`, as `hash` of its overlay, so that each training has another.
-    """
+    `folded.onnx`, as `hash` of its overlay, so that each training has another."""
     version = f"1.{int(artifacts.sha256(acc / 'folded.onnx')[:7], 16)}"
     return {"own_version": version, "vlnv": f"xnorforge:bnn:{module}:{version}"}
 

@@ -60,8 +60,7 @@ def renamed(rtl: Path, tops: list[str], prefix: str) -> Renamed:
     `<prefix>_<its name>`.
 
     Headers, their macros and memory files are renamed with them; XF_CHECK, XF_SIM, XF_PAUSE and the switches
-    of part families keep their names, because they apply to the whole project.
-    """
+    of part families keep their names, because they apply to the whole project."""
     order = [line for line in (rtl / "rtl.f").read_text().split() if line.endswith(".sv")]
     texts = {path.name: path.read_text() for path in library([]) if path.name not in order}
     texts |= {name: (rtl / name).read_text() for name in order}

@@ -264,8 +264,7 @@ def as_reached(rows: list[Record]) -> list[Record]:
 def estimate(ops: list[HwOp], total: Record, board: Board) -> Record:
     """The sums of the cost models, FIFOs included, and for all but block RAM the error relative to the count
     (0.1: 10 % too high); `lut_ram` counts all LUT sites used as memory, shift registers included. Carry cells
-    and memories in LUTs are compared on the 7 series alone. `family`: whose counts they are fitted to.
-    """
+    and memories in LUTs are compared on the 7 series alone. `family`: whose counts they are fitted to."""
     given = [op.estimate(board.family) for op in ops]
     found = {name: sum(one[name] for one in given) for name in ("lut", "bram36", *SITES)}
     counted = {name: cells.used(total, name) for name in ("lut", "ff")}
@@ -358,8 +357,7 @@ def streams(ops: list[HwOp], sim: Record, synth: Record) -> list[Record]:
 def memory(rows: list[Record]) -> list[Record]:
     """Constant memories per operator; efficiency is bits over those of the block RAMs and UltraRAMs taken.
 
-    The bits are those of the layer's largest memory; its small tables are in LUTs.
-    """
+    The bits are those of the layer's largest memory; its small tables are in LUTs."""
     found = []
     for row in rows:
         bits = sum(one["bits"] for one in row["memories"])

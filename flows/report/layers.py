@@ -52,8 +52,7 @@ def layer_groups(ops: Sequence[HwOp]) -> dict[str, str]:
 
     Units are the matrices, and operators with several inputs or outputs. A window and converters before a
     unit belong to it, and so do later operators that carry its name: thresholds, a pool. Any other operator
-    is a layer of its own. The operators of a layer are consecutive.
-    """
+    is a layer of its own. The operators of a layer are consecutive."""
     found: dict[str, str] = {}
     for chain in _chains(ops):
         units = [op.name for op in chain if macs(op) or op.inputs > 1 or op.outputs > 1]

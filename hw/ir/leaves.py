@@ -56,8 +56,7 @@ def _lane(value: Value) -> Parts:
 
 def _in_block(lane: Parts, one: Value, readers: Readers, inside: dict[int, bool]) -> bool:
     """Whether an operation takes no logic, being a product or a sum in a DSP block; `inside` says of the
-    values in one whether the block can add something to them.
-    """
+    values in one whether the block can add something to them."""
     if one.op == "*" and (blocks := _blocks(one, readers[id(one)])):
         lane.dsp += blocks
         lane.registers(17 * (blocks - 1))

@@ -218,8 +218,7 @@ def choose(condition: Number, one: Number, other: Number) -> Value:
 
 def beyond(x: Value, bound: Number) -> Value:
     """Whether x is more than a bound, or maybe equal to it: for a choice between the two. Of x >= n the low
-    bits do not matter in which n has zeros.
-    """
+    bits do not matter in which n has zeros."""
     at = as_value(bound).number
     return x >= bound if at is not None and at % 2 == 0 else x > bound
 

@@ -113,8 +113,7 @@ class Design:
 
     def entries(self, one: Value) -> np.ndarray:
         """The entries of a table in the order of its addresses: (words, lanes), or (words, 1) where all
-        channels share them. The last class, or beat, fills addresses that no pixel has.
-        """
+        channels share them. The last class, or beat, fills addresses that no pixel has."""
         data = np.asarray(one.data)
         if not self.rows:
             return data.reshape(self.beats, -1)

@@ -24,8 +24,7 @@ def numbers(bits: np.ndarray, width: int) -> np.ndarray:
 def decode_weights(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """Word by word, as the accumulators read them: pass after pass, beat after beat of the input; words that
     lie in one row of the memory are as many rows apart as the memory has. Of a word the weights of a row of
-    the matrix lie side by side.
-    """
+    the matrix lie side by side."""
     mw, mh, width = given["Mw"], given["Mh"], given.get("WBits", 1)
     simd, pe = given.get("Simd", mw), 1 if "Pixels" in given else given["Pe"]
     count, word = mw // simd * (mh // pe), simd * pe * width
@@ -58,8 +57,7 @@ def decode_scales(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple
 def constants_of(given: Mapping[str, Any], weights: np.ndarray, op: HwOp) -> np.ndarray:
     """What the unit counts beyond the sum of x * weight, per row: the inverted sign bits of elements; the
     inverses that it adds for a negative weight, or for the highest plane of the weights; half the range of
-    each chain of multipliers.
-    """
+    each chain of multipliers."""
     bits, planes, dot = given.get("Bits", 1), given.get("WBits", 1), given.get("Dot", "Signs")
     inverse, top = 2**bits - 1, 2 ** (planes - 1)
     if dot in ("Multipliers", "Planes"):
@@ -79,8 +77,7 @@ def constants_of(given: Mapping[str, Any], weights: np.ndarray, op: HwOp) -> np.
 
 def decode_starts(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """Accumulators answer with their highest bit: the smallest sum that makes it 1, where no sum in reach
-    overflows. Without thresholds, what they add to a sum.
-    """
+    overflows. Without thresholds, what they add to a sum."""
     dot, pe = given.get("Dot", "Signs"), 1 if "Pixels" in given else given["Pe"]
     low, high = value_range(given.get("Bits", 1), bool(given.get("Signed")))
     width = bits.shape[1] // pe

@@ -191,8 +191,7 @@ def signed_sum(simd: int, width: int, late: bool = False) -> Dot:
 
     An inverted element is 2**width - 1 - x: the sum is that of all ±x, and a constant of the row per weight
     of 0, which is part of what its accumulator starts from. So a sign is free in the adders. An odd element
-    joins the first of their sums a cycle later, with `late` in the same cycle.
-    """
+    joins the first of their sums a cycle later, with `late` in the same cycle."""
     top, ports = simd * (2**width - 1), {"x_i": simd * width, "w_i": simd}
     if width == 1:
         return Dot(
@@ -249,8 +248,7 @@ def planes(simd: int, width: int, weight: int, late: bool = False) -> Dot:
     Bit j of all weights is plane j: elements whose bit is 1 count 2**j times, in the highest plane -2**j
     times. There the inverse is added instead, and its constant is part of what the row's accumulator starts
     from. Two elements of a plane share an adder, three where they are single bits; an odd last one has one
-    for two planes.
-    """
+    for two planes."""
     lines: list[str] = []
     columns: Columns = []
     lut = carry = 0
@@ -330,8 +328,7 @@ def chain_lengths(simd: int, width: int, signed: bool | int, weight: int) -> lis
 @cache
 def multipliers(simd: int, width: int, signed: bool, weight: int, rows: int, chain: int, field: int) -> Dot:
     """Dot products of `simd` elements of `width` bits with the weights of one row or two, behind chains of
-    `chain` multipliers whose sums have `field` bits (xf_dsp_sum); half the range of each chain is added.
-    """
+    `chain` multipliers whose sums have `field` bits (xf_dsp_sum); half the range of each chain is added."""
     groups = -(-simd // chain)
     sums, offset = number_sum("chain_sum", groups, field, sevens=False), groups * 2 ** (field - 1)
     heap, bits = groups * field, sums.bits
@@ -435,8 +432,7 @@ def _two_planes(
     columns: Columns, count: int, width: int, planes: int, number: str, weight: str, inverse: bool
 ) -> list[str]:
     """Products of numbers with weights, expressions of k and of the plane, put into columns; `inverse` of the
-    highest plane.
-    """
+    highest plane."""
     lines = []
     for plane in range(0, planes, 2):
         both, name = plane + 1 < planes, f"term{plane}"

@@ -8,8 +8,7 @@ from xnorforge.hw.streams import check_divides
 
 class Grouped(HwOp):
     """Elements of a frame `in_shape` to one of `out_shape`, unchanged. `pe` divides `group`, and `group` the
-    last axis of both shapes.
-    """
+    last axis of both shapes."""
 
     extents: ClassVar[dict[str, str]] = {"pe": "group"}
 

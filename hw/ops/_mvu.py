@@ -49,8 +49,7 @@ class Mvu(HwOp):
     Per row the hardware computes S = start + sum of (x where the weight is 1, else the bitwise inverse of x),
     with x as an unsigned number of `in_bits` bits. A subclass relates S to the result: `result(x, weights)`
     is the contract, `offset(weights)` = S - start - result per row, and `result_bits` the width of a result
-    without threshold.
-    """
+    without threshold."""
 
     arrays: tuple[str, ...] = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
@@ -255,8 +254,7 @@ class Mvu(HwOp):
 
     def memories(self) -> Memories:
         """Weights, word pass * (mw/simd) + beat; with `weight_rows` or `deep_rows`, words so far apart lie in
-        one row. Starts of the accumulators, one word per pass.
-        """
+        one row. Starts of the accumulators, one word per pass."""
         _, _, simd, _ = self.folding()
         pe = self.rows
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
@@ -292,8 +290,7 @@ class Mvu(HwOp):
 
         Without thresholds: -offset, so that the sum is the result. With thresholds: half the range less the
         smallest sum that answers 1, so that the answer is the accumulator's highest bit; a threshold out of
-        reach is exact.
-        """
+        reach is exact."""
         thresholds = self.arrays_of.get("thresholds")
         return accumulator_starts(self.offset(weights), self.acc_bits, self.top, thresholds)
 
@@ -362,8 +359,7 @@ def accumulator_starts(
 
 def offset_of_signs(weights: np.ndarray, bits: int, signed: bool) -> np.ndarray:
     """What the inverses add where weights (…, C) of 0 and 1 are 0, 2**bits - 1 each, and for signed elements
-    the shift by 2**(bits-1) that makes them unsigned, int64 (C,).
-    """
+    the shift by 2**(bits-1) that makes them unsigned, int64 (C,)."""
     positive, shift = weights.sum(axis=0), 2 ** (bits - 1) if signed else 0
     return shift * positive + (2**bits - 1 - shift) * (len(weights) - positive)
 

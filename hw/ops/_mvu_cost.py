@@ -16,8 +16,7 @@ BEYOND = 1.4  # … and how many times as many there are with the multiplexers a
 
 def different(pe: int, kinds: int) -> float:
     """How many of `pe` rows want other gates of a bit, on average: of all kinds, zero and the bit itself are
-    none.
-    """
+    none."""
     return -(kinds - 2) * expm1(pe * log1p(-1 / kinds))
 
 
@@ -34,8 +33,7 @@ def logic_memory(width: int, words: int) -> int:
 
 def table_lut(words: np.ndarray) -> float:
     """LUTs of a table in logic with these words (words, bits) of 0 and 1: of 64 words one per bit, but bits
-    that never change, which take none, and equal ones, which share theirs.
-    """
+    that never change, which take none, and equal ones, which share theirs."""
     if len(words) < 2:
         return 0
     full = np.concatenate([words, np.repeat(words[-1:], -len(words) % 64, 0)])
@@ -101,8 +99,7 @@ def replay_buffer(width: int, beats: int, passes: int) -> Parts:
 
 def delay_line(latency: int, beats: int) -> Parts:
     """What goes along with the stages of a dot product (xf_mvu): which has a beat, which ends a
-    pass. After them whether a pass ends, or begins.
-    """
+    pass. After them whether a pass ends, or begins."""
     return Parts().delay(1, latency).registers(latency + 2 + (beats > 1))
 
 

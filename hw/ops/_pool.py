@@ -20,8 +20,7 @@ class Pool(HwOp):
     Rows and columns after the last whole window are dropped. With windows=1 the input is windows of any kind
     from a `Window`, (OH, OW, kh * kw * C) in the order ky, kx, c; then `ifm` is OH, OW, C, the result is (OH,
     OW, C), and `stride` is ignored. A subclass defines `element` and `result`, the bits and sign of inputs
-    and results, and `reduced`, the operation.
-    """
+    and results, and `reduced`, the operation."""
 
     module = "xf_pool"
     extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
@@ -41,8 +40,7 @@ class Pool(HwOp):
 
     def pixels(self) -> tuple[int, int, int, int, int]:
         """Rows, columns and channels of what comes, and rows and columns of a window in it, windows counted
-        as rows of an image: the pixels of one lie in a row.
-        """
+        as rows of an image: the pixels of one lie in a row."""
         (height, width, channels), (kh, kw) = self.get_nodeattr("ifm"), self.get_nodeattr("kernel")
         if self.in_windows:
             return height * width, kh * kw, channels, 1, kh * kw

@@ -206,8 +206,7 @@ class HwOp(CustomOp):
     per stream.
 
     Other parts of the tool chain look for files next to `op.py`, each of which is optional: `lower.py` and
-    `bind.py` (from ONNX), `bits.py` (bit simulator), `hls.py` (hls4ml).
-    """
+    `bind.py` (from ONNX), `bits.py` (bit simulator), `hls.py` (hls4ml)."""
 
     module: str
     arrays: tuple[str, ...] = ()
@@ -238,8 +237,7 @@ class HwOp(CustomOp):
     @classmethod
     def make(cls, name: str = "dut", arrays: Mapping[str, Any] | None = None, **attributes: Any) -> Self:
         """Make an operator outside a graph, with tensors `<name>_in`, `<name>_out` (numbered if there are
-        several) and constants `<name>_<array>`.
-        """
+        several) and constants `<name>_<array>`."""
         arrays = arrays or {}
         node = helper.make_node(cls.__name__, [], [], name=name, domain=DOMAIN, **attributes)
         op = cls(node, arrays_of=dict(arrays))
@@ -308,8 +306,7 @@ class HwOp(CustomOp):
 
     def run_all(self, *inputs: ArrayLike) -> list[np.ndarray]:
         """Execute on integers (N, *shape), one array per input stream, and return integers (N, *shape), one
-        array per output stream: int64, or Python integers for wider streams (`any_width.py`).
-        """
+        array per output stream: int64, or Python integers for wider streams (`any_width.py`)."""
         node = self.onnx_node
         context = {tensor: np.asarray(x) for tensor, x in zip(self.sources, inputs, strict=True)}
         constants = zip(self.arrays, node.input[self.inputs :])
@@ -374,8 +371,7 @@ class HwOp(CustomOp):
         """Estimated cost on a part of a family, as Yosys counts before packing: {"lut", "ff", "carry",
         "lut_ram", "bram36", "dsp", "uram"}. "lut_ram" counts the LUT sites used as memory or shift registers,
         which are part of "lut". Without a family it is that of `parts.estimates_of`; without `registers`
-        there is no "ff", which takes the longest.
-        """
+        there is no "ff", which takes the longest."""
         return cost_of(self.priced_as, self.parts().add(self.load_parts()), family, registers)
 
     @property
@@ -394,8 +390,7 @@ class HwOp(CustomOp):
     @property
     def loads(self) -> tuple[str, ...]:
         """Names of those memories that a host can replace, in the order of their numbers; none of a variant
-        whose constants are logic. Its module has a parameter `Load` and a port `load_i` for them.
-        """
+        whose constants are logic. Its module has a parameter `Load` and a port `load_i` for them."""
         return ()
 
     def constant_widths(self) -> dict[str, list[int]]:
@@ -446,8 +441,7 @@ class HwOp(CustomOp):
         self, _name: str, _given: Mapping[str, Any], /
     ) -> Callable[..., tuple[np.ndarray, np.ndarray]] | None:
         """How to read the numbers back from a file of `memories`, under the parameters of its module
-        (`_decode.py`); None where the file is only compared with `memories`, word by word.
-        """
+        (`_decode.py`); None where the file is only compared with `memories`, word by word."""
         return None
 
     def generated(self) -> dict[str, str]:
@@ -457,14 +451,12 @@ class HwOp(CustomOp):
 
     def beside(self, _suffix: str = "") -> tuple[dict[str, str], list[str]]:
         """Other ports of its module, {port: wire}, and the text of what stands beside it and is connected to
-        these wires, whose names end in `_suffix`.
-        """
+        these wires, whose names end in `_suffix`."""
         return {}, []
 
     def side_ports(self) -> dict[str, tuple[int, int | None]]:
         """Ports besides those of the streams: {name: (bits, value an input is tied to outside a network, or
-        None for an output)}.
-        """
+        None for an output)}."""
         return {"load_i": (LOAD_BITS, 0)} if self.first_load else {}
 
     def from_outside(self, _interval: int, _rounds: int = 1) -> "list[HwOp]":
@@ -522,8 +514,7 @@ class HwOp(CustomOp):
 
     def sooner(self, _levels: int) -> "list[HwOp]":
         """The same operator with fewer registers and a shorter latency each, at most `_levels` additions or
-        comparisons between two registers; none if its registers are fixed.
-        """
+        comparisons between two registers; none if its registers are fixed."""
         return []
 
     def falling(self, others: "Iterable[HwOp]") -> "list[HwOp]":

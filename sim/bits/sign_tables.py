@@ -23,8 +23,7 @@ def look_up_step(
 ) -> Step | None:
     """A step of `Patches` of unsigned bytes to bits, whether x @ weights + bias reach the limits; weights
     (mw, mh), bias and limits (mh,), results of `shape`. It gives None where windows do not lie in rows of
-    their image; None in place of it: not these weights, or not on this processor.
-    """
+    their image; None in place of it: not these weights, or not on this processor."""
     mh = weights.shape[1]
     largest = int((abs(weights).sum(axis=0) * 255 + abs(bias)).max())
     if not short_lookups() or (abs(weights) != 1).any() or mh % WIDE or largest > LARGEST:

@@ -84,8 +84,7 @@ class Accelerator:
     @cached_property
     def host_function(self) -> str | None:
         """The function at the end of the network that is left to the host, such as "softmax"; None if the
-        network ends in its scores. It preserves the order of the scores, so `predict` does not need it.
-        """
+        network ends in its scores. It preserves the order of the scores, so `predict` does not need it."""
         return self._exported.get("host_function")
 
     @cached_property
@@ -101,8 +100,7 @@ class Accelerator:
     @property
     def figures(self) -> Record:
         """The figures of the report as one flat dictionary. Before there is a report:
-        interval_bound (cycles per frame) and the estimates of fold.json (lut, bram36, dsp).
-        """
+        interval_bound (cycles per frame) and the estimates of fold.json (lut, bram36, dsp)."""
         if (self.folder / "report.json").exists():
             return entries.figures_of(read_json(self.folder / "report.json"))
         folded = read_json(self.folder / "fold.json")
@@ -170,8 +168,7 @@ class Accelerator:
 
     def predict(self, images: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
         """The index of the largest score, the first one on ties: int64 (N,), or (N, H, W) for a map; of
-        several outputs by their names. Argument and errors as of `scores`.
-        """
+        several outputs by their names. Argument and errors as of `scores`."""
         found = self.scores(images)
         if isinstance(found, dict):
             return {name: x.argmax(1) for name, x in found.items()}
@@ -180,8 +177,7 @@ class Accelerator:
     @cached_property
     def ports(self) -> Record:
         """Inputs and outputs of a network that has several of one of them, and their places in the frame that
-        the accelerator takes and in the result that it gives (flows/importing/ports.py); else empty.
-        """
+        the accelerator takes and in the result that it gives (flows/importing/ports.py); else empty."""
         return self._exported.get("ports") or {}
 
     def _answers(self, integers: np.ndarray) -> Iterator[np.ndarray]:

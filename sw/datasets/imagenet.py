@@ -82,8 +82,7 @@ def drawn_part(
     size: tuple[int, int], area: float, shape: float, x: float, y: float
 ) -> tuple[float, float, float, float]:
     """Return the part of a picture (width, height) that numbers in [0, 1) draw: x0, y0, x1, y1. Its area is 8
-    to 100 % of the picture's, its width 3/4 to 4/3 of its height, each cut to the picture's.
-    """
+    to 100 % of the picture's, its width 3/4 to 4/3 of its height, each cut to the picture's."""
     pixels = size[0] * size[1] * (AREA[0] + area * (AREA[1] - AREA[0]))
     wide = SHAPE[0] * (SHAPE[1] / SHAPE[0]) ** shape
     width, height = min(size[0], (pixels * wide) ** 0.5), min(size[1], (pixels / wide) ** 0.5)

@@ -20,8 +20,7 @@ FINE = 4  # shapes are drawn this much larger, then averaged down
 def pedestrians(count: int, seed: int = 0, width: int = 160, height: int = 128) -> Split:
     """Upright figures of head, trunk and legs among poles, some hidden partly by one another or by a pole.
 
-    A person is to be ignored if smaller than a fifth of the picture's height, or hidden by more than 35 %.
-    """
+    A person is to be ignored if smaller than a fifth of the picture's height, or hidden by more than 35 %."""
 
     def scene(k):
         rng = np.random.default_rng((seed, k))

@@ -165,8 +165,7 @@ def _cubic(count: int, finer: int) -> np.ndarray:
     held.
 
     R. G. Keys, "Cubic convolution interpolation for digital image processing", 1981; the kernel torch calls
-    bicubic.
-    """
+    bicubic."""
     at = np.arange((count - 1) * finer + 1) / finer
     matrix = np.zeros((len(at), count))
     for cell in range(-2, count + 2):

@@ -12,8 +12,7 @@ def draw_track(
     picture: np.ndarray, boxes: list[np.ndarray], confidence: float | None = None, lost: bool = False
 ) -> np.ndarray:
     """Return a frame, uint8 (H, W, 3), with its box, the last of `boxes`; the first of all, which was given,
-    is white. The label states the confidence, 0 .. 1, or that the object is lost.
-    """
+    is white. The label states the confidence, 0 .. 1, or that the object is lost."""
     canvas, now = Canvas(picture), boxes[-1]
     ink, text = (FOUND, f"frame {len(boxes)}") if len(boxes) > 1 else (GIVEN, "given")
     if len(boxes) > 1 and confidence is not None:

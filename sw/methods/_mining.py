@@ -57,8 +57,7 @@ class Policy(nn.Module):
 
     Takes states (tiles, 2, 16, 16): existence and influence sgn(K) (|K| - 1) / (2 K0) of every edge. Returns
     the logits of creating an edge and the means of its influence weight in [-1, 1], (tiles, 16, 16) each, and
-    the logit of stopping.
-    """
+    the logit of stopping."""
 
     def __init__(self):
         super().__init__()
@@ -108,8 +107,7 @@ class Miner:
         self, graph: list[torch.Tensor]
     ) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
         """Return, per layer, W_et (it sums to 1 and is 0 for self-edges) and the means of w_it, both (tiles,
-        g, g), and the stop logit.
-        """
+        g, g), and the stop logit."""
         logits, means, stop = self.policy(torch.cat([self._state(layer) for layer in graph]))
         if not logits.isfinite().all():
             raise UserError(
@@ -172,8 +170,7 @@ class Miner:
         """Return one action: the proposed K of a layer, and -log of its probability.
 
         An edge drawn from W_et is created if it is absent, its tile holds fewer than `most` and the layer
-        fewer than `edges`. One drawn from W'_et, the normalised -log w_et, is deleted if it exists.
-        """
+        fewer than `edges`. One drawn from W'_et, the normalised -log w_et, is deleted if it exists."""
         flat = create.flatten()
         possible = flat.detach() > 0
         rare = torch.where(possible, -flat.where(possible, 1).log(), 0)
@@ -269,8 +266,7 @@ class Judge:
     @torch.no_grad()
     def __call__(self, layer: int, proposed: torch.Tensor) -> tuple[float, bool]:
         """Return the reward r_c + r_p of a layer's proposed K. K is kept if the reward is positive, the loss
-        fell, and it rose on neither half.
-        """
+        fell, and it rose on neither half."""
         influence, first = self.mixes[layer].influence, self.part_of[layer]
         before = influence.clone()
         if torch.equal(before, proposed.to(before)):

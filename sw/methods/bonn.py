@@ -59,8 +59,7 @@ class Binarise(torch.autograd.Function):
         dL/dw = sum over filters of dL/dX^ o 1[-1 <= w o X <= 1] o X
 
     These are equations 11 to 18, the summands of L_S. The forward pass scales the layer by the mean of w, the
-    backward pass by w ("asynchronous").
-    """
+    backward pass by w ("asynchronous")."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
@@ -80,8 +79,7 @@ class KernelLoss(torch.autograd.Function):
         1/2 sum over filters { ||X^ - w o X||^2 + nu ||(X - mu o X^) / sigma||^2 + nu n log sigma^2 }
 
     X^ = sign(X) is treated as a constant. The printed gradients of mu and sigma contain a factor 1/n that
-    equation 9 does not have: both move by the mean over a filter, not by the sum.
-    """
+    equation 9 does not have: both move by the mean over a filter, not by the sum."""
 
     @staticmethod
     def forward(
@@ -148,8 +146,7 @@ class Modulated(binary.Weights):
     def starts(self) -> dict[str, torch.Tensor]:
         """Return the logarithms of w, mu and sigma that fit the present latent weights: w brings the mean
         latent to REACH; mu and sigma are mean and deviation of |X| ("average and variance"). Brevitas clamps
-        latents to their scale, so those of a filter may all have one size.
-        """
+        latents to their scale, so those of a filter may all have one size."""
         size = self.weight.detach().flatten(1).abs()
         mu = size.mean(1)
         sigma = size.std(1, correction=0).maximum(SIGMA_FLOOR * mu)
@@ -188,8 +185,7 @@ class Modulated(binary.Weights):
     def way_to_modes(self, nu: float) -> torch.Tensor:
         """Return the gradient of the kernel loss with respect to the latents, divided by the mean w^2 of the
         layer. It is then in units of latents, which are the same in all layers: X - X^ / w if w is constant
-        and nu is 0.
-        """
+        and nu is 0."""
         x, w = self.weight.flatten(1), self.log_w.exp()
         bits, mu, sigma = signs(x), self.log_mu.exp()[:, None], self.log_sigma.exp()[:, None]
         gradient = w * (w * x - bits) + bits * (nu * (x.abs() - mu) / sigma**2)
@@ -305,8 +301,7 @@ class Method(base.Method):
 
     def optimiser(self, run) -> torch.optim.Optimizer:
         """Return the optimiser of the recipe. The gradients of mu and sigma have the size lambda nu / n,
-        which Adam's usual eps would suppress.
-        """
+        which Adam's usual eps would suppress."""
         layers, every = modulated(run.network), dict(run.network.named_parameters())
         names = ("log_w", "log_mu", "log_sigma")
         w, mu, sigma = ([getattr(layer, name) for layer in layers] for name in names)
@@ -363,8 +358,7 @@ class Method(base.Method):
 
     def follow(self, features: torch.Tensor, labels: torch.Tensor) -> None:
         """Move class means and variances towards a batch: c -= rate * sum(c - f) / (1 + count), as the center
-        loss does.
-        """
+        loss does."""
         count = torch.zeros_like(self.centres).index_add_(0, labels, torch.ones_like(features))
         share = CENTRE_RATE / (1 + count)
         away = features - self.centres[labels]

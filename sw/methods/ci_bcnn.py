@@ -52,8 +52,7 @@ def level(p: torch.Tensor, extent: int, k: int) -> torch.Tensor:
 
     The part is floor((X - 1/2) / 2 extent) with the whole number X = |K| (p + extent). The argument is at
     least 1 / (4 extent) away from a jump of floor, far more than the error of float32. The result is
-    therefore that of the comparison p |K| > extent (2 j - |K|), and ten times as fast on a CPU.
-    """
+    therefore that of the comparison p |K| > extent (2 j - |K|), and ten times as fast on a CPU."""
     part = p.to(torch.float32, copy=True).mul_(k / (2 * extent)).add_(0.5 - 0.25 / extent)
     return part.floor_().clamp_(-(k - 1) // 2, (k - 1) // 2)
 
@@ -123,8 +122,7 @@ class Interact(nn.Module):
     @torch.no_grad()
     def fit(self, dispersion: float, dead: float, height: float) -> None:
         """Set the dead zone T of K = +-3 and the height u of a step, given in deviations of the sums: whole
-        numbers from 1, T at most N0 / 3.
-        """
+        numbers from 1, T at most N0 / 3."""
         zone, unit = (max(1, round(share * dispersion)) for share in (dead, height))
         self.stair.copy_(torch.tensor([min(3 * zone, self.n0), unit]))
 
@@ -157,8 +155,7 @@ def interactions(network: nn.Module) -> list[Interact]:
 @dataclass
 class Acting:
     """What the edges of a layer do to its sums p: standard deviation of p around the mean of its channel,
-    share of sums that are moved, and the mean size of those moves in deviations.
-    """
+    share of sums that are moved, and the mean size of those moves in deviations."""
 
     deviation: float
     moved: float
@@ -196,8 +193,7 @@ def acting(network: nn.Module, images: torch.Tensor) -> dict[str, Acting]:
 def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
     """Insert an `Interact` between sums and batch norm of every convolution or dense layer that reads bits.
 
-    Sums of pixels, scores and projected shortcuts are left unchanged.
-    """
+    Sums of pixels, scores and projected shortcuts are left unchanged."""
     kinds = building_blocks.BiReal, building_blocks.Block
     for part in network.modules():
         if isinstance(part, kinds) and not getattr(part, "pixels", False):

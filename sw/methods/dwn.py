@@ -29,8 +29,7 @@ def finite_differences(bits: int) -> torch.Tensor:
     T @ D[j] is the change of the answer with input j at the address a.
 
     D[j][k, a] = (-1)^(1 - k_j) / (H(k, a; j) + 1), where H counts the bits other than j in which k and a
-    differ.
-    """
+    differ."""
     address = torch.arange(1 << bits)
     bit = (address[:, None] >> torch.arange(bits) & 1).float()  # (2^bits, bits)
     apart = (bit[:, None] - bit[None]).abs()  # (k, a, j)
@@ -60,8 +59,7 @@ class _Answer(torch.autograd.Function):
 
 class _Read(torch.autograd.Function):
     """The bits (neurons, k, N) that are read of x (N, inputs); the preferences for all bits learn from the
-    gradients of those.
-    """
+    gradients of those."""
 
     @staticmethod
     def forward(ctx, x, preference, wires):

@@ -88,8 +88,7 @@ def shared_out(
     epochs: int, float_share: float, polish_share: float, steps: int
 ) -> tuple[int, list[float], int]:
     """Return the epochs of the float phase, of each step and of the final phase: whole ones, but of a step a
-    part of one if there are fewer epochs than steps.
-    """
+    part of one if there are fewer epochs than steps."""
     begin = min(max(1, round(epochs * float_share)), epochs - 1) if float_share else 0
     polish = min(round(epochs * polish_share), epochs - begin - (1 if steps else 0))
     left = epochs - begin - polish
@@ -156,8 +155,7 @@ class Method(base.Method):
 
     def _ranked(self, units: list[Unit]) -> list[str]:
         """Return the candidates in the order of binarisation; `sensitivity` is measured in training and uses
-        depth until then.
-        """
+        depth until then."""
         candidates = units[: len(units) - self.exclude_heads]
         if not -1 <= self.binarise <= len(candidates):
             raise UserError(
@@ -341,8 +339,7 @@ class Method(base.Method):
 
     def deploy(self, net: str, network: AnyModule) -> nn.Module:
         """Return the deployed network. If training stopped early or measured the order, the hyper-parameters
-        are updated to say so.
-        """
+        are updated to say so."""
         if self.done < len(self.ranked):
             self.binarise = self.done
             self.ranking = self.ranking or (" ".join(self.ranked) if self.order == "sensitivity" else "")

@@ -129,8 +129,7 @@ class Rectified(binary.Weights):
     @torch.no_grad()
     def unit(self) -> torch.Tensor:
         """Return the smallest power of two with which the largest C is at most `most`, or the power nearest
-        to the only C, with its sign. Sums of either are exact.
-        """
+        to the only C, with its sign. Sums of either are exact."""
         scale = self.relative()
         if scale.numel() == 1:
             size = scale.abs().clamp(min=1e-6).log2().round().exp2()
@@ -212,8 +211,7 @@ def real(network: nn.Module) -> nn.Module:
 @dataclass
 class Method(base.Method):
     """Training of a guide for a fifth of the epochs, then of the network; of the network alone if a guide is
-    given.
-    """
+    given."""
 
     # The text has no recipe; this is BONN's, from the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
@@ -357,8 +355,7 @@ class Method(base.Method):
         """Move C with rate eta2, with the new W fixed.
 
         If every C cancels in the batch norm that follows, only L_Kernel has a gradient. Otherwise the scores
-        for the new W are needed, from a second pass that does not change running statistics.
-        """
+        for the new W are needed, from a second pass that does not change running statistics."""
         for group in self.scales.param_groups:
             group["lr"] = self.scale_rate * run.optimiser.param_groups[0]["lr"]
         if not any(part.felt for part in rectified(run.network)):

@@ -109,8 +109,7 @@ def match(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
 
     A detection is a hit at an intersection over union of `threshold` or more. It is left out where no such
     box is free and that part of it or more lies in a box to ignore (P. Dollár et al., "Pedestrian Detection:
-    An Evaluation of the State of the Art", TPAMI 2012, section 3.1).
-    """
+    An Evaluation of the State of the Art", TPAMI 2012, section 3.1)."""
     order = np.argsort(-np.asarray(found.scores, float), kind="stable")
     boxes, scores = found.boxes[order], np.asarray(found.scores[order])
     overlap = np.where(truth.ignore, inside(boxes, truth.boxes), iou(boxes, truth.boxes))

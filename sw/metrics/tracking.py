@@ -52,8 +52,7 @@ def success_curve(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """Return the share of frames with an overlap above 0, 0.05 … 1, (21,), the mean over sequences.
 
     Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. No overlap is above 1, so the last
-    value is always 0.
-    """
+    value is always 0."""
     return np.mean([(_kept(one)[:, None] > OVERLAPS).mean(0) for one in sequences], 0)
 
 
@@ -64,8 +63,7 @@ def success(sequences: Sequence[np.ndarray]) -> float:
 
 def precision_curve(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """Share of frames with a centre error of at most 0, 1 … 50 pixels, (51,), mean over sequences (same
-    source).
-    """
+    source)."""
     return np.mean([(_kept(one)[:, None] <= ERRORS).mean(0) for one in sequences], 0)
 
 
@@ -120,16 +118,14 @@ def reset_overlap(
 
 def accuracy_with_resets(sequences: Sequence[np.ndarray]) -> float:
     """Return VOT's accuracy: the mean of `reset_overlap` over all frames of all sequences in which it counts
-    and the object is not lost, 0 to 1; 0 if there are none.
-    """
+    and the object is not lost, 0 to 1; 0 if there are none."""
     frames = np.concatenate(sequences)
     return float(frames[frames > 0].mean()) if (frames > 0).any() else 0.0
 
 
 def reliability(sequences: Sequence[np.ndarray]) -> float:
     """Return VOT's reliability: exp(-100 losses / frames) of `reset_overlap`, the chance that an object is
-    still followed after 100 frames at this rate of losses, 0 to 1.
-    """
+    still followed after 100 frames at this rate of losses, 0 to 1."""
     frames = np.concatenate(sequences)
     return float(np.exp(-SPAN * (frames == 0).sum() / len(frames)))
 

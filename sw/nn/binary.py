@@ -172,8 +172,7 @@ class Levels(Quantiser):
 
 class Real(Quantiser):
     """No quantisation; with a `step`, numbers are rounded to its multiples of at most `limit`, with the
-    gradient of the identity.
-    """
+    gradient of the identity."""
 
     def __init__(self, step: float = 0.0, limit: float = float("inf")):
         super().__init__()
@@ -359,8 +358,7 @@ def quantiser(layer: AnyModule) -> AnyModule:
 
 def set_quantiser(layer: AnyModule, new: Quantiser) -> None:
     """Replace the quantiser of a layer's weights, or of an activation or its proxy. Brevitas then passes
-    plain tensors on, unless the layer returns quantised ones.
-    """
+    plain tensors on, unless the layer returns quantised ones."""
     old, plain = quantiser(layer), not getattr(layer, "return_quant_tensor", True)
     if isinstance(old, GIVEN) and new.bits == 1:
         fixed = isinstance(old.scaling_impl, ConstScaling)
@@ -387,8 +385,7 @@ def _proxies(network: nn.Module) -> list[AnyModule]:
 
 def keep_quantisers(network: nn.Module) -> None:
     """Let every proxy keep its quantiser when numbers are loaded: Brevitas would make it anew, and the
-    parameters that an optimiser holds with it.
-    """
+    parameters that an optimiser holds with it."""
     for part in _proxies(network):
         part.init_tensor_quant = _keep
 
@@ -444,8 +441,7 @@ def prepare(
 
 def state_of(network: nn.Module) -> dict[str, torch.Tensor]:
     """Return the `state_dict` of a network, and what Brevitas leaves out of it: the scales that are being
-    measured, with the number of steps so far. Without them, a loaded network would not measure on.
-    """
+    measured, with the number of steps so far. Without them, a loaded network would not measure on."""
     found = network.state_dict()
     for name, part in _measuring(network).items():
         own = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]

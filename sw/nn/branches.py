@@ -112,8 +112,7 @@ class Sum(nn.Module):
 
     c_i = lambda_i * alpha_i, where alpha_i is the mean |latent| of weights i and lambda_i is learned or 1.
     The largest c of a channel is set to 1, because the norm that follows takes the factor. With `on_grid`
-    they are eighths.
-    """
+    they are eighths."""
 
     on_grid, replaced = False, "dots"
 
@@ -195,8 +194,7 @@ class Residual(nn.Module):
         d_i = s_i * (old d_i + K F_i - sum of lambda_j * F_j)      s = 1: separate chains;  s = 0: no gates
 
     A stream is a tensor, or with gates the pair (x, [d_1 .. d_K]). All branches share the weights of a
-    shortcut.
-    """
+    shortcut."""
 
     def __init__(
         self, branches: Iterable[nn.Module], shortcuts: Iterable[nn.Module], shares: Numbers | None,

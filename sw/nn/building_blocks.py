@@ -110,8 +110,7 @@ def as_trained(network: nn.Module) -> nn.Module:
 
 def summed(network: nn.Module) -> dict[str, AnyModule]:
     """Return the layers by name whose batch norm goes into a sum. The limits of its gain hold for sums of
-    whole numbers, so nothing may scale the output of `dot`.
-    """
+    whole numbers, so nothing may scale the output of `dot`."""
     named = network.named_modules()
     return {name: part for name, part in named if isinstance(getattr(part, "norm", None), Affine2d)}
 
@@ -120,8 +119,7 @@ def binarised(part: AnyModule, x: torch.Tensor) -> torch.Tensor:
     """Return the bits of x, pooled, by a part with `sign` and `pool`.
 
     Training pools before the sign: otherwise the gradient would go to the first +1 of a window instead of its
-    maximum. Evaluation pools after it: the bits are the same, and hardware needs only an OR.
-    """
+    maximum. Evaluation pools after it: the bits are the same, and hardware needs only an OR."""
     if part.pool == 1:
         return part.sign(x)
     if part.training:
@@ -134,8 +132,7 @@ class MultiRate(nn.Module):
     K taps per rate.
 
     This is Group-Net's parallel atrous convolution with equal weights of the branches; in hardware it is one
-    XNOR-popcount.
-    """
+    XNOR-popcount."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, pad: int, rates: Sequence[int]):
         super().__init__()
@@ -168,8 +165,7 @@ class Block(nn.Module):
     """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign: bits (or pixels) to bits.
 
     With several `rates` it is the sum of a convolution per dilation (`MultiRate`). `mix` is where a method
-    can change the sums.
-    """
+    can change the sums."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1,
@@ -198,8 +194,7 @@ class Block(nn.Module):
 
 class BiReal(nn.Module):
     """x + f(norm(conv3x3(sign(x)))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV
-    2018). f is the identity, or what `bend` takes. If the shape changes, the shortcut is `Copied`.
-    """
+    2018). f is the identity, or what `bend` takes. If the shape changes, the shortcut is `Copied`."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1):
         super().__init__()
@@ -273,8 +268,7 @@ class Correlation(nn.Module):
     In training, frames come in groups of five: four searches, and one frame whose quarters are their
     exemplars. Without padding, the features in each corner of the fifth are those of that exemplar alone.
     Each search is compared with all four exemplars, its own first: scores (N, 4, H - k + 1, W - k + 1) of N
-    searches.
-    """
+    searches."""
 
     template: torch.Tensor
 

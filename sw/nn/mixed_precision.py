@@ -77,8 +77,7 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
     """Return the units of a network in the order in which a picture of `shape` (C, H, W) meets them.
 
     An 8-bit head (`building_blocks.Head`) is not a unit: it is left unchanged, and so is the sign in front of
-    it.
-    """
+    it."""
     met: list[tuple[str, str | None]] = []
     hooks = []
     for name, module in network.named_modules():
@@ -271,8 +270,7 @@ def affine_of(norm: AnyModule) -> tuple[torch.Tensor, torch.Tensor]:
 
 def grid_unit(weights: torch.Tensor) -> torch.Tensor:
     """Return the power of two 2^k with the smallest k that keeps |q| <= 127, and each filter's sum of |q|
-    small enough for exact addition in float32; q as in `folded`.
-    """
+    small enough for exact addition in float32; q as in `folded`."""
     largest, sums = weights.abs().max() * (128 / 127), weights.abs().flatten(1).sum(1).max() / HEADROOM
     _, exponent = torch.frexp(torch.maximum(largest, sums).clamp(min=FINEST))
     return torch.ldexp(torch.ones_like(largest), exponent)
@@ -308,8 +306,7 @@ def _columns(numbers: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def finish(network: nn.Module) -> nn.Module:
     """Put Brevitas' layers in the place of all that computes with 8 bits in a trained network whose forms are
-    set, and gain and shift in that of batch norms which are no threshold; return the network.
-    """
+    set, and gain and shift in that of batch norms which are no threshold; return the network."""
     names = {module: name for name, module in network.named_modules()}
     found = {name: (layer, binary.quantiser(layer)) for name, layer in binary.binary_layers(network).items()}
     constants = {name: own.constants() for name, (_, own) in found.items() if own.affine}

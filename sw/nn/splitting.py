@@ -179,8 +179,7 @@ class Splitter:
         """Return padding and a new layer of the sizes of a part's layer, with the dilation of the branch.
 
         For a layer of several rates and the same number of branches, each branch has one of the rates (binary
-        parallel atrous convolution).
-        """
+        parallel atrous convolution)."""
         inputs, outputs, kernel = _sizes(part)
         if kernel is None:
             return nn.Identity(), binary.linear(inputs, outputs)
@@ -239,8 +238,7 @@ def _sizes(part) -> tuple[int, int, int | None]:
 
 def _blocks(run: list[AnyModule]) -> list[list[AnyModule]]:
     """Split a run into blocks: up to a pool in a chain, with each layer of several rates on its own; two
-    layers if there are no pools.
-    """
+    layers if there are no pools."""
     if isinstance(run[0], BiReal) or isinstance(run[0].norm, nn.BatchNorm1d):
         return [run[at : at + 2] for at in range(0, len(run), 2)]
     blocks: list[list[AnyModule]] = [[]]

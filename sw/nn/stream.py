@@ -40,8 +40,7 @@ Wider: TypeAlias = Callable[[int, int, int], nn.Module]  # (inputs, outputs, str
 
 class RoundedDown(binary.EightActivations):
     """The stream: multiples of LIMIT / 2**(BITS - 1) in [-LIMIT, LIMIT), the largest that is not above x; the
-    gradient passes inside.
-    """
+    gradient passes inside."""
 
     bit_width, scaling_init = BITS, LIMIT
     float_to_int_impl_type = FloatToIntImplType.FLOOR
@@ -64,8 +63,7 @@ class Slopes(nn.PReLU):
 
 class Stem(nn.Module):
     """PReLU(conv(pixels)) with 8-bit weights, padded with 0: starts the stream. `large` is the stem for
-    ImageNet's pictures: 7x7 of stride 2 in place of 3x3, and the largest of 3x3 of stride 2.
-    """
+    ImageNet's pictures: 7x7 of stride 2 in place of 3x3, and the largest of 3x3 of stride 2."""
 
     def __init__(self, inputs: int, outputs: int, large: bool = False):
         super().__init__()
@@ -84,8 +82,7 @@ class Stem(nn.Module):
 
 class Added(nn.Module):
     """2^-k conv3x3(sign(BN(x))): what a residual block adds to the stream. The border is -1. k starts such
-    that a sum of random bits has a root mean square in [0.35, 0.71].
-    """
+    that a sum of random bits has a root mean square in [0.35, 0.71]."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1):
         super().__init__()
@@ -180,8 +177,7 @@ def residual_stream(
 ) -> nn.Sequential:  # fmt: skip
     """A stem, stages of `blocks` 3x3 convolutions of widths[1:] channels, each but the first at half the size
     of the one before, and a classifier; `size` is that of the pictures, which from 224 on have the large
-    stem. `wider` is the shortcut that changes the shape.
-    """
+    stem. `wider` is the shortcut that changes the shape."""
     large = size >= 224
     parts: list[nn.Module] = [Pixels(), Stem(3, widths[0], large)]
     inputs, size = widths[0], size // 4 if large else size
@@ -195,8 +191,7 @@ def residual_stream(
 
 def plain_stream(widths: tuple[int, ...], size: int = 32, classes: int = 10) -> nn.Sequential:
     """A stem and 3x3 convolutions, two of each width with a 2x2 pool behind the second, rounding to 8 bits,
-    and a classifier; `size` is that of the pictures.
-    """
+    and a classifier; `size` is that of the pictures."""
     parts: list[nn.Module] = [Pixels(), Stem(3, widths[0])]
     inputs = widths[0]
     for stage, outputs in enumerate(widths):

@@ -115,8 +115,7 @@ class BoxTask(MapTask):
 
 def target(known: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Return the maps of a cut: float32 (classes + 5, rows, columns): heat, distances to left, top, right and
-    bottom in pixels, weight.
-    """
+    bottom in pixels, weight."""
     heat, weight = np.zeros((classes, *_CENTRES.shape[1:])), np.zeros(_CENTRES.shape[1:])
     sides = np.ones((4, *_CENTRES.shape[1:]))
     for box, label in zip(known, labels):

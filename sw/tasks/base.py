@@ -204,14 +204,12 @@ class Task:
 
     def examples(self) -> list[tuple[Any, ...]]:
         """Return what a report shows of the test set: (name, pictures, box) each, as for `shown`; the drawing
-        of the last picture is shown. They are chosen by their place in the set, never by the result.
-        """
+        of the last picture is shown. They are chosen by their place in the set, never by the result."""
         return []
 
     def true_examples(self, _names: tuple[str, ...]) -> list[np.ndarray]:
         """Return the ground truth of each of `examples`, drawn like `shown`, uint8 (H, W, 3); empty if a
-        drawing would only repeat a class.
-        """
+        drawing would only repeat a class."""
         return []
 
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:

@@ -17,8 +17,7 @@ class Task(base.Task):
     """47,500 images to train on; the last 2,500 of the training set are held out.
 
     Accuracy is stated separately for the published pixels and for copies that went through JPEG, because
-    these are different images.
-    """
+    these are different images."""
 
     shape: tuple[int, int, int] = (3, 32, 32)
     reach, fill, mirrored = 2, 128, True

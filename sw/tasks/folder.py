@@ -15,8 +15,7 @@ GOLDEN = 1000  # pictures that go with an export, at most
 
 class Task(base.Task):
     """A fifth of the pictures of each class is the test set, a tenth is held out, the rest is for training.
-    Without a folder, made-up shapes are used.
-    """
+    Without a folder, made-up shapes are used."""
 
     shape: tuple[int, int, int] = (3, 32, 32)
     reach, fill = 3, 128

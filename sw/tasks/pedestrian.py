@@ -23,8 +23,7 @@ SLACK = 1.25  # a detection counts for a range if its height is at most so many 
 
 class Task(BoxTask):
     """136 pictures to train on; the last 34 by name are the test set. The first 34 training pictures,
-    letterboxed, monitor the training.
-    """
+    letterboxed, monitor the training."""
 
     main = "AP"
     measures: ClassVar = {"AP": ap_area, "LAMR": lamr}
@@ -59,8 +58,7 @@ class Task(BoxTask):
 
 def of_size(found: Found, truth: Truth, least: float, most: float) -> Outcome:
     """Match the persons of a height of at least `least` and below `most` pixels; others are ignored, and
-    detections of other heights are left out (P. Dollár et al., as `metrics/pedestrian.py`).
-    """
+    detections of other heights are left out (P. Dollár et al., as `metrics/pedestrian.py`)."""
     own, true = (boxes[:, 3] - boxes[:, 1] for boxes in (found.boxes, truth.boxes))
     near = (own >= least / SLACK) & (own < most * SLACK)
     kept = Found(*(part[near] for part in found))

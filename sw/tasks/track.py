@@ -49,8 +49,7 @@ class Sighting:
 
 class Task(MapTask):
     """Four sequences to train on and four to test, together with single pictures of COCO128 and
-    Penn-Fudan.
-    """
+    Penn-Fudan."""
 
     shape: tuple[int, int, int] = (3, SEARCH, SEARCH)
     recipe_words = "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, relit"
@@ -98,8 +97,7 @@ class Task(MapTask):
 
     def golden(self, count: int | None = None) -> Images:
         """Return windows around the object, at its size, of every fourth frame of the test sequences; without
-        labels, because one template is compared with all of them.
-        """
+        labels, because one template is compared with all of them."""
         [clips] = self.test_sets()
         found = self._windows(clips.source, f"windows of {clips.what}, every fourth frame")
         images = found.images[:count]
@@ -183,8 +181,7 @@ class Task(MapTask):
         """Score whole sequences, in one pass and with resets; for windows, count how often the object is
         found within two cells.
 
-        `run` takes an exemplar (64, 64, 3) before a new one is to be learnt: `run(frames, exemplar)`.
-        """
+        `run` takes an exemplar (64, 64, 3) before a new one is to be learnt: `run(frames, exemplar)`."""
         if len(images.images):
             return self._hits(run, images)
         items = [self.followed(run, clip) for clip in images.source]

@@ -78,8 +78,7 @@ def local_slice(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 def mean(value: float) -> float:
     """Return the mean over the ranks; if all ranks have the same value, the value itself, because a mean of
-    thirds would round.
-    """
+    thirds would round."""
     if ranks() == 1:
         return value
     values = _gathered(value)

@@ -14,8 +14,7 @@ GRID = 256  # values of a stream per 1; a norm's mean lies between two of them, 
 @torch.no_grad()
 def generated_network(net: str, method: str, images: np.ndarray) -> nn.Module:
     """Return a deployed network with random weights, whose norms have the mean and variance that its channels
-    have on `images`, uint8 (N, C, H, W), the variance a power of two: nothing saturates.
-    """
+    have on `images`, uint8 (N, C, H, W), the variance a power of two: nothing saturates."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         module = base.create(method, {}).skeleton(net).eval()

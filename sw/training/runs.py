@@ -24,8 +24,7 @@ def own(folder: Path) -> Path | None:
     ones.
 
     None if there are no weights, or if they come from made-up pictures: such a run is used only if its folder
-    is named (WEIGHTS=).
-    """
+    is named (WEIGHTS=)."""
     try:
         card = json.loads((folder / "card.json").read_text())
     except (OSError, ValueError):

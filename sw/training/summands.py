@@ -65,8 +65,7 @@ class Summands:
 
 def largest_terms(curve: Iterable[Mapping]) -> dict[str, tuple[float, str]]:
     """Return, for each term of the method's own loss in a curve, its largest share of the task's gradient and
-    the layer that has it; likewise `moved` and `move` of a method that changes sums.
-    """
+    the layer that has it; likewise `moved` and `move` of a method that changes sums."""
     largest: dict[str, tuple[float, str]] = {}
     for row in curve:
         for key, value in row.items():

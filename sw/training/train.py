@@ -73,8 +73,7 @@ class Run:
     @cached_property
     def layout(self) -> torch.memory_format:
         """Channels last, which is faster, but for a network that oneDNN cannot train so: with AVX2 and no
-        AVX-512 it writes past the gradient of a strided 1x1 convolution of fewer than 8 channels.
-        """
+        AVX-512 it writes past the gradient of a strided 1x1 convolution of fewer than 8 channels."""
         unsafe = any(
             isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and max(layer.stride) > 1
             and layer.in_channels < 8
@@ -443,8 +442,7 @@ def _saved(path: Path, device: torch.device) -> Record | None:
 
 def _refuse_other(path: Path, settings: Record, saved: Record) -> None:
     """Raise if a checkpoint has other settings than those requested. A run may go on on another device; the
-    settings then name all its devices.
-    """
+    settings then name all its devices."""
     devices = saved.get("device", USUAL["device"]).split(", ")
     now = settings.get("device", USUAL["device"])
     if [*devices, now] != ["cpu", "cpu"]:

@@ -43,8 +43,7 @@ def is_real(folder: Path | str) -> bool:
 
 def _start(folder) -> tuple[Record, bool]:
     """Return `saved_run`, or the same made from weights without a checkpoint, and whether the size of latents
-    says how far they are from changing sign.
-    """
+    says how far they are from changing sign."""
     folder = Path(folder)
     if (folder / "checkpoint.pt").exists() or not (folder / weights.FILE).exists():
         saved = saved_run(folder)
@@ -57,8 +56,7 @@ def _start(folder) -> tuple[Record, bool]:
 
 def _replaced(network: nn.Module, name: str) -> str:
     """Return the name that a tensor has in the network without the layers of a method. A module that stands
-    for a layer states in `replaced` the name of its child, or list of children, that is like that layer.
-    """
+    for a layer states in `replaced` the name of its child, or list of children, that is like that layer."""
     part, path, listed = network, [], False
     for step in name.split("."):
         skipped = step == getattr(part, "replaced", None)

@@ -31,8 +31,7 @@ def stranger(rng):
     """A small dense network as the QONNX model zoo writes them.
 
     Old IR with every constant a graph input, domain onnx.brevitas, shapes computed in the graph, weights
-    quantised and then transposed, a batch norm spelled out at the end.
-    """
+    quantised and then transposed, a batch norm spelled out at the end."""
     nodes, constants = [], {}
 
     def put(op, inputs, out, domain="", **attributes):

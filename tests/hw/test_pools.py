@@ -144,8 +144,7 @@ def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
     """A clip with a channel for every bound within and beyond reach and both directions, and its pixels: all
     inputs.
 
-    `wide`: all channels side by side, so that each compares with a constant.
-    """
+    `wide`: all channels side by side, so that each compares with a constant."""
     low, high = value_range(bits, bool(signed))
     at = np.arange(mul * low - 3, mul * high + 4)
     arrays = {"at": np.tile(at, 2), "direction": np.repeat([1, -1], len(at))}

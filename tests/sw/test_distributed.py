@@ -29,8 +29,7 @@ from ..refusals import contains
 def job(tmp_path_factory):
     """One start of torchrun for most tests: its folder, what both processes saw, and what they said.
 
-    rbcn steps three optimisers, each after a backward pass of its own.
-    """
+    rbcn steps three optimisers, each after a backward pass of its own."""
     return started(tmp_path_factory.mktemp("ranks"), "ste", "rbcn")
 
 

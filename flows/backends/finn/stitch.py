@@ -102,8 +102,7 @@ def design_text(model: ModelWrapper) -> str:
 
     With FINN's own FIFOs, which have no bounds in simulation, it is for simulation alone: the file
     `settings.mem` gives each of them one, in the order of the graph, and then whether to write every beat of
-    every stream to `streams.txt`.
-    """
+    every stream to `streams.txt`."""
     net = {tensor: f"stream_{k}" for k, tensor in enumerate(stream_tensors(model))}
     fifos = [node.name for node in model.get_nodes_by_op_type("StreamingFIFO_rtl")]
     wires, cells, logs, bounds = [], [], [], []

@@ -30,8 +30,7 @@ def arg_max(last: Bound, scale: np.ndarray | None, bias: np.ndarray) -> list[Bou
 
     With one scale s that is the largest n + b / s. Whole parts of b / s are offsets; of the rest only the
     order counts, so that it becomes digits behind the point: exact for any bias. With several scales, as a
-    norm at the end gives them, adders make keys with the same order (`keys`).
-    """
+    norm at the end gives them, adders make keys with the same order (`keys`)."""
     stream = last.make().out_stream()
     if len(stream.shape) not in (1, 3) or stream.shape[-1] < 2 or scale is None:
         raise UserError(

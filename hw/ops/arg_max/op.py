@@ -19,8 +19,7 @@ from xnorforge.hw.timing import Timing, some_given
 
 class Tree(HwOp):
     """An operator that compares the elements of a beat in a tree, with registers behind every `levels` of its
-    levels.
-    """
+    levels."""
 
     def register_levels(self) -> list[int]:
         """Levels of the tree, from 1, behind which there are registers; the last one has others."""
@@ -45,8 +44,7 @@ class ArgMax(PerChannel, Tree):
     Rate: one beat of `pe` channels per cycle. Latency: C / pe + 1 cycles, and one per register
     in the tree, behind every `levels` levels but the last.
 
-    Cost: a tree of comparisons over the `pe` channels of a beat, and one with the best of earlier beats.
-    """
+    Cost: a tree of comparisons over the `pe` channels of a beat, and one with the best of earlier beats."""
 
     module = "xf_arg_max"
     arrays: tuple[str, ...] = ("offset",)
@@ -134,8 +132,7 @@ class ArgMax(PerChannel, Tree):
 
     def parts(self) -> Parts:
         """Keys, the best of them and its index: the place times the lanes, a chain where these are no power
-        of two, and the lane. Without offsets the sign of unsigned keys is no bit.
-        """
+        of two, and the lane. Without offsets the sign of unsigned keys is no bit."""
         lanes, bits, index, folds = self.get_nodeattr("pe"), self.key_bits, self.out_stream().bits, self.folds
         added = "offset" in self.arrays_of
         kept = bits - (not added and not self.in_stream().signed)
@@ -153,8 +150,7 @@ class ArgMax(PerChannel, Tree):
 
     def _tree_registers(self, found: Parts, kept: int) -> None:
         """Those of the tree: keys of `kept` bits with the lane so far. The last candidate of a level is only
-        delayed where it has no rival.
-        """
+        delayed where it has no rival."""
         lanes, levels, width, waits = self.get_nodeattr("pe"), self.register_levels(), kept, 0
         for level in range(1, address_bits(lanes)):
             if -(-lanes // 2 ** (level - 1)) % 2 == 0:  # it has a rival

@@ -52,8 +52,7 @@ def _by_place(x, at):
 
 class ByPlace(IntegerNode):
     """A factor (classes of rows, classes of columns) and an offset (…, …, C) by the place of a pixel; `rows`
-    and `columns` name the class of each.
-    """
+    and `columns` name the class of each."""
 
     numbers: ClassVar[dict[str, str]] = {"rows": "ints", "columns": "ints"}
     arrays: tuple[str, ...] = ("factors", "table")

@@ -30,8 +30,7 @@ class Border(LoadedBeat):
 
     Rate: one beat of `pe` channels per cycle. Latency: 2 cycles.
 
-    Cost: one addition per lane, `mul` by shifts and adders, and the table in LUTs or block RAM (`rom`).
-    """
+    Cost: one addition per lane, `mul` by shifts and adders, and the table in LUTs or block RAM (`rom`)."""
 
     what = "A factor times x, and an offset that depends on the channel and the place of the pixel."
     arrays: tuple[str, ...] = ("table", "factors")

@@ -23,8 +23,7 @@ class ByteMvu(Mvu):
     sum.
 
     Cost: a minus sign is free: the sum takes the bitwise inverse of x, and the constant that this adds is
-    subtracted from the row's start value.
-    """
+    subtracted from the row's start value."""
 
     result_signed = True
 

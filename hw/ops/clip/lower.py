@@ -91,8 +91,7 @@ def _farther(walk, node, a: Value, b: Value) -> Value:
     """The larger of two values, b + max(a - b, 0), or for Min the smaller, a - max(a - b, 0).
 
     Where a - b has more bits than a matrix takes, one bit says that it is 0 or more, another that it is less,
-    and each value is multiplied by its bit: the products are as narrow as the integers.
-    """
+    and each value is multiplied by its bit: the products are as narrow as the integers."""
     apart, larger = single(walk, added_up(walk, node, [a, b], (1, -1)), node), node.op_type == "Max"
     leaf = apart.leaf
     if leaf.bits <= WIDEST:
@@ -123,8 +122,7 @@ def _rectified(walk, leaf: str, a, b):
     """max(A n + B, 0) as {leaf: A}, B over clipped integers, exactly for every n.
 
     Where the kink -B/A lies on the integer or half-integer grid, one clipped leaf is enough. Elsewhere n is
-    clipped at the first integer beyond the kink, and one more bit tells whether it is reached.
-    """
+    clipped at the first integer beyond the kink, and one more bit tells whether it is reached."""
     source = walk.leaves[leaf]
     ends = [whole_numbers(end) for end in (source.lo, source.hi)]
     kink = [-y / x if x else Fraction(0) for x, y in zip(a, b)]

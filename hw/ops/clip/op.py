@@ -19,8 +19,7 @@ class Clip(Beat):
 
     Rate: one beat of `pe` channels per cycle. Latency: 1 cycle.
 
-    Cost: one comparison with a constant per lane; the constants are a table in LUTs.
-    """
+    Cost: one comparison with a constant per lane; the constants are a table in LUTs."""
 
     what = "The maximum of a multiple of x and the bound of its channel, or the minimum."
     arrays: tuple[str, ...] = ("at", "direction")

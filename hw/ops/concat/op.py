@@ -23,8 +23,7 @@ class Concat(HwOp):
 
     Rate: one output beat per cycle. Latency: 1 cycle.
 
-    Cost: one multiplexer and two registers per bit of a beat.
-    """
+    Cost: one multiplexer and two registers per bit of a beat."""
 
     module = "xf_concat"
     extents: ClassVar[dict[str, str]] = {"pe": "channels"}
@@ -79,8 +78,7 @@ class Concat(HwOp):
 
     def parts(self) -> Parts:
         """A beat counter of 16 bits. Bits that are the sign in all streams have one register, bits that are 0
-        none.
-        """
+        none."""
         sink, signed, many = self.out_stream(), any(self.get_nodeattr("in_signed")), self.inputs
         kept = max(stream.bits - stream.signed for stream in self.in_streams()) + signed
         found = Parts(inputs=many, picked_bits=sink.width * -(-many // 2) if many > 1 else 0)

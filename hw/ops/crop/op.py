@@ -21,8 +21,7 @@ class Crop(Grouped):
 
     Rate: one input beat per cycle. Latency: 1 cycle for a beat that is passed.
 
-    Cost: a register and a counter or two.
-    """
+    Cost: a register and a counter or two."""
 
     module = "xf_crop"
 

@@ -24,8 +24,7 @@ def solve(weights: ArrayLike, low: int, high: int, quick: bool = False, slack: i
     A matrix of +-1 is also tried as 2 (x @ positive) - sum of x, where `positive` is 1 at +1 and 0 at -1:
     half as many terms and one subtraction more per column. The cheaper of the two graphs is used. `quick`
     looks at one graph, in a twentieth of the time for large matrices; it takes up to 1.4 times as much.
-    `slack`: how many more sums in a row it may have than a tree of all terms; -1: any number.
-    """
+    `slack`: how many more sums in a row it may have than a tree of all terms; -1: any number."""
     weights = np.asarray(weights).astype(np.int64)
     graphs = []
     signs = weights.size and (abs(weights) == 1).all()
@@ -56,8 +55,7 @@ class _Graph:
 
     def multiply(self, weights: np.ndarray, low: int, high: int, slack: int, quick: bool) -> list:
         """The columns of x @ weights, by alkaid; `slack` levels of sums beyond the least number are allowed,
-        -1: any; `quick`: only the first of the ways in which it splits a matrix.
-        """
+        -1: any; `quick`: only the first of the ways in which it splits a matrix."""
         from alkaid.cmvm import cmvm_solve  # here, for the stages behind the folding do without it
 
         ends: list = [(number, 0, 1) for number in range(self.inputs)]
@@ -227,8 +225,7 @@ class Adders:
 
     def _chains(self, reads) -> dict[int, int]:
         """{number: bits of its carry chain} of the sums. What goes into one other sum alone, and cannot lose
-        a bit as far as Yosys sees, has none: the other one adds all terms at once, behind full adders.
-        """
+        a bit as far as Yosys sees, has none: the other one adds all terms at once, behind full adders."""
         terms: dict[int, list[int]] = {}  # bits of what a sum adds up
         chains: dict[int, int] = {}
         for number in sorted(number for number in reads if number >= self.inputs):

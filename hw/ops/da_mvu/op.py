@@ -41,8 +41,7 @@ class DaMvu(HwOp):
     additions and comparisons.
 
     Cost: one adder per sum of the graph. Sums that several rows need are computed once. A bit that depends on
-    six bits of the vector or fewer is a table, one LUT. Weights of 0 cost nothing.
-    """
+    six bits of the vector or fewer is a table, one LUT. Weights of 0 cost nothing."""
 
     module = "xf_da_mvu"
     arrays: tuple[str, ...] = ("weights", "bias", "adders", "thresholds")
@@ -180,8 +179,7 @@ class DaMvu(HwOp):
     @cached_property
     def tables(self) -> dict[int, tuple[list[int], int]]:
         """{row: (the inputs it reads, its answers)} of rows that are tables: bit i of the answers is that to
-        the inputs whose bits, those of the first lowest, are the number i.
-        """
+        the inputs whose bits, those of the first lowest, are the number i."""
         weights, low, high = self.checked_weights()
         if self.raw:
             return {}
@@ -198,8 +196,7 @@ class DaMvu(HwOp):
     @cached_property
     def plan(self) -> tuple[adders.Adders, list[adders.End], list[int]]:
         """The graph, and per row its end and what it has to reach or what is added to it, as
-        text.adder_module wants them.
-        """
+        text.adder_module wants them."""
         (weights, low, _), bias = self.checked_weights(), self._integers("bias")
         levels = self.get_nodeattr("levels")
         graph = adders.Adders(self._integers("adders"), len(weights), *self._reach(), levels)

@@ -111,8 +111,7 @@ def _sum(name, graph: Adders, end, value: int, out_bits: int) -> str:
 
 def cut_of(graph: Adders, end, value: int) -> int:
     """What a number lies above, its sign as highest bit, where sign number 2^power >= value; with a negative
-    sign where that is not so.
-    """
+    sign where that is not so."""
     number, power, sign = end
     least = -(-value >> power) if sign > 0 else (-value >> power) + 1
     return least - 1 + (graph.signed(number) << (graph.width(number) - 1))

@@ -56,8 +56,7 @@ def _places(walk, node, at):
 
 def _blocks(view: np.ndarray, shape) -> tuple[list[int], np.ndarray] | None:
     """Rows and columns of the blocks that a view (C, H', W') of an image `shape` (H, W, channels) makes of
-    its pixels, and the channel (rows, columns, C) at each place of a block; None where it does not.
-    """
+    its pixels, and the channel (rows, columns, C) at each place of a block; None where it does not."""
     row, column, channel = np.unravel_index(view, shape)
     block = [int((line == 0).sum()) for line in (row[0, :, 0], column[0, 0, :])]
     if min(block) < 1:

@@ -17,8 +17,7 @@ def pixels_of_blocks(x: np.ndarray, block: Ints, size: Ints) -> np.ndarray:
     """x (N, H, W, rows * columns * C) to (N, *size, C), where `block` is (rows, columns).
 
     Output pixel (y, x) channel c is channel ((y % rows) * columns + x % columns) * C + c of input pixel
-    (y // rows, x // columns). `size` leaves out pixels at the bottom and on the right.
-    """
+    (y // rows, x // columns). `size` leaves out pixels at the bottom and on the right."""
     count, height, width, _ = x.shape
     rows, columns = block
     blocks = x.reshape(count, height, width, rows, columns, -1).transpose(0, 1, 3, 2, 4, 5)
@@ -35,8 +34,7 @@ class DepthToSpace(HwOp):
     Rate: one input beat per cycle. Latency: 2 cycles where the first output row needs one beat, more where it
     is dropped in part.
 
-    Cost: two input rows in memory; no memory where a block has one row.
-    """
+    Cost: two input rows in memory; no memory where a block has one row."""
 
     module = "xf_depth_to_space"
     extents: ClassVar[dict[str, str]] = {"pe": "out_shape"}

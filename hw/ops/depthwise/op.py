@@ -33,8 +33,7 @@ class Depthwise(HwOp):
 
     Rate: one input beat of `pe` channels per cycle. Latency: (kh * kw - 1) * C / pe + 3 cycles.
 
-    Cost: one accumulator per lane; the C / pe partial sums wait in registers, LUT RAM or block RAM.
-    """
+    Cost: one accumulator per lane; the C / pe partial sums wait in registers, LUT RAM or block RAM."""
 
     module = "xf_depthwise"
     arrays: tuple[str, ...] = ("weights", "thresholds")

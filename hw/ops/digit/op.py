@@ -14,8 +14,7 @@ class Digit(Beat):
 
     Rate: one beat of `pe` channels per cycle. Latency: 1 cycle.
 
-    Cost: the registers of the result.
-    """
+    Cost: the registers of the result."""
 
     what = "Some bits of x."
 

@@ -22,8 +22,7 @@ class Fifo(HwOp):
     "lut" (LUT RAM), "block" (block RAM) or "auto", the cheaper one on a 7-series part. A block memory that is
     slightly deeper than a power of two keeps the remainder in LUTs.
 
-    Rate: one beat per cycle. Latency: 1 cycle as a skid, 2 cycles with LUT RAM, 3 with block RAM.
-    """
+    Rate: one beat per cycle. Latency: 1 cycle as a skid, 2 cycles with LUT RAM, 3 with block RAM."""
 
     module = "xf_fifo"
     identity = True

@@ -14,8 +14,7 @@ class Fork(HwOp):
 
     Rate: one beat per cycle. Latency: 1 cycle.
 
-    Cost: one register per bit of a beat, and one flag per reader.
-    """
+    Cost: one register per bit of a beat, and one flag per reader."""
 
     module = "xf_fork"
     ready_through = True

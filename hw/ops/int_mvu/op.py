@@ -33,8 +33,7 @@ class IntMvu(Mvu):
 
     Cost: dsp=0 adds one bit plane of the weights after the other in LUTs, or, where all
     weights are -1, 0 or 1 and this is smaller, gates the elements themselves. dsp=1
-    multiplies in DSP blocks, two rows per block, where products have 9 bits or more (`xf_dsp_sum`).
-    """
+    multiplies in DSP blocks, two rows per block, where products have 9 bits or more (`xf_dsp_sum`)."""
 
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"dsp": (0, 1)}
     result_signed = True
@@ -124,8 +123,7 @@ class IntMvu(Mvu):
     @property
     def acc_bits(self) -> int:
         """Width of an accumulator: a sum, or one that may be off a threshold by the whole range; half if
-        bipolar.
-        """
+        bipolar."""
         return self.result_bits if self.raw or self.bipolar else self.result_bits + 1
 
     def result(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -145,8 +143,7 @@ class IntMvu(Mvu):
 
         Two rows share one where their packed factor fits: the sums of a chain need `field` bits, the weight
         of the second row lies above them, less by one where that of the first is negative. A product that
-        would be no DSP block anyway is added by planes.
-        """
+        would be no DSP block anyway is added by planes."""
         if not self.get_nodeattr("dsp"):
             return 1, 0
         lengths = _dots.chain_lengths(
@@ -176,8 +173,7 @@ class IntMvu(Mvu):
 
     def ternary(self) -> bool:
         """Whether a weight, -1, 0 or 1, is a gate in front of its element: of elements of several bits, where
-        it takes fewer LUTs than planes of the weights and no more block RAM.
-        """
+        it takes fewer LUTs than planes of the weights and no more block RAM."""
         weights = self.arrays_of.get("weights")
         if weights is None or self.in_bits == 1 or self.weight_bits > 2 or self.chain()[1]:
             return False
@@ -227,8 +223,7 @@ class IntMvu(Mvu):
 
     def offset(self, weights: np.ndarray) -> np.ndarray:
         """What a row counts beyond the sum of x times weight, bits as 0 and 1: constants of the dot product,
-        sign bits.
-        """
+        sign bits."""
         mw, _, simd, _ = self.folding()
         _, chain = self.chain()
         if chain:

@@ -23,8 +23,7 @@ def interact(x: np.ndarray, at: Record) -> np.ndarray:
 
     `influence` (groups, g, g), [group, t, s]: K, odd, 0 for no edge; channels of a group are neighbours.
     delta is sgn(K) unit times the number of j in 1 .. |K| - 1 with p_t |K| > extent (2 j - |K|), less
-    (|K| - 1) / 2. `extent` is n0 in equation 3, and where it is not given.
-    """
+    (|K| - 1) / 2. `extent` is n0 in equation 3, and where it is not given."""
     p, influence = 2 * x - at["n0"] if at["matches"] else x, at["influence"]
     extent = at.get("extent") or at["n0"]
     mixed = p.copy()

@@ -30,8 +30,7 @@ class Interact(PerChannel):
     Rate: one beat of `pe` channels per cycle. Latency: the beats of a group + 2 cycles.
 
     Cost: the comparisons of a channel are shared by all channels it influences; `form` builds a step as a
-    lookup "table", an "adder", or the smaller one per lane ("auto"). One group of sums waits in LUT RAM.
-    """
+    lookup "table", an "adder", or the smaller one per lane ("auto"). One group of sums waits in LUT RAM."""
 
     module = "xf_interact"
     arrays: tuple[str, ...] = ("influence", "thresholds", "direction")

@@ -113,8 +113,7 @@ class Plan:
 def plan(influence: np.ndarray, pe: int, stairs: dict[int, list[int]], low: int) -> Plan:
     """The plan for influence (groups, g, g), [group, t, s], on `pe` lanes whose least input is `low`.
 
-    `stairs` has the cuts of every |K|.
-    """
+    `stairs` has the cuts of every |K|."""
     g, channels = influence.shape[1], influence.shape[0] * influence.shape[1]
     edges = [(k * g + t, k * g + s, int(influence[k, t, s])) for k, t, s in np.argwhere(abs(influence) > 1)]
     block = lcm(g, pe) if edges else pe

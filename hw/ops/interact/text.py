@@ -85,8 +85,7 @@ def _codes(lane: int, cuts: list[int], plan: Plan, bits: int) -> list[str]:
 
 def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide: int) -> list[str]:
     """One cut at most per value of the high bits: that value picks the comparison of the low bits, and both
-    the code.
-    """
+    the code."""
     first, top = lane * (low + 5), (1 << low) - 1
     high, rest = f"x[{first + low} +: 5]", f"x[{first} +: {low}]"
     values = sorted({cut & top for cut in cuts} - {top})
@@ -200,8 +199,7 @@ def _chosen(
     name: str, picks: list, address: int, bits: int, lines: list[str], limit: int = 2
 ) -> tuple[str, int]:
     """An index of `bits` bits as a table of the fold, or the fold itself where that has no more bits or up to
-    `limit`.
-    """
+    `limit`."""
     if not bits:
         return "", 0
     if address <= max(bits, limit):

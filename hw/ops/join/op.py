@@ -28,8 +28,7 @@ class Join(LoadedBeat, CombiningBeat):
 
     Cost: a stream whose multipliers are all equal needs wires or a constant multiplication; others need a
     table in LUTs, or, as the thresholds' `tables`, in block RAM, and one DSP block per lane for products of 9
-    bits or more.
-    """
+    bits or more."""
 
     what = "The sum of streams, each times a factor of its channel."
     arrays: tuple[str, ...] = ("multipliers",)

@@ -28,8 +28,7 @@ class Lookup(HwOp):
     Rate: a frame per cycle, in one beat. Latency: 1 cycle.
 
     Cost: one LUT per neuron of six bits or fewer, and a register for its answer. Bits that no table reads
-    cost nothing.
-    """
+    cost nothing."""
 
     module = "xf_lookup"
     arrays = ("places", "tables")

@@ -49,8 +49,7 @@ def elements(node: Node) -> np.ndarray:
 
 def divisions(leaf: Leaf, read: list[np.ndarray]) -> Iterator[np.ndarray]:
     """Divisions of a frame into parts of which every reader reads one, shortest parts first: places (parts,
-    elements of one) in the frame, in either direction of time.
-    """
+    elements of one) in the frame, in either direction of time."""
     many = prod(leaf.shape)
     for size in divisors(many):
         for places in (np.arange(many).reshape(-1, size), np.arange(many).reshape(size, -1).T):

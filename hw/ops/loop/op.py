@@ -45,8 +45,7 @@ class Loop(HwOp):
     Rate: a step after the other, each as long as the body takes for one frame in `step_cycles`, then a beat
     of the result per cycle; a whole frame is also taken before, a beat per cycle.
 
-    Cost: the body's; two parts and two of each state in memory, or one frame.
-    """
+    Cost: the body's; two parts and two of each state in memory, or one frame."""
 
     arrays: tuple[str, ...] = ("start",)
     extents: ClassVar[dict[str, str]] = {}
@@ -258,8 +257,7 @@ class Loop(HwOp):
 
     def estimate(self, family: str | None = None, registers: bool = True) -> dict[str, float]:
         """That of the body and of what is around it. It has no factors of its own: a count of a loop is
-        mostly that of its body, whose operators have theirs (tests/hw/mapped.py leaves it out).
-        """
+        mostly that of its body, whose operators have theirs (tests/hw/mapped.py leaves it out)."""
         found = cost_of(type(self).__name__, self.parts(), family, registers)
         for op in [*self.inner, *([self.store] if self.of_frames else [])]:
             found = {name: found[name] + size for name, size in op.estimate(family, registers).items()}

@@ -22,8 +22,7 @@ class MaxPool(Pool):
     with windows=1 (kh * kw - 1) * C / pe + 1.
 
     Cost: one comparison and one multiplexer per lane, or one gate for bits whose channels have the same
-    direction, and a line buffer of partial results.
-    """
+    direction, and a line buffer of partial results."""
 
     arrays: tuple[str, ...] = ("direction",)
     former = ("OrPool",)  # of bits; its attribute `all` is 1 for minima

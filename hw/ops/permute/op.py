@@ -25,8 +25,7 @@ class Permute(Grouped):
     Rate: one beat per cycle. Latency: until the first group has arrived, and 1 cycle.
 
     Cost: two frames in memory, and a table of the addresses; where parts of a frame follow each other, each
-    in the same order, two of these.
-    """
+    in the same order, two of these."""
 
     module = "xf_permute"
     arrays: tuple[str, ...] = ("order",)

@@ -29,8 +29,7 @@ class Requantise(LoadedBeat):
     Rate: one beat of `pe` channels per cycle. Latency: 2 cycles, with slopes 3.
 
     Cost: one subtraction per lane, however many levels there are; for slopes 1/8, 1/4, 1/2 and 1 one LUT per
-    lane and bit, for others two sums per lane. The constants are a table in LUTs.
-    """
+    lane and bit, for others two sums per lane. The constants are a table in LUTs."""
 
     what = "Evenly spaced levels of direction * x - offset, of a PReLU where it has slopes."
     arrays: tuple[str, ...] = ("offset", "ties", "direction", "slope")
@@ -104,8 +103,7 @@ def evenly(thresholds: np.ndarray) -> tuple[int, np.ndarray, np.ndarray] | None:
     """Shift, offsets and ties of thresholds (C, steps), steps >= 3, or None where they do not lie at even
     distances.
 
-    Threshold k, from 1, is offset + k * 2**shift, and 1 more for the k at which a tie goes down.
-    """
+    Threshold k, from 1, is offset + k * 2**shift, and 1 more for the k at which a tie goes down."""
     distance = int(thresholds[0, 2] - thresholds[0, 0]) // 2
     if distance < 2 or distance & (distance - 1):
         return None

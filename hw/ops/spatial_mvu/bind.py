@@ -9,8 +9,7 @@ from xnorforge.hw.ops.spatial_mvu.op import MOST_BITS
 @takes("MVAU", rank=25)
 def spatial_mvu(network: Network, node: NodeProto) -> Taken:
     """MVAU on bits that count as 0 and 1 whose weights are signs times a constant of their place, the same in
-    all rows and several times in a row; thresholds inside.
-    """
+    all rows and several times in a row; thresholds inside."""
     unit = matrix_at(network, node)
     if unit.xnor or unit.bits != 1 or unit.signed:
         return None

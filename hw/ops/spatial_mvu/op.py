@@ -27,8 +27,7 @@ class SpatialMvu(Mvu):
     sum.
 
     Cost: one bit per weight in memory, one count of equal bits per magnitude in a beat, and its
-    multiplication by the constant in LUTs; far less than an IntMvu with the same weights.
-    """
+    multiplication by the constant in LUTs; far less than an IntMvu with the same weights."""
 
     result_signed = True
 

@@ -56,8 +56,7 @@ def _image(walk, node, value):
 @rule("AveragePool")
 def _average_pool(walk, node, at):
     """Sums over windows; their division becomes part of the scale. Padding that counts has the value 0;
-    otherwise only pixels of the image count, and a factor per position makes all divisors equal.
-    """
+    otherwise only pixels of the image count, and a factor per position makes all divisors equal."""
     value, leaf, a = _image(walk, node, walk.value(node))
     kernel, ((stride, dilation, pads), _) = list(at["kernel_shape"]), pool_windows(node, at, leaf.shape)
     if dilation != [1, 1]:
@@ -86,8 +85,7 @@ def _average_pool(walk, node, at):
 
 def _same_divisor(walk, node, sums, image, kernel, stride, pads):
     """Sums times common / divisor of their place, and the common multiple of all divisors, which are the
-    numbers of pixels of the image under a window.
-    """
+    numbers of pixels of the image under a window."""
     axes = []
     for side, k, s, before, behind in zip(image, kernel, stride, pads[:2], pads[2:]):
         first = np.arange((side + before + behind - k) // s + 1) * s - before

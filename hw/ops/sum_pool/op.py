@@ -21,8 +21,7 @@ class SumPool(Pool):
     Rate: one input beat of `pe` channels per cycle. Latency: ((kh - 1) * W + kw - 1) * C / pe + 1 cycles,
     with windows=1 (kh * kw - 1) * C / pe + 1.
 
-    Cost: one addition per lane, and a line buffer of partial sums.
-    """
+    Cost: one addition per lane, and a line buffer of partial sums."""
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | node_attributes(in_bits=1, in_signed=0)

@@ -26,8 +26,7 @@ class Surround(HwOp):
     Rate: one output beat of `pe` channels per cycle. Latency: 1 cycle; the border before the first pixel
     leaves earlier, once the frame's first beat is offered.
 
-    Cost: two registers per bit of a beat, and three counters.
-    """
+    Cost: two registers per bit of a beat, and three counters."""
 
     module = "xf_surround"
     arrays: tuple[str, ...] = ("values",)

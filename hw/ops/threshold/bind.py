@@ -10,8 +10,7 @@ LONG = 15  # steps, behind which equal rows are one
 @takes("Thresholding", "ElementwiseMul", rank=20)
 def threshold(network: Network, node: NodeProto) -> Taken:
     """Thresholding, with a product by -1 and +1 in front of it where some channels compare downwards. Long
-    tables that are equal in all channels are one, of pixels with a single channel.
-    """
+    tables that are equal in all channels are one, of pixels with a single channel."""
     found = levels_at(network, node)
     if found is None:
         return None

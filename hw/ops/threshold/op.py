@@ -37,8 +37,7 @@ class Threshold(LoadedBeat):
     Cost: a binary search, one comparison per bit of a level and lane; the thresholds are tables in LUTs, or
     where that saves more than it takes in block RAM: of two-bit levels of many channels, and of more bits
     where pe is 8 at most. Thresholds at even distances can be a line: a product in DSP blocks per lane, with
-    two tables. Where these distances are a power of two, a Requantise is cheaper.
-    """
+    two tables. Where these distances are a power of two, a Requantise is cheaper."""
 
     what = "The number of thresholds that x reaches, or -x in channels that fall, by binary search."
     ready_through = True
@@ -58,8 +57,7 @@ class Threshold(LoadedBeat):
     @classmethod
     def foldings(cls, attributes: Attributes) -> dict[str, list[int]]:
         """Divisors; of several pixels those that make no wider beat than `WIDEST_BEAT`, or a single one
-        where a host loads thresholds.
-        """
+        where a host loads thresholds."""
         found = super().foldings(attributes)
         most = WIDEST_BEAT // (attributes["in_shape"][-1] * attributes["in_bits"])
         most = 1 if attributes.get("loadable") or attributes.get("pages") else most
@@ -68,8 +66,7 @@ class Threshold(LoadedBeat):
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """Several pixels are whole ones; block RAM is for the tables of a long search, a line for constants
-        that lie on one and stay.
-        """
+        that lie on one and stay."""
         channels, pe = attributes["in_shape"][-1], folding["pe"]
         if folding.get("tables") == LINE and not attributes.get("even"):
             return False
@@ -152,8 +149,7 @@ class Threshold(LoadedBeat):
     def expression(self, x: Value) -> Value:
         """A binary search: a stage per bit of the level, the highest first, which compares x with the median
         of the thresholds that are left. Those that every x reaches become lo, those that none does hi + 1.
-        Of thresholds on a line a product says how many are reached.
-        """
+        Of thresholds on a line a product says how many are reached."""
         thresholds, direction = self.tables()
         if found := self.get_nodeattr("tables") == LINE and self.line:
             shift, factors, added = found
@@ -184,8 +180,7 @@ class Threshold(LoadedBeat):
     @property
     def line(self) -> Line | None:
         """Shift, factors and addends (C,) of thresholds at even distances that stay; None at others, or where
-        a lane has one factor: of a constant's product and its sum Yosys 0.70 loses the sign in DSP blocks.
-        """
+        a lane has one factor: of a constant's product and its sum Yosys 0.70 loses the sign in DSP blocks."""
         (thresholds, direction), stream = self.tables(), self.in_stream()
         low, high = value_range(stream.bits, stream.signed)
         ends = np.array([-high if way < 0 else low for way in direction], object)

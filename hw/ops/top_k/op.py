@@ -23,8 +23,7 @@ class TopK(Tree):
     Rate: n + k cycles per frame, a score or an index in each; with pe=n and k=1 a frame per cycle. Latency: 1
     cycle, with pe=n one per `levels` levels of a tree of comparisons.
 
-    Cost: k comparisons, as every score is compared with all kept ones at once; with pe=n n - 1 of them.
-    """
+    Cost: k comparisons, as every score is compared with all kept ones at once; with pe=n n - 1 of them."""
 
     module = "xf_top_k"
     extents: ClassVar[dict[str, str]] = {"pe": "n"}

@@ -28,8 +28,7 @@ class Upsample(HwOp):
 
     Rate: one output beat of `pe` channels per cycle. Latency: 2 cycles.
 
-    Cost: one row in memory; one pixel where fy is 1.
-    """
+    Cost: one row in memory; one pixel where fy is 1."""
 
     module = "xf_upsample"
     extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
@@ -60,8 +59,7 @@ class Upsample(HwOp):
     def loops(self) -> tuple[int, int, int, int]:
         """Pixels kept, beats per pixel, times they are read, times a pixel of these is.
 
-        Where rows are not repeated, only the pixel that is repeated is kept.
-        """
+        Where rows are not repeated, only the pixel that is repeated is kept."""
         source, (fy, fx) = self.in_stream(), self.get_nodeattr("factor")
         beats = source.shape[2] // source.lanes
         return (source.shape[1], beats, fy, fx) if fy > 1 else (1, beats, fx, 1)
@@ -69,8 +67,7 @@ class Upsample(HwOp):
     def timing(self) -> Timing:
         """A row is read while it arrives and some times more, on the last time each beat makes room for one
         of the next row; where pixels are repeated too, that one comes in while a pixel is read for the last
-        time.
-        """
+        time."""
         pixels, beats, passes, copies = self.loops()
         depth = pixels * beats
         if depth == 1:

@@ -17,8 +17,7 @@ class Width(HwOp):
     not needed (flows/fold/gaps.py).
 
     Rate: one beat per cycle on the narrow side; with gap=1 one cycle more per wide beat. Latency: out_lanes /
-    in_lanes cycles to wider beats, 2 to narrower ones, 1 where both are equal.
-    """
+    in_lanes cycles to wider beats, 2 to narrower ones, 1 where both are equal."""
 
     module = "xf_width"
     identity = True
@@ -57,8 +56,7 @@ class Width(HwOp):
     def timing(self) -> Timing:
         """Up: the first part of a beat waits beside the beat before, the others for that one to leave. Down:
         room for the next beat from the last part but one on. With `gap` all parts wait, and room is there
-        after the last.
-        """
+        after the last."""
         into, out = self.in_stream().lanes, self.out_stream().lanes
         if into == out:
             return SKID

@@ -104,8 +104,7 @@ def shared_windows(bounds: list[Bound]) -> list[Bound]:
 class PoolNodes:
     """A pool of every channel by itself: its nodes, FINN's name of its function or our node's, the windows in
     front of it where it does not make them itself, the attributes of its operator, and the directions of
-    maxima and minima.
-    """
+    maxima and minima."""
 
     nodes: list[NodeProto]
     function: str
@@ -121,8 +120,7 @@ class PoolNodes:
 
 def pool_sizes(network: Network, node: NodeProto) -> dict[str, list[int]] | None:
     """Kernel, stride and dilation of the pool that begins at a node, None where none does, or one of single
-    pixels. A pool of the whole image has its kernel as stride.
-    """
+    pixels. A pool of the whole image has its kernel as stride."""
     if node.op_type == "DirectedPool":
         sizes = {name: ints(node, name) for name in ("kernel", "stride", "dilation")}
     else:
@@ -143,8 +141,7 @@ def pool_at(network: Network, node: NodeProto) -> PoolNodes | None:
     """The pool that begins at a node, None where there is none, or one of single pixels.
 
     Windows that overlap, have a dilation or leave pixels out stand in front of it, in the border that they
-    can make.
-    """
+    can make."""
     sizes = pool_sizes(network, node)
     if sizes is None:
         return None

@@ -76,8 +76,7 @@ class Pad(IntegerNode):
 
 class RatesWindow(IntegerNode):
     """Windows of several dilations around one pixel, (OH, OW, rates kh kw C); `pads`, filled with `value`, of
-    the largest.
-    """
+    the largest."""
 
     numbers: ClassVar[dict[str, str]] = {
         "kernel": "ints", "stride": "ints", "rates": "ints", "pads": "ints", "value": "i",
@@ -143,8 +142,7 @@ def _pad(walk, node, at):
 
 def _more_channels(walk, node, value, before: int, after: int, border: Fraction):
     """Channels that are `border` everywhere, in front of those of an image and behind them: a kernel of one
-    pixel with a single 1 per channel that is there, and integers 0 in the others.
-    """
+    pixel with a single 1 per channel that is there, and integers 0 in the others."""
     if not before + after:
         return value
     name, a = value.single
@@ -169,8 +167,7 @@ def _more_channels(walk, node, value, before: int, after: int, border: Fraction)
 
 def _left_to_convolutions(walk, node, border) -> bool:
     """Whether only convolutions read a Pad, and add no border of another value or one that follows from the
-    size of the image.
-    """
+    size of the image."""
     readers = walk.model.find_consumers(node.output[0])
     attributes = [a for reader in readers for a in reader.attribute]
     if any(a.name == "auto_pad" and a.s.startswith(b"SAME") for a in attributes):

@@ -53,8 +53,7 @@ def column_registers(x: Axis, rows: int, each: int, free: bool, lines: bool) -> 
     """Registers of a window of `rows` rows, whose columns advance by `each` per step, per bit of a pixel.
 
     Where nothing is padded (`free`), registers in a row of which only the last one is read may be a shift
-    register; the first row's begins with the register of the lines where there is one.
-    """
+    register; the first row's begins with the register of the lines where there is one."""
     newest = (x.reach - x.before) % each
     taps, end, found = range(0, x.reach + 1, x.dilation), x.reach + each - newest, Parts()
     for row in range(rows):
@@ -92,8 +91,7 @@ class Window(HwOp):
     simd + 2 cycles, one row more where kernel and stride leave out columns; a whole window leaves 2 or 3
     cycles after its last pixel.
 
-    Cost: the ring or lines in LUT RAM or block RAM, address counters; padding is free.
-    """
+    Cost: the ring or lines in LUT RAM or block RAM, address counters; padding is free."""
 
     module = "xf_window"
     extents: ClassVar[dict[str, str]] = {"simd": "ifm", "pixels": "ifm"}
@@ -297,8 +295,7 @@ class Window(HwOp):
 
     def read_until(self) -> np.ndarray:
         """For every beat of an output row all rows of its windows; where the reader follows the writer, of
-        the last one the pixels read so far, of a frame one beat.
-        """
+        the last one the pixels read so far, of a frame one beat."""
         (y, x), rows, each = self.axes(), self.rows(), self.beats
         need = np.array(rows.need)[:, np.newaxis]
         if (y.reach, x.reach) != (y.kernel - 1, x.kernel - 1) or x.stride > x.kernel:  # leave columns out
@@ -314,8 +311,7 @@ class Window(HwOp):
 
     def timing(self) -> Timing:
         """The reader of the ring waits for the beats that it needs, the writer for whole rows of room; a
-        register behind the ring, then the one at the output. Whole windows have rows of their own.
-        """
+        register behind the ring, then the one at the output. Whole windows have rows of their own."""
         if self.whole:
             return self.timing_of_whole()
         if self.passes_through():
@@ -330,8 +326,7 @@ class Window(HwOp):
     def timing_of_whole(self) -> Timing:
         """Behind a FIFO a step per pixel, and without one where a window reaches beyond the image; the steps
         that complete a window give it. A beat of several pixels is seen by its steps before the last, which
-        takes it.
-        """
+        takes it."""
         steps = self.steps()
         takes, sees, gives = np.zeros((3, steps.interval), bool)
         takes[steps.pixels()], gives[steps.given()] = True, True

@@ -40,8 +40,7 @@ class Rows:
         interval: a row is written after the row before it and once the row that had its place is freed; an
             output row is read
         after the one before it and once the rows it needs are written. Times that repeat from frame to frame,
-        shifted by the interval, are a schedule without end; times that grow for ever are a ring too small.
-        """
+        shifted by the interval, are a schedule without end; times that grow for ever are a ring too small."""
         before = None
         written: list[int] = []
         freed: list[tuple[int, int]] = [(0, 0)]  # (image rows over, from when on)

@@ -19,8 +19,7 @@ GROUPS = 4  # strides in a beat that `fold` looks at: more spare steps of rows w
 
 def groups(attributes: Mapping[str, Any], pixels: int) -> int:
     """Steps of a beat in a row of windows; 0 where beats of so many pixels are not built: they do not divide
-    a row, no column lies between windows, or of pixels and stride neither divides the other.
-    """
+    a row, no column lies between windows, or of pixels and stride neither divides the other."""
     stride = list(attributes.get("stride") or (1, 1))[1]
     each = min(pixels, stride)
     if each < 2 or attributes["ifm"][1] % pixels or pixels % each or stride % each:
@@ -36,8 +35,7 @@ def offered(attributes: Mapping[str, Any]) -> list[int]:
 @dataclass(frozen=True)
 class Beats(Steps):
     """A frame of whole windows from beats of `many` pixels: a row that completes windows is stepped through
-    by groups of `each` columns, any other by beats.
-    """
+    by groups of `each` columns, any other by beats."""
 
     many: int
     each: int

@@ -30,8 +30,7 @@ class XnorMatmul(HwOp):
     there, plus the pipeline of the dot product.
 
     Cost: as `XnorMvu` and `IntMvu`, whose `dsp` it has for rows of their own; two rounds of vectors, and an
-    accumulator per row and vector in place of the weights.
-    """
+    accumulator per row and vector in place of the weights."""
 
     module = "xf_xnor_matmul"
     arrays: tuple[str, ...] = ("weights",)
@@ -142,8 +141,7 @@ class XnorMatmul(HwOp):
 
     def timing(self) -> Timing:
         """A word of weights is taken with the first vector of each round over all of them; those from outside
-        are always there. A frame of vectors is read once per tile.
-        """
+        are always there. A frame of vectors is read once per tile."""
         return self._timing(not self.outside)
 
     def reading(self) -> Timing:

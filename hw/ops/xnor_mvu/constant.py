@@ -38,8 +38,7 @@ WHAT = (
 class Constant:
     """The unit of weights (mw, mh), 0 and 1, and thresholds (mh,): matches >= threshold.
 
-    With `levels` of 2 or more, which are no fewer than those of a count, counts have no registers.
-    """
+    With `levels` of 2 or more, which are no fewer than those of a count, counts have no registers."""
 
     weights: np.ndarray
     thresholds: np.ndarray
@@ -180,8 +179,7 @@ class Constant:
 
 def _sums(rows: int) -> list[tuple[str, tuple[str, ...], int]]:
     """Sums, what they add, and their level behind the counts c0 … c7: `all` of all groups, d<k>_2 of those in
-    which row k differs, both of level 3; a sum of one term waits.
-    """
+    which row k differs, both of level 3; a sum of one term waits."""
     found: list[tuple[str, tuple[str, ...], int]]
     found = [(f"a{k}", (f"c{2 * k}", f"c{2 * k + 1}"), 1) for k in range(4)]
     found += [("lo", ("a0", "a1"), 2), ("hi", ("a2", "a3"), 2), ("all", ("lo", "hi"), 3)]

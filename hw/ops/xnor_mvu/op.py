@@ -38,8 +38,7 @@ class XnorMvu(Mvu):
     cycles per `pixels` vectors (`pixels.py`); it needs simd = mw, and divides `vectors`.
 
     Cost: about one LUT per weight bit in a beat (simd * pe), XNOR included, plus accumulators and memories;
-    the threshold is part of the accumulator's start value and needs no comparator.
-    """
+    the threshold is part of the accumulator's start value and needs no comparator."""
 
     extents: ClassVar[dict[str, str]] = Mvu.extents | {"pixels": "vectors"}
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"rom": (*Mvu.styles["rom"], "columns")}
@@ -50,8 +49,7 @@ class XnorMvu(Mvu):
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """Several vectors at a time are whole ones, and leave no slower than they are made. Columns are of
-        words that are deep and no power of two.
-        """
+        words that are deep and no power of two."""
         simd, pe, pixels = folding["simd"], folding["pe"], folding.get("pixels", 1)
         if not super().together(attributes, folding) or (folding.get("rom") == "ultra" and pixels > 1):
             return False
@@ -101,8 +99,7 @@ class XnorMvu(Mvu):
         """matches = (signed dot product + mw) / 2, of x (vectors, mw) and weights (mw, mh) of 0 and 1.
 
         A one of x meets a one where the weight is 1; where the weight is 0, it takes one of the matches of
-        all zeros.
-        """
+        all zeros."""
         return x @ (2 * weights - 1) + (weights == 0).sum(axis=0, dtype=x.dtype)
 
     def result_range(self) -> tuple[int, int]:

@@ -16,8 +16,7 @@ def build_verb(
     """Build a network for a board, into out/<network>/<back end>-<board>/, up to its report.
 
     A stage runs again when a file that it read or wrote has changed since: the result is always that of the
-    current sources and options.
-    """
+    current sources and options."""
     checks.check_request(asked)
     if dry_run:
         why = run.missing(asked, until)

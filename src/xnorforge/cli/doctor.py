@@ -91,8 +91,7 @@ def _data() -> list[Item]:
 
 def _place_and_route() -> list[Item]:
     """The tools that make bitstreams, by family of parts, and where its programs are found, the databases of
-    the parts of its boards; a build without them ends with the netlist.
-    """
+    the parts of its boards; a build without them ends with the netlist."""
     try:
         from xnorforge.hw import routing
     except ImportError:  # an interpreter older than 3.11, which the first line says

@@ -16,8 +16,7 @@ from xnorforge.pipeline.request import LIMITS, Request
 
 def explore_verb(asked: Request, as_json: bool) -> None:
     """Write the Pareto front of frames per second, LUT, BRAM36 and latency by the cost models, and the
-    command that builds each point, into out/<network>/explore-<board>/.
-    """
+    command that builds each point, into out/<network>/explore-<board>/."""
     from xnorforge.studies import explore as study
 
     checks.check_request(asked)
@@ -50,8 +49,7 @@ def explore_verb(asked: Request, as_json: bool) -> None:
 def fit_verb(asked: Request, as_json: bool) -> None:
     """Say on which boards a network fits, at how many frames per second, and what it takes, by the cost
     models: at the interval or rate asked for, else at a board's usual interval, else at the first longer one
-    at which it does. Loops and weights from a memory, which `build` may take, are left out.
-    """
+    at which it does. Loops and weights from a memory, which `build` may take, are left out."""
     if asked.fps == "max":
         raise UserError("FPS: 'max' differs from board to board; give a rate, for example FPS=1000.")
     from xnorforge.studies import fit

@@ -53,8 +53,7 @@ def diff_verb(before: str, now: str, rules: str | None, markdown: bool, as_json:
     report.json.
 
     BEFORE may be the word last: the build before NOW in out/history.jsonl. A broken rule ends with exit
-    code 1.
-    """
+    code 1."""
     kept = rules_of(rules)
     new = compare_builds.load_build(asked.accelerator_of(now))
     form = "json" if as_json else "markdown" if markdown else "text"

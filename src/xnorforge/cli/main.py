@@ -39,8 +39,7 @@ RARE = (
 
 class Command(click.Command):
     """A verb, with its options under the headings of the stages that read them; of a verb that is a shorter
-    word for `build --until`, only its own.
-    """
+    word for `build --until`, only its own."""
 
     verb: Verb
 
@@ -203,8 +202,7 @@ def print_record(content: Record) -> None:
 def cli() -> None:
     """Compile binary neural networks to SystemVerilog, every stage compared bit for bit with the one before.
 
-    WHAT is a network's name (mnist-tfc), a QONNX file (net.onnx) or the folder of a build (out/mnist-tfc).
-    """
+    WHAT is a network's name (mnist-tfc), a QONNX file (net.onnx) or the folder of a build (out/mnist-tfc)."""
 
 
 def one_checkout(here: Path) -> None:
@@ -257,8 +255,7 @@ def main() -> int:
 
 def outcome(error: Exception) -> tuple[int | None, str, bool]:
     """The exit code of an error, its sentence, and whether that is on standard error already; no code for an
-    error of the program itself.
-    """
+    error of the program itself."""
     from xnorforge.pipeline.run import StageFailed
 
     if isinstance(error, UserError):

@@ -17,8 +17,7 @@ def import_verb(
 
     NAME is a class of nn.Module that needs no arguments, or a function that returns a module; it may be left
     out where the file has one such class. Pixels of 0 to 255 enter the network multiplied by --scale, which
-    is 1/255 by default.
-    """
+    is 1/255 by default."""
     request.file("target", target.partition(":")[0])
     size = shape_of(shape)
     from xnorforge.flows.importing.modules import export_module, load_weights

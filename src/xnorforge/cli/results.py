@@ -46,8 +46,7 @@ def demo_verb(asked: Request, image, video, camera, box, port, out, as_json: boo
 
 def package_verb(asked: Request, prefix, interface, out, as_json: bool) -> None:
     """Write a network's accelerator as a package for other flows, into the folder `package` of the
-    accelerator, after its RTL has been simulated.
-    """
+    accelerator, after its RTL has been simulated."""
     from xnorforge.pipeline import packaging
 
     checks.check_request(asked)

@@ -19,8 +19,7 @@ def train_verb(
     what, net, task, data, method, out, epochs, lr, seed, threads, set, recipe, init, guide, as_json
 ) -> None:
     """Train a network, or continue the run in the same folder; the next build of the network uses its
-    weights.
-    """
+    weights."""
     net = asked.network_of(what, net, task)
     request.names(request.Request(net=net, method=method))  # before torch loads
     given: dict[str, object] = dict(request.assignment(text) for text in set)
@@ -85,8 +84,7 @@ def compare_verb(
     what, net, task, data, methods, seeds, epochs, recipe, threads, jobs, board, out, as_json
 ) -> None:
     """Train with each method and seed, export each run, and write a table and a plot; finished runs are
-    kept.
-    """
+    kept."""
     net = asked.network_of(what, net, task)
     request.names(request.Request(net=net))
     from xnorforge.studies import compare as study

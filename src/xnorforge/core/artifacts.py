@@ -36,8 +36,7 @@ def whole(path: Path | str):
     """Write to a temporary path, then rename: yields that path; `path` appears only if the block succeeds.
 
     Works for a file and for a folder (create the yielded path as a folder); an existing folder is replaced.
-    An OSError (for example a full disk) is passed to the caller; the unfinished copy is removed.
-    """
+    An OSError (for example a full disk) is passed to the caller; the unfinished copy is removed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -160,6 +159,5 @@ def check(name: str, images: int, mismatches: int, integers: int, what: str = ""
     unequal.
 
     Checks without images count something other than integers; `what` starts with its name ("lines of
-    SystemVerilog …").
-    """
+    SystemVerilog …")."""
     return {"name": name, "images": images, "mismatches": mismatches, "integers": integers, "what": what}

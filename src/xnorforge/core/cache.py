@@ -33,8 +33,7 @@ LIBRARIES = {"site-packages", "dist-packages"}  # folders of installed libraries
 
 def cache_dir() -> Path:
     """$XNORFORGE_CACHE; else a hidden folder in the user's cache, or in out/ where nothing can be written
-    there. Records of stages leave hidden folders out.
-    """
+    there. Records of stages leave hidden folders out."""
     if given := os.environ.get("XNORFORGE_CACHE"):
         return Path(given).absolute()
     try:

@@ -34,8 +34,7 @@ class UserError(Exception):
     """The request cannot be built as given; the one-sentence text says where, what, why, and what would work.
 
     The command line prints the text without a traceback and exits with 2. Names in it may come from a foreign
-    file: control characters are escaped as in Python, and a very long text is shortened.
-    """
+    file: control characters are escaped as in Python, and a very long text is shortened."""
 
     def __init__(self, text: str = ""):
         super().__init__(printable(text))

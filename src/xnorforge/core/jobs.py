@@ -69,8 +69,7 @@ def here() -> bool:
 @contextmanager
 def pool(least: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that start jobs and wait for them: `least` on this machine, else one for each thread of the
-    cluster. After an error nothing that waits is started.
-    """
+    cluster. After an error nothing that waits is started."""
     client = _client()
     count = max(least, sum(client.nthreads().values())) if client else least
     with ThreadPoolExecutor(count) as threads:

@@ -18,8 +18,7 @@ _loudness = os.environ.get(LOG) if os.environ.get(LOG) in LEVELS else "usual"
 
 def set_loudness(loudness: str) -> None:
     """Set how much this process prints on standard error: one of LEVELS. Quiet is only what went wrong; plain
-    leaves out bars and counts.
-    """
+    leaves out bars and counts."""
     global _loudness
     assert loudness in LEVELS
     _loudness = loudness

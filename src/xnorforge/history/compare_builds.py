@@ -94,8 +94,7 @@ class Difference:
         """(figure, before, now) of everything that changed, the whole design first; a share changes with its
         figure and is left out.
 
-        If one build is a line of the history, only operator figures that both builds have are compared.
-        """
+        If one build is a line of the history, only operator figures that both builds have are compared."""
         before, now = self.before.flat(), self.now.flat()
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         counted = [name for name in names if not name.endswith("__share") and self._both_know(name)]

@@ -56,8 +56,7 @@ def build_line(acc: Path, when: datetime, out: Path = OUT) -> Record:
 def figures_of(report: Record) -> dict[str, float]:
     """The figures of the whole design under flat names, `stage__object__metric`: cells used and their share
     of the part, cycles, frames/s, clocks, accuracies (0 to 1), mismatches. Without counted cells only the
-    last two.
-    """
+    last two."""
     found: dict[str, float | None] = {}
     if "resources" in report:
         cycles, resources = report["cycles"], report["resources"]
@@ -91,8 +90,7 @@ def build_identity(report: Record, acc: Path) -> dict[str, str | None]:
 
 def main_accuracy(report: Record) -> Record | None:
     """The main figure, 0 to 1, of the accelerator's integers on the golden images, by the bit simulator;
-    if that is missing, the trained network's; None if the labels are not known.
-    """
+    if that is missing, the trained network's; None if the labels are not known."""
     rows = {row["stage"]: row for row in reversed(report.get("accuracy", []))}
     for stage in ("bit simulator", "exported", "trained"):
         if row := rows.get(stage):

@@ -25,8 +25,7 @@ TICK = 20_000_000
 
 class Noted(NamedTuple):
     """A line: a kind (read, module for a file that runs, write, made of a folder, list, program, library) and
-    what. Files that are read also have a digest and a look, both empty if the file does not exist.
-    """
+    what. Files that are read also have a digest and a look, both empty if the file does not exist."""
 
     kind: str
     what: str
@@ -36,8 +35,7 @@ class Noted(NamedTuple):
 
 def digest_of(path: str, digest: str = "", look: str = "") -> tuple[str, str]:
     """SHA-256 of a file, and its look: size, time of change and inode. A file with the given look is not read
-    again. Both are empty if there is no file; the look also if the file changed within `TICK`.
-    """
+    again. Both are empty if there is no file; the look also if the file changed within `TICK`."""
     try:
         found = os.stat(path)
         now = f"{found.st_size}.{found.st_ctime_ns}.{found.st_ino}"

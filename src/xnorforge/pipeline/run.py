@@ -79,8 +79,7 @@ def untrained(asked: Request) -> bool:
 
 def weights_first(asked: Request, heard: bool) -> None:
     """Train a network of the user's own pictures that has no weights, by its recipe, and refuse any other
-    before a stage loads torch to say so; `heard` and errors as of `run_stages`.
-    """
+    before a stage loads torch to say so; `heard` and errors as of `run_stages`."""
     if untrained(asked):
         given = "--method", asked.method, "--data", str(asked.data), "-o", str(asked.trained)
         train_by([asked.net, *given], heard)
@@ -208,8 +207,7 @@ def process(
     stage: Stage, asked: Request, heard: bool, shown: "Progress | None", children: list[subprocess.Popen]
 ) -> None:
     """One stage in a process, which is added to `children`; its record of what it read is written when it has
-    ended well, and its log stays, unless the request was refused.
-    """
+    ended well, and its log stays, unless the request was refused."""
     log = log_path(stage, asked.net_dir, asked.acc)
     plain = {LOG: "plain"} if loudness() == "plain" else {}
     record.record_path(stage, asked).unlink(missing_ok=True)

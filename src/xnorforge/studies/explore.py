@@ -124,8 +124,7 @@ def searches_of(
     net_dir: Path, board: str, output: str = "scores", clock: str | None = None, stream: int | None = None,
 ) -> Iterator[Search]:  # fmt: skip
     """The search over foldings of a lowered network, at a clock as `fold` takes it; with loops, one more
-    for each of their bodies, from the fastest one to that which more cycles do not make smaller.
-    """
+    for each of their bodies, from the fastest one to that which more cycles do not make smaller."""
     bounds, target = bind_folder(net_dir, output), boards.at_clock(boards.load(board), clock)
     check_storable(bounds, target)
 

@@ -15,8 +15,7 @@ LEVEL = 0.95  # of the interval
 @dataclass(frozen=True)
 class Difference:
     """Mean difference over `count` seeds, and the two-sided Student t interval of that mean, from `low` to
-    `high`; both are None with fewer than two seeds, which give no information about the spread.
-    """
+    `high`; both are None with fewer than two seeds, which give no information about the spread."""
 
     mean: float
     low: float | None
