@@ -96,7 +96,8 @@ def bench(
     """
     with tempfile.TemporaryDirectory() as folder:
         sources, lanes, memories = write_bench(ops, Path(folder))
-        options = {"defines": (*defines, *filled(ops)), "checked": checked, "waves": waves, "level": level}
+        defines = (*defines, *filled(ops), *verilate.CHECKED[1:] * checked)
+        options = {"defines": defines, "waves": waves, "level": level}
         header = ports_header("clk_i", lanes)
         program = verilate.compile_model("xf_bench", [*extra, *sources], header, include_folders(), **options)
     return Device(program, lanes, memories)
@@ -126,39 +127,46 @@ def layers(
 ) -> Device:
     """A bench of the generated layers of the folder `rtl`, whose operators are `ops`, each on a
     lane of its own, assertions on; of `some` layers only if given, and of other `sources`."""
-    modules = sorted((path.stem for path in rtl.glob("layer_*.sv")), key=lambda stem: int(stem.split("_")[1]))
-    own = [(op, module) for op, module in zip(ops, modules, strict=True) if some is None or op in some]
-    text, lanes = side_by_side([op for op, _ in own], [module for _, module in own])
-    sources = [path for path in sources or _listed(rtl) if path.stem not in ("top", "xf_top")]
+    every = sorted((path.stem for path in rtl.glob("layer_*.sv")), key=lambda stem: int(stem.split("_")[1]))
+    own = [(op, module) for op, module in zip(ops, every, strict=True) if some is None or op in some]
+    modules = [module for _, module in own]
+    text, lanes = side_by_side([op for op, _ in own], modules)
+    others = {"top", "xf_top", *every}.difference(modules)
+    sources = [path for path in sources or _listed(rtl) if path.stem not in others]
     with tempfile.TemporaryDirectory() as folder:
         sources.append(Path(folder) / "xf_bench.sv")
         sources[-1].write_text(text)
-        options: dict[str, Any] = {"defines": ("XF_SIM", *filled(ops)), "checked": True}
+        options: dict[str, Any] = {"defines": (*verilate.CHECKED, *filled(ops)), "level": "-O0"}
         program = verilate.compile_model("xf_bench", sources, ports_header("clk_i", lanes), [rtl], **options)
     return Device(program, lanes, folder=rtl)
 
 
 def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
     """The text of `xf_bench`, which holds the wrapper module of each operator as `u_lane_<n>`, and
-    its lanes; what else one reads (`side_ports`) is tied to what it is where it stands alone."""
+    its lanes; what else one reads (`side_ports`) is tied to what it is where it stands alone. Constants from
+    outside are a stream in."""
     lanes, cells, ports = [], [], ["  input logic clk_i"]
     for index, (op, module) in enumerate(zip(ops, modules, strict=True)):
         name = f"lane_{index}"
-        sources = _ports(name, "s", op.in_streams())
-        sinks = _ports(name, "m", op.out_streams())
+        sources, sinks = _ports(name, "s", op.in_streams()), _ports(name, "m", op.out_streams())
+        own = _ports(name, "w", [op.outside] if op.outside else [])
+        outside = [replace(port, every=op.outside_words()) for port in own]
+        ways = (("input", "input", "output"), sources + outside), (("output", "output", "input"), sinks)
         ports.append(f"  input logic {name}_rst_ni")
-        for ways, group in ((("input", "input", "output"), sources), (("output", "output", "input"), sinks)):
-            for port in group:
-                ports.append(f"  {ways[0]} logic [{port.width - 1}:0] {port.data}")
-                ports += [f"  {way} logic {wire}" for way, wire in zip(ways[1:], (port.valid, port.ready))]
+        for way, port in ((way, port) for way, group in ways for port in group):
+            ports.append(f"  {way[0]} logic [{port.width - 1}:0] {port.data}")
+            ports += [f"  {one} logic {wire}" for one, wire in zip(way[1:], (port.valid, port.ready))]
         given = [f".{side}_{role}_{way}({_together(group, role)})" for side, group, role, way in (
             ("s", sources, "data", "i"), ("s", sources, "valid", "i"), ("s", sources, "ready", "o"),
             ("m", sinks, "data", "o"), ("m", sinks, "valid", "o"), ("m", sinks, "ready", "i"),
         )]  # fmt: skip
+        wired = {f"weights_{end}": getattr(port, role) for port in outside for role, end in (
+            ("data", "data_i"), ("valid", "valid_i"), ("ready", "ready_o"))}  # fmt: skip
         for side, (bits, alone) in op.side_ports().items():
-            given.append(f".{side}()" if alone is None else f".{side}({bits}'d{alone})")
+            tied = "" if alone is None else f"{bits}'d{alone}"
+            given.append(f".{side}({wired.get(side, tied)})")
         cells.append(f"  {module} u_{name} (.clk_i, .rst_ni({name}_rst_ni), {', '.join(given)});\n")
-        lanes.append(Lane(op.name, f"{name}_rst_ni", sources, sinks, patience([op])))
+        lanes.append(Lane(op.name, f"{name}_rst_ni", sources + outside, sinks, patience([op])))
     head = ",\n".join(ports)
     unread = "  /* verilator lint_off PINCONNECTEMPTY */  // side ports that are only read in a network\n"
     unread = unread if any(op.side_ports() for op in ops) else ""
@@ -219,8 +227,9 @@ def network(
         ins, outs = [source, *constants, *sources_in], [sink, *sinks_out]
         lane = replace(lane, sources=ins, sinks=outs, control=True)
     lanes = [lane]
-    defines = ("XF_SIM", *(("XF_PAUSE",) if inner else ()), *(filled(ops) if loaded else ()))
-    options = {"defines": defines, "checked": checked, "waves": waves, "level": level}
+    defines = verilate.CHECKED if checked else verilate.PLAIN
+    defines = (*defines, *(("XF_PAUSE",) if inner else ()), *(filled(ops) if loaded else ()))
+    options = {"defines": defines, "waves": waves, "level": level}
     sources, header = sources or _listed(rtl), ports_header("aclk", lanes)
     program = verilate.compile_model("xf_top", sources, header, [rtl], **options)
     return Device(program, lanes, folder=rtl)

@@ -27,4 +27,5 @@ def shell_library(acc: Path, checked: bool = True, level: str = "") -> Path:
     if not about.exists() or int(artifacts.read_json(about)["hash"], 16) != dma.network_hash(acc):
         raise UserError(f"{about}: missing, or from another folded.onnx; run `xnorforge overlay {acc}`.")
     sources = [own / line for line in (own / "system.f").read_text().split() if line.endswith(".sv")]
-    return verilate.compile_model(dma.TOP, sources, "", [own], checked=checked, level=level, form=LIBRARY)
+    defines = verilate.CHECKED if checked else verilate.PLAIN
+    return verilate.compile_model(dma.TOP, sources, "", [own], defines, level=level, form=LIBRARY)

@@ -136,7 +136,7 @@ class Stream:
         bits = bits.reshape(len(values), self.width).astype(np.uint8)
         words = -(-self.width // 32)
         bits = np.pad(bits, ((0, 0), (0, words * 32 - self.width)))
-        return np.packbits(bits, axis=1, bitorder="little").view("<u4")
+        return np.ascontiguousarray(np.packbits(bits, axis=1, bitorder="little")).view("<u4")
 
     def unpack(self, beats: np.ndarray) -> np.ndarray:
         """Beats, as `pack` returns them, as integers (N, *shape) in the form of `any_width.as_width`."""

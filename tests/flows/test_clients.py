@@ -385,7 +385,7 @@ def both(nets, tmp_path_factory):
         defines.append(f'{record["prefix"].upper()}_MEMORIES="{package / "rtl"}/"')
     file = tmp_path_factory.mktemp("both") / "bench.sv"
     file.write_text(f"module bench ({', '.join(ports)});\n{''.join(cells)}endmodule\n")
-    options = {"checked": True, "level": "-O0", "defines": tuple(defines)}
+    options = {"level": "-O0", "defines": (*defines, "XF_CHECK")}
     header = device.ports_header("aclk", lanes)
     return device.Device(verilate.compile_model("bench", [*paths, file], header, folders, **options), lanes)
 
@@ -628,7 +628,7 @@ def simulator(package: Path, folder: Path) -> device.Device:
     defines = ("XF_SIM", f'NET_MEMORIES="{package / "rtl"}/"')
     header, sources = device.ports_header("aclk", lanes), [*listed(package), file]
     program = verilate.compile_model(
-        "bench", sources, header, [package / "rtl"], checked=True, level="-O0", defines=defines
+        "bench", sources, header, [package / "rtl"], level="-O0", defines=(*defines, "XF_CHECK")
     )
     return device.Device(program, lanes)
 

@@ -20,7 +20,7 @@ from xnorforge.hw.shells.forms import check_inside
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 from xnorforge.sim.loading import first_new, load_feed, writes_of
-from xnorforge.sim.stage import simulate
+from xnorforge.sim.stage import locate_rtl, simulate
 from xnorforge.sw import zoo
 
 from ..refusals import stops
@@ -153,6 +153,9 @@ def test_fold_knows_the_interval_with_a_memory_that_binds(chains, tmp_path):
     assert found["memory"] == reads | {"interval": reads["interval_modelled"], "binds": "memory"}
     names = "RTL with a memory = lowered", "cycles of the RTL with a memory = cycle model"
     assert {*names} <= {one["name"] for one in found["checks"] if not one["mismatches"]}
+    pictures = np.load(net / "golden.npz")["images"][:1]
+    layers = locate_rtl(net / "acc", graph.operators(net / "acc/folded.onnx"), pictures)
+    assert layers.startswith("Every operator agrees on its own")  # those with a memory too
 
 
 def test_shells_refuse_weights_from_outside():

@@ -96,4 +96,4 @@ def build(folder: Path, form: verilate.Form) -> Path:
     seen.write_text('`verilator_config\npublic_flat_rw -module "ps7_bench" -var "*"\n')
     includes = sorted({path.parent for path in dma.shell_sources() if path.parent.name == "rtl"})
     given = [seen, *sources(folder)]
-    return verilate.compile_model("ps7_bench", given, "", includes, checked=True, level="-O0", form=form)
+    return verilate.compile_model("ps7_bench", given, "", includes, verilate.CHECKED, level="-O0", form=form)

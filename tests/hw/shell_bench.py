@@ -117,7 +117,8 @@ def build(folder: Path, form: verilate.Form) -> Path:
     files = dma.shell_sources()
     includes = sorted({path.parent for path in files if path.parent.name == "rtl"})
     sources = [seen, *files, file]
-    return verilate.compile_model("shell_bench", sources, "", includes, checked=True, level="-O0", form=form)
+    options = {"defines": verilate.CHECKED, "level": "-O0", "form": form}
+    return verilate.compile_model("shell_bench", sources, "", includes, **options)
 
 
 def executed_by_yosys(*commands: str) -> None:

@@ -317,7 +317,7 @@ def bench(ops: list[HwOp], defines) -> Device:
         header = ports_header("clk_i", lanes)
         sources = [*library(ops), *dict.fromkeys(files)]
         program = verilate.compile_model(
-            "xf_bench", sources, header, include_folders(), defines=defines, checked=True, level="-O0"
+            "xf_bench", sources, header, include_folders(), defines=(*defines, "XF_CHECK"), level="-O0"
         )
     return Device(program, lanes, memories)
 

@@ -68,7 +68,7 @@ def device(tmp_path, frame: int, text: str) -> Device:
     lanes = [Lane("line", "rst_ni", [source], [sink], 50_000)]
     sources = [*uart.uart_sources(), bench]
     header = ports_header("clk_i", lanes)
-    program = verilate.compile_model("xf_line", sources, header, include_folders(), checked=True)
+    program = verilate.compile_model("xf_line", sources, header, include_folders(), verilate.CHECKED)
     return Device(program, lanes)
 
 

@@ -184,8 +184,8 @@ def device_of(rtl: Path, ops, text: str) -> Device:
     ports = [Port(BYTE, *names, 8) for names in ways]
     lanes = [Lane("line", "rst_ni", ports[:1], ports[1:], patience(ops) + 1000 * CLOCKS)]
     sources = [*own, *(path for path in shell if path.name not in known), bench]
-    header = ports_header("clk_i", lanes)
-    program = verilate.compile_model("xf_line", sources, header, include_folders(), checked=True, level="-O0")
+    header, options = ports_header("clk_i", lanes), {"defines": verilate.CHECKED, "level": "-O0"}
+    program = verilate.compile_model("xf_line", sources, header, include_folders(), **options)
     return Device(program, lanes, folder=rtl)
 
 
