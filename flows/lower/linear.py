@@ -56,7 +56,7 @@ def _conv(walk, node, at):
     stride, dilation, pads = spatial(at, value.shape[:2], weights.shape[2:])
     around, border = walk.borders.get(node.input[0], ([0] * 4, Fraction(0)))
     pads = [own + other for own, other in zip(pads, around)]
-    return linear_layer(walk, node, value, weights, scale, stride, dilation, pads, border, groups)
+    return linear_layer(walk, node, value, weights, scale, (stride, dilation, pads, border), groups)
 
 
 def _placed(weights: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
@@ -139,15 +139,16 @@ def integer_weights(
 
 def linear_layer(
     walk: Walk, node: NodeProto, value: Value, weights: np.ndarray, scale: np.ndarray,
-    stride: Ints = (1, 1), dilation: list[int] | tuple[int, ...] = (1, 1),
-    pads: Ints = (0, 0, 0, 0), border=Fraction(0), groups: int = 1, beta: int | Fraction = 1,
+    windows: tuple[Ints, Ints, Ints, Fraction] = ((1, 1), (1, 1), (0, 0, 0, 0), Fraction(0)),
+    groups: int = 1, beta: int | Fraction = 1,
 ) -> Value:  # fmt: skip
-    """weights (O, C/groups, kh, kw) applied to a value of one leaf with a border; a vector is an
-    image of one pixel. `beta` is the factor of a bias."""
+    """weights (O, C/groups, kh, kw) applied to a value of one leaf in windows: stride, dilation, pads, and
+    the number outside; a vector is an image of one pixel. `beta` is the factor of a bias."""
     if (inputs := weights.shape[1] * groups) != value.channels:
         why = f"its weights have {inputs} input channels, but its input has {value.channels}"
         raise refuse(node, why, "make them equal")
-    parts, windows = _narrow_parts(walk, value, groups), (stride, dilation, pads)
+    *_, border = windows
+    parts = _narrow_parts(walk, value, groups)
     edges = [border, *[Fraction(0)] * (len(parts) - 1)]
     found = [_matrix(walk, node, *pair, weights, scale, windows, groups) for pair in zip(parts, edges)]
     result = added_up(walk, node, found, [1] * len(found)) if len(found) > 1 else found[0]
@@ -196,7 +197,7 @@ def _ratios(a: np.ndarray, groups: int) -> tuple[list[Fraction], np.ndarray]:
 
 def _matrix(walk, node, value: Value, border, weights, scale, windows, groups) -> Value:
     """The layer without its bias, on integers that a matrix takes."""
-    stride, dilation, pads = windows
+    stride, dilation, pads, _ = windows
     name, a = value.single
     leaf = walk.leaves[name]
     flat = len(leaf.shape) == 1

@@ -43,7 +43,8 @@ def _conv_transpose(walk, node, at):
     whole = whole.reshape(-1, value.channels, *taps)
     pads = [rows.first, columns.first, rows.last, columns.last]
     scales = np.tile(scale, block[0] * block[1])
-    found = linear_layer(walk, node, value, whole, scales, pads=pads, border=Fraction(0))
+    windows = ((1, 1), (1, 1), pads, Fraction(0))
+    found = linear_layer(walk, node, value, whole, scales, windows)
     y, x = np.arange(rows.size)[:, None], np.arange(columns.size)
     pixel = y // block[0] * found.shape[1] + x // block[1]
     place = y % block[0] * block[1] + x % block[1]
