@@ -15,7 +15,7 @@ from xnorforge.core.errors import UserError
 
 NO_MEMORY = 3  # exit code of a process whose memory ran out
 
-# {name after XNORFORGE_MAX_: the limit if the variable is not set}; half of the machine's memory, if more
+# {name after XNORFORGE_MAX_: the limit if that is not set}; or what half of the machine's memory holds
 USUAL = {
     "FILE_MB": 512, "NODES": 20_000, "PORTS": 100, "ELEMENTS": 1 << 27, "MEMORY_MB": 2048, "SECONDS": 3600,
     "CACHE_MB": 5000,
@@ -27,7 +27,7 @@ def most(name: str) -> int:
     given = os.environ.get(f"XNORFORGE_MAX_{name}", "")
     if not given:
         half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 21
-        return max(USUAL[name], half * (name == "MEMORY_MB"))
+        return max(USUAL[name], {"MEMORY_MB": half, "ELEMENTS": half << 15}.get(name, 0))  # 32 bytes each
     if not whole_number(given) or int(given) == 0:
         raise UserError(
             f"XNORFORGE_MAX_{name}: '{given}' is not a positive integer; give one, such as {USUAL[name]}."
