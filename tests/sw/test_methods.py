@@ -1,6 +1,7 @@
 """Every training method found on disk keeps the interface's promises. Recipes: the default trains as ever,
 each attribute does what it says, and runs can start from others."""
 
+import copy
 import hashlib
 import json
 import math
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from brevitas.nn import QuantIdentity
+from brevitas_examples.bnn_pynq.models import model_with_cfg
 from brevitas_examples.bnn_pynq.models.losses import SqrHingeLoss
 from torch import nn
 
@@ -22,7 +24,7 @@ from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.building_blocks import Correlation
 from xnorforge.sw.tasks import cifar10, mnist
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import full_precision, recipes, train, warm_start
+from xnorforge.sw.training import captured, full_precision, recipes, train, warm_start
 
 from ..refusals import refused, stops
 from . import digits, maps
@@ -344,11 +346,33 @@ def test_brevitas_recipe_has_the_loss_and_rates_of_its_script():
         lr *= 0.5 if epoch % 40 == 0 else 1
     steps = [(at, at / (130 * 500)) for at in (0, 19_999, 20_000, 20_001, 40_000, 64_999)]
     assert [taken.lr * taken.rate_at(part) for _, part in steps] == [rates[at // 500] for at, _ in steps]
-    run = run_of(taken)
-    scores, labels = torch.randn(32, 10, generator=run.rng), torch.arange(32) % 10
-    theirs = SqrHingeLoss()(scores, 2.0 * nn.functional.one_hot(labels, 10) - 1)
-    assert run.loss(scores, labels).item() == pytest.approx(theirs.item(), rel=1e-6)
-    assert run.loss(torch.tensor([[0.5, -2.0]]), torch.tensor([0])).item() == 0.125
+    assert run_of(taken).loss(torch.tensor([[0.5, -2.0]]), torch.tensor([0])).item() == 0.125
+
+
+def test_brevitas_recipe_steps_as_its_script_does_on_its_own_network():
+    """Six steps of the loop of bnn_pynq/trainer.py, written out, on CNV_1W1A, and the same by ours."""
+    torch.manual_seed(0)
+    theirs, _ = model_with_cfg("CNV_1W1A", False)
+    ours, rng = copy.deepcopy(theirs).train(), torch.Generator().manual_seed(1)
+    ours.register_forward_pre_hook(lambda _, given: (given[0] / 255,))
+    images = torch.randint(0, 256, (6, 20, 3, 32, 32), generator=rng, dtype=torch.uint8)
+    labels = torch.randint(0, 10, (6, 20), generator=rng)
+    optimiser, criterion, losses = torch.optim.Adam(theirs.parameters(), lr=0.02), SqrHingeLoss(), []
+    method = ste.Method()
+    recipe = recipes.recipe_of("cifar10-cnv", method, "brevitas,epochs=1,arithmetic=float32")
+    run = train.Run("cifar10-cnv", cifar10.Task(), recipe, method, ours, rng)
+    [run.phase] = method.phases(recipe)
+    method.begin(run)
+    run.optimiser, steps = method.optimiser(run), captured.Steps(run)
+    for x, y in zip(images, labels):
+        loss = criterion(theirs(x / 255), 2.0 * nn.functional.one_hot(y, 10) - 1)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        theirs.clip_weights(-1, 1)
+        losses.append((loss.item(), steps(x, y, key=(run.phase, False))))
+    assert [ours for _, ours in losses] == pytest.approx([theirs for theirs, _ in losses], rel=1e-4)
+    assert losses[-1][0] < 0.9 * losses[0][0] and len(run.latents) == 9
 
 
 def test_recipes_of_papers_by_method_and_network():
