@@ -18,6 +18,30 @@ record = tool("record")
 PAGES = results.pages()
 
 
+RUNS, KEPT_SINCE = ("bed", "trials", "warm"), "fb7bffa9"  # rows of the commits before were deleted by it
+
+
+def rows_gone(folder, since: str, *paths: str) -> list[str]:
+    """The lines that a commit after `since`, or the files as they are now, took out of records."""
+    git, which = ["git", "-C", str(folder)], ["--unified=0", "--", *paths]
+    logs = ([*git, "log", "-p", "--format=", f"{since}..HEAD", *which], [*git, "diff", "HEAD", *which])
+    text = "".join(subprocess.run(one, capture_output=True, check=True, text=True).stdout for one in logs)
+    return re.findall(r"^-(\{.*)", text, re.MULTILINE)
+
+
+def test_no_row_of_a_training_has_gone(tmp_path):
+    """What a choice was made from stays, whatever was chosen; a made-up history loses two rows."""
+    assert not rows_gone(results.ROOT, KEPT_SINCE, *(f"docs/results/{name}.jsonl" for name in RUNS))
+    kept, who = tmp_path / "bed.jsonl", ["-c", "user.name=x", "-c", "user.email=x@y"]
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    for text in ('{"a": 1}\n{"b": 2}\n', '{"b": 2}\n{"c": 3}\n'):
+        kept.write_text(text)
+        for words in (["add", "."], [*who, "commit", "-qm", "rows"]):
+            subprocess.run(["git", "-C", tmp_path, *words], check=True)
+    kept.write_text('{"b": 2}\n')
+    assert rows_gone(tmp_path, "HEAD~1", "bed.jsonl") == ['{"a": 1}', '{"c": 3}']
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_a_table_is_the_one_that_its_records_make(path):
     assert path.read_text() == PAGES[path], "run `python tools/results.py`"
