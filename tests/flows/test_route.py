@@ -393,6 +393,13 @@ ROUTED = {
 }
 
 
+def first_arrival(report: Path) -> float:
+    """The least arrival at a register, ns: the clock's wire, a clock-to-output time and a net."""
+    nets = [net for net in read_json(report)["detailed_net_timings"] if net["event"].endswith("clk")]
+    ends = [end["delay"] for net in nets for end in net["endpoints"] if end["event"] == net["event"]]
+    return min(min(delay) if isinstance(delay, list) else delay for delay in ends)
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("board", ROUTED)
 def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp_path, monkeypatch):
@@ -418,9 +425,11 @@ def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp
     late = record["slowest_nets"]
     assert [net["seed"] for net in late] == [1] * 5 + [2] * 5
     assert {name for net in late for name in net["operators"]} <= inside
-    for seed in (1, 2):  # an arrival lacks the setup time of the path's end, and may have the clock's wire
+    # An arrival lacks the setup time of the path's end, and may have the clock's wire, which the first has too.
+    first = max(map(first_arrival, (tmp_path / "cache/route").glob("*/nextpnr.json")))
+    for seed in (1, 2):
         (path,) = (path["ns"] for path in record["critical_paths"] if path["seed"] == seed)
-        assert 0.5 * path < max(net["ns"] for net in late if net["seed"] == seed) <= path + 1.0
+        assert 0.5 * path < max(net["ns"] for net in late if net["seed"] == seed) <= path + first
 
 
 ONE = TopPorts(1, 1, 1)  # a byte in, a byte out
