@@ -48,13 +48,13 @@ def of_a_serial_line(name: str) -> boards.Board:
     return replace(board, shell=board.shell and board.shell | {"kind": "uart"})
 
 
-def accelerator(folder: Path, board: str) -> Path:
-    """A hand-written layer (the parity of six bits) in a top, synthesised for a board."""
+def accelerator(folder: Path, board: str, top: str = TOP, **more) -> Path:
+    """A hand-written layer (the parity of six bits) in a top, synthesised for a board; `more` of rtl.json."""
     acc = folder / "parity" / f"rtl-{board}"
     (acc / "rtl").mkdir(parents=True)
     (acc / "rtl" / "layer_00_parity.sv").write_text(PARITY)
-    (acc / "rtl" / "top.sv").write_text(TOP.replace("u_layer ", "u_layer_00_parity "))
-    (acc / "rtl" / "rtl.json").write_text(json.dumps(RTL | {"border": BORDER}))
+    (acc / "rtl" / "top.sv").write_text(top.replace("u_layer ", "u_layer_00_parity "))
+    (acc / "rtl" / "rtl.json").write_text(json.dumps(RTL | {"border": BORDER} | more))
     (acc / "fold.json").write_text(json.dumps({"board": board, "interval": 1}))
     synth.synthesise(acc, acc.parent)
     return acc

@@ -14,6 +14,7 @@ from xnorforge.hw import boards, families
 from xnorforge.hw.families.xc7.route import ROUTER
 
 from .test_route import BORDER, accelerator
+from .test_synth import TOP
 
 GATES = ("LUT", "INV", "RAM32", "RAM64", "RAM128", "RAM256")  # counted as a level each; carries are not
 STORED = ("WCLK", "WE", "D", "CLK", "C")  # inputs of a memory in LUTs that no output follows at once
@@ -84,11 +85,20 @@ def test_rows_are_counted_through_gates_from_registers_and_the_processor():
     assert lut_rows(cells) == [("q.D", 2, 2), ("q.CE", 1, 1), ("q.R", 0, NONE)]
 
 
-def test_a_small_shell_holds_its_clock_and_its_size(tmp_path, monkeypatch):
+PORTS = """input logic aresetn, input logic [7:0] s_axis_weights0_tdata, input logic s_axis_weights0_tvalid,
+  output logic s_axis_weights0_tready,"""
+READS = TOP.replace("input logic aresetn,", PORTS).replace(
+    "logic bit_q;", "logic bit_q;\n  assign s_axis_weights0_tready = m_axis_tready;"
+)
+
+
+@pytest.mark.parametrize("top, readers, most", [(TOP, 0, 1030), (READS, 1, 1500)], ids=["plain", "weights"])
+def test_a_small_shell_holds_its_clock_and_its_size(top, readers, most, tmp_path, monkeypatch):
+    """Also with a reader of weights, which shares the port to the memory with that of frames."""
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
-    acc = accelerator(tmp_path, "pynq-z2")
+    acc = accelerator(tmp_path, "pynq-z2", top, outside=[BORDER["input"]] * readers)
     (acc / "folded.onnx").write_text("a network")
-    holds_the_clock(acc, BORDER, 1030)
+    holds_the_clock(acc, BORDER, most)
 
 
 @pytest.mark.full

@@ -21,5 +21,5 @@ xf_check_order #(.Width(1), .Most(Depth + 2)) u_words (
   .given_i(m_rvalid_i & m_rlast_i), .given_data_i(rvalid_o[1])
 );
 `XF_INVARIANT(rvalid_o == 2'b00 ? !m_rvalid_i : m_rvalid_i && (rvalid_o == 2'b01 || rvalid_o == 2'b10))
-`XF_SERVED(first, 1, arvalid_i[0] && m_arready_i && room, arready_o[0])
-`XF_SERVED(second, 1, arvalid_i[1] && m_arready_i && room, arready_o[1])
+`XF_SERVED(first, 3, arvalid_i[0] && m_arready_i && room, arready_o[0])
+`XF_SERVED(second, 3, arvalid_i[1] && m_arready_i && room, arready_o[1])

@@ -4,8 +4,9 @@
 // of every other reader. Answers come in the order of the bursts.
 //
 // A reader takes every word of its bursts at once (xf_dma_read), so rready of the port is always high.
+// The port's arready reaches one register and no reader.
 //
-// Rate       one burst per cycle, one word per cycle
+// Rate       one burst every two cycles, one word per cycle
 // Latency    1 cycle from a reader's address to the port's, 0 for words
 // Reset      synchronous; only while no burst is under way
 
@@ -46,7 +47,7 @@ module xf_dma_share #(
   assign behind    = arvalid_i & ~served_q;
   assign among     = (behind != '0) ? behind : arvalid_i;
   assign first     = among & (~among + 1'b1);
-  assign take      = (~valid_q | m_arready_i) & room & (|arvalid_i);
+  assign take      = ~valid_q & room & (|arvalid_i);
   assign arready_o = first & {Readers{take}};
 
   always_comb begin

@@ -210,13 +210,13 @@ module xf_shell #(
     assign in_ready                      = acc_in_tready;
   end
 
-  // A descriptor goes to all readers at once.
+  // A descriptor goes to all readers at once, when one was offered a cycle before.
   logic accept;
 
   assign stop_o           = stop;
   assign weights_frames_o = source_frames;
   assign weights_valid_o  = accept;
-  assign accept           = source_valid & source_ready & ~wait_q;
+  assign accept           = (source_valid | (Weights != 0)) & source_ready & ~wait_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) wait_q <= Weights != 0;
@@ -286,6 +286,7 @@ module xf_shell #(
   );
 `endif
 
+  `XF_ASSERT_WHEN(AcceptsWhatIsOffered_A, accept, source_valid)
   `XF_ASSERT_STABLE(InHeldWhileStalled_A, acc_in_tvalid, acc_in_tready, acc_in_tdata)
 
 endmodule : xf_shell
