@@ -11,6 +11,8 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,6 +29,7 @@ RAISED = re.compile(r"^\w+(?:Error|Exception|Interrupt)\b.*$", re.MULTILINE)
 BOUND = "routed, upper bound"  # kind of a clock without the delays of some cells
 TOP = "xf_board_top"  # the module around shell and accelerator, of every family
 PLACED = "placed.json"  # the netlist with places that nextpnr's --write leaves in the folder of a run
+MINUTES = ContextVar[float | None]("MINUTES", default=None)  # after which this thread's `call` stops a tool
 ACCELERATOR = "u_accelerator"  # the instance of xf_top in it: the first part of the names of its cells
 
 
@@ -188,6 +191,10 @@ class Router(ABC):
         """Files for a board's part that are not in the programs' packages."""
         return ()
 
+    def tables(self, _board: Board) -> tuple[Tool, ...]:
+        """Files for a board's part without which the clock of a bitstream is an upper bound."""
+        return ()
+
     def missing(self, board: Board | None = None) -> list[Tool]:
         """The programs that were not found; if all were, and with a board, the databases of its part."""
         absent = [tool for tool in self.tools if tool.path() is None]
@@ -273,9 +280,10 @@ def routers() -> dict[str, Router]:
 
 
 def all_tools(family: str, router: Router) -> list[Tool]:
-    """Its programs and, if they were found, the databases of the parts of all boards with a shell."""
+    """Its programs and, if they were found, databases and tables for the parts of all boards with a shell."""
     shown = [] if router.missing() else map(boards.load, plugins.names("hw.boards"))
-    more = [router.databases(board) for board in shown if board.family == family and board.shell]
+    used = [board for board in shown if board.family == family and board.shell]
+    more = [(*router.databases(board), *router.tables(board)) for board in used]
     return list(dict.fromkeys([*router.tools, *chain.from_iterable(more)]))
 
 
@@ -320,18 +328,21 @@ def call(tool: Tool, arguments: Sequence[str], folder: Path, log: str, **environ
         Its output.
 
     Raises:
-        UserError: it ended with an error; the text is its first error message.
+        UserError: it ended with an error; the text is its first error message. Or it was stopped (`MINUTES`).
     """
-    path = tool.path()
+    path, minutes = tool.path(), MINUTES.get()
     assert path is not None, tool.name
-    with (folder / log).open("w") as said:
-        done = subprocess.run(
+    code = None
+    with (folder / log).open("w") as said, suppress(subprocess.TimeoutExpired):
+        code = subprocess.run(
             [path, *arguments], cwd=folder, stdout=said, stderr=subprocess.STDOUT,
-            env=os.environ | environment, check=False,
-        )  # fmt: skip
+            env=os.environ | environment, check=False, timeout=minutes and 60 * minutes,
+        ).returncode  # fmt: skip
     text = (folder / log).read_text(errors="replace")
-    if done.returncode:
-        raise ToolFailed(tool, done.returncode, text)
+    if code is None:
+        raise ToolStopped(tool, text, minutes)
+    if code:
+        raise ToolFailed(tool, code, text)
     return text
 
 
@@ -373,3 +384,12 @@ class ToolFailed(UserError):
         self.said = said
         self.reason = errors[0].rstrip(".") if errors else f"it ended with {ended} and no error message"
         super().__init__(f"{tool.name}: {self.reason}; reinstall it ({tool.source}).")
+
+
+class ToolStopped(ToolFailed):
+    """A tool took longer than `MINUTES`."""
+
+    def __init__(self, tool: Tool, said: str, minutes: float | None):
+        super().__init__(tool, 0, said)
+        self.reason = f"it was stopped after {minutes:g} minutes"
+        self.args = (f"{tool.name}: {self.reason}; give it more (PNR_MINUTES=).",)

@@ -39,7 +39,9 @@ def fastest_of(runs: Mapping[int, tuple[Path, Routed]]) -> int:
     return max(runs, key=lambda seed: (not runs[seed][1].bound, runs[seed][1].mhz))
 
 
-def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel: int = 2) -> Record:
+def place_and_route(
+    acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel: int = 2, minutes: float | None = None
+) -> Record:
     """Route `acc/netlist` once per seed; write `acc/bitstream/` with the fastest, and `acc/bitstream.json`.
 
     The bitstream runs at the clock that the folding was planned for, if the board's PLL can make it, else at
@@ -50,6 +52,7 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
         net_dir: folder of the network; named in the record.
         seeds: of the placement, each a run.
         parallel: number of parallel runs here.
+        minutes: after which a program is stopped; None: never.
 
     Returns:
         The record: `clock` (MHz: of the bitstream, whether routes met it, requested, and the least, median
@@ -72,7 +75,9 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
         netlist, shell, given, around = joined(acc, rtl["border"], board, router)
         lines = [*shell.texts.values(), *router.identity(board)]
         with jobs.pool(parallel) as pool:
-            found = pool.map(lambda seed: _kept(netlist, lines, router, board, seed, acc / LOGS), seeds)
+            found = pool.map(
+                lambda seed: _kept(netlist, lines, router, board, seed, acc / LOGS, minutes), seeds
+            )
             runs = dict(zip(seeds, found))
     best = fastest_of(runs)
     layers = {layer["module"]: layer["node"] for layer in rtl["layers"]}
@@ -229,8 +234,9 @@ def _makers(board: Board) -> str:
 
 
 def _kept(
-    netlist: bytes, lines: Sequence[str], router: Router, board: Board, seed: int, logs: Path
-) -> tuple[Path, Routed]:
+    netlist: bytes, lines: Sequence[str], router: Router, board: Board, seed: int, logs: Path,
+    minutes: float | None,
+) -> tuple[Path, Routed]:  # fmt: skip
     """The run of one seed and its output folder, from the cache or from the tools.
 
     Raises:
@@ -239,7 +245,7 @@ def _kept(
     now_at(f"{router.program} on seed {seed}")
 
     def make(aside: Path) -> None:
-        jobs.carry_out(aside, _route, netlist, board, seed)
+        jobs.carry_out(aside, _route, netlist, board, seed, minutes)
         if (failed := aside / FAILED).exists():
             text = failed.read_text()
             for log in sorted(aside.glob("*.log")):
@@ -256,9 +262,10 @@ def _kept(
     return kept, one
 
 
-def _route(aside: Path, netlist: bytes, board: Board, seed: int) -> None:
+def _route(aside: Path, netlist: bytes, board: Board, seed: int, minutes: float | None) -> None:
     """One run, wherever jobs run; a failure is left as a file beside the logs."""
     (aside / NETLIST).write_bytes(netlist)
+    routing.MINUTES.set(minutes)
     try:
         routed = _router(board).run(aside, board, seed)
     except UserError as error:

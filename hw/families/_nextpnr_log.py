@@ -6,11 +6,12 @@ from pathlib import Path
 
 from xnorforge.core.errors import UserError, shortened
 from xnorforge.hw import routing
-from xnorforge.hw.routing import Tool, ToolFailed
+from xnorforge.hw.routing import Tool, ToolFailed, ToolStopped
 
 LOG = "nextpnr.log"
 SITE = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%$", re.MULTILINE)
 ITERATION = re.compile(r"^Info: +iter=(\d+) wires=\d+ overused=(\d+)", re.MULTILINE)
+CLOCK = re.compile(r"^(?:Info|Warning): Max frequency for clock '(.+)': ([\d.]+) MHz", re.MULTILINE)
 SLOW = re.compile(r"^ +(\S+) +\d+ [\d.]+ms$", re.MULTILINE)
 UNROUTED = re.compile(r"[Ff]ailed to (?:find a route for|route) arc \S+ of net '?([^\s',]+)")
 FULL = ("unable to place", "unable to find", "failed to place", "no bels remaining", "legal placement")
@@ -29,10 +30,15 @@ def call_nextpnr(
         What it said, which is also in the file `LOG` there.
 
     Raises:
-        UserError: it ended with an error; the text is `failure`'s.
+        UserError: it ended with an error, and the text is `failure`'s; or it was stopped.
     """
     try:
         return routing.call(tool, arguments, folder, LOG, **environment)
+    except ToolStopped as stopped:
+        raise UserError(
+            f"{program} (seed {seed}): {stopped.reason}{last_words(stopped.said)}; allow more (PNR_MINUTES=) "
+            "or try other seeds (SEEDS=4,5,6) or a larger INTERVAL."
+        ) from stopped
     except ToolFailed as failed:
         raise UserError(failure(program, failed.said, failed.reason, seed)) from failed
 
@@ -57,6 +63,15 @@ def overused(program: str, said: str, seed: int) -> str:
         f"{program} (seed {seed}) still has {int(wires):,} wires claimed by several nets after {last} "
         f"iterations{hardest}; try other seeds (SEEDS=4,5,6) or a larger INTERVAL."
     )
+
+
+def last_words(said: str) -> str:
+    """How far a run came, in a sentence: the clock and wires that it reported last, and its last line."""
+    words = [f", with an estimate of {mhz} MHz" for _, mhz in CLOCK.findall(said)[-1:]]
+    for count, wires in ITERATION.findall(said)[-1:]:
+        words.append(f", {int(wires):,} wires claimed by several nets in iteration {count}")
+    words += [f", and last said '{' '.join(line.split())}'" for line in said.splitlines()[-1:]]
+    return "".join(words)
 
 
 def failure(program: str, said: str, reason: str, seed: int) -> str:

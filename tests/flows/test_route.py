@@ -5,6 +5,7 @@ reports, logs, FASM and a bitstream are read as they are."""
 import hashlib
 import json
 import lzma
+import os
 import re
 import shutil
 from collections import Counter
@@ -33,7 +34,7 @@ from xnorforge.hw.families.xc7 import block_rams as xc7_block_rams
 from xnorforge.hw.families.xc7 import log, route
 from xnorforge.hw.families.xc7.route import ROUTER, pins
 from xnorforge.hw.routing import Routed, TopPorts
-from xnorforge.pipeline import options, request, stages
+from xnorforge.pipeline import calls, options, request, stages
 
 from ..refusals import refuses, says, stops
 from .test_synth import PARITY, RTL, TOP
@@ -154,12 +155,18 @@ def test_a_database_with_delays_gives_the_clock_with_block_ram(acc, tmp_path, mo
     with_tools(monkeypatch, tmp_path / "tools", fasm=slow)
     xray_database.write(tmp_path / "tools/share/prjxray-db/zynq7")
     record = place_and_route(acc, acc.parent, (1,))
-    assert (record["clock"]["kind"], record["clock"]["met"]) == ("routed, with block RAM", True)
+    assert (record["clock"]["kind"], record["clock"]["met"]) == (route.COMPLETE, True)
     assert record["clock"]["best"] == record["seeds"][0]["mhz"] == round(1e3 / 3.55, 2)
     (path,) = record["critical_paths"]
     assert (path["ns"], path["routing_ns"]) == (3.55, 1.0) and path["operators"] == ["shell", "parity"]
     assert path["from"].startswith("RAMB18_X0Y1/") and path["to"] == "u_accelerator.u_layer_00_parity.q"
     says(record["timing"], "static timing … block RAM … nextpnr-xilinx, without block RAM, gives 119.7 MHz")
+    for table in (tmp_path / "tools").rglob("*.sdf"):  # of the same length
+        table.write_text(table.read_text().replace("2.5", "2.7"))
+    assert place_and_route(acc, acc.parent, (1,))["clock"]["best"] == round(1e3 / 3.75, 2)
+    found = {item.name: item.found for item in doctor.examine(tmp_path)}
+    timings = str(tmp_path / "tools/share/prjxray-db/zynq7/timings")
+    assert found["Project X-Ray's zynq7/timings"] == timings != found["Project X-Ray's artix7/timings"]
     slow += "CLBLL_L_X0Y0.SLICEL_X0.CFFMUX.CX\nCLBLL_L_X0Y0.CLBLL_L_LL_CX.SHARED1\n"  # which nothing drives
     with_tools(monkeypatch, tmp_path / "others", fasm=slow)
     xray_database.write(tmp_path / "others/share/prjxray-db/zynq7")
@@ -170,7 +177,7 @@ def test_a_database_with_delays_gives_the_clock_with_block_ram(acc, tmp_path, mo
     monkeypatch.setattr(route, "LOST", 0.5)
     found = route.timed(Routed(119.7, {}, [], ""), slow, tmp_path, yaml)
     assert not found.bound and found.mhz == pytest.approx(1e3 / 3.55)
-    says(found.kind, "routed, with block RAM; 1 of 2 inputs … no driver")
+    says(found.kind, "routed, with block RAM, DSP and processor pins; 1 of 2 inputs … no driver")
 
 
 def test_an_upper_bound_is_not_the_fastest_of_the_seeds():
@@ -321,6 +328,20 @@ def test_a_failure_is_one_sentence_and_leaves_only_its_logs(how, acc, tmp_path, 
     assert len(runs) == (2 if how == "clock missed" else 0)  # a slow run is a run all the same
 
 
+def test_a_router_that_never_ends_is_stopped_and_its_last_words_are_told(acc, tmp_path, monkeypatch):
+    """Three seconds; wires are left of the iterations, and what was estimated after placement."""
+    endless = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); signal.pause()"
+    with_tools(monkeypatch, tmp_path / "tools", said=STUCK, placed=endless)
+    before = {path.name for path in acc.rglob("*")}
+    text = "0.05 minutes … 112.75 MHz … 28 wires … iteration 2 … 'Info: iter=2 … PNR_MINUTES= … SEEDS="
+    with refuses(f"bitstream: nextpnr-xilinx (seed 1) … {text} … bitstream-logs/seed1-nextpnr.log"):
+        calls.bitstream(acc.parent, acc, seeds=(1,), pnr_minutes=0.05)
+    assert {path.name for path in acc.rglob("*")} - before == {"bitstream-logs", "seed1-nextpnr.log"}
+    assert not [*(tmp_path / "cache/route").glob("*/")]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
 def test_a_success_takes_the_logs_of_failures_away(acc, tmp_path, monkeypatch):
     with_tools(monkeypatch, tmp_path / "tools", said=SHORT)
     stops(r"bitstream-logs/seed1-nextpnr\.log", place_and_route, acc, acc.parent, (1,))
@@ -425,7 +446,7 @@ def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp
     late = record["slowest_nets"]
     assert [net["seed"] for net in late] == [1] * 5 + [2] * 5
     assert {name for net in late for name in net["operators"]} <= inside
-    # An arrival lacks the setup time of the path's end, and may have the clock's wire, which the first has too.
+    # An arrival lacks the setup time of the path's end, and may have the clock's wire, as the first has.
     first = max(map(first_arrival, (tmp_path / "cache/route").glob("*/nextpnr.json")))
     for seed in (1, 2):
         (path,) = (path["ns"] for path in record["critical_paths"] if path["seed"] == seed)

@@ -5,10 +5,9 @@ import re
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.families._nextpnr_log import claimed_twice, overused, sites_used
+from xnorforge.hw.families._nextpnr_log import CLOCK, claimed_twice, overused, sites_used
 from xnorforge.hw.routing import Hop, TimingPath
 
-CLOCK = re.compile(r"^(?:Info|Warning): Max frequency for clock '(.+)': ([\d.]+) MHz", re.MULTILINE)
 REPORT = "Info: Critical path report for clock "
 STEP = re.compile(r"^Info: +[\d.]+ +([\d.]+) +(Source|Net|Setup) (\S+)", re.MULTILINE)  # its sum so far
 PROGRAM = "nextpnr-xilinx"

@@ -22,6 +22,7 @@ from xnorforge.hw.families import _nextpnr, _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, carries, leaves, log
 from xnorforge.hw.families.xc7.routed import timing_graph
 from xnorforge.hw.families.xc7.xray import Database as Xray
+from xnorforge.hw.families.xc7.xray import files_of
 from xnorforge.hw.routing import HostTop, Routed, Router, Tool, ToolFailed, TopPorts
 from xnorforge.hw.shells import uart
 from xnorforge.hw.static_timing import slowest
@@ -36,7 +37,7 @@ FABRICS = {"a": "artix7", "s": "spartan7", "k": "kintex7", "z": "zynq7"}
 DEPTH = 6  # folders below XNORFORGE_OPENXC7 in which databases are looked for
 PORTS = {"uart": ("rxd", "txd", "lost"), "dma": ("irq",)}  # ports of the top of a Zynq, by the kind of shell
 BIT = f"{routing.TOP}.bit"
-COMPLETE = "routed, with block RAM"
+COMPLETE = "routed, with block RAM, DSP and processor pins"
 LOST = 0.01  # of all inputs may lack a delay before the clock is an upper bound
 OWN_TIMING = (
     "static timing of the FASM with Project X-Ray's delays, slow corner of one speed grade: block RAM, DSP, "
@@ -117,6 +118,12 @@ class Xc7(Router):
         chip = Database(f"chip database {name}", SOURCE, VARIABLE, file=name, variable="CHIPDB")
         return chip, frame_database(board.part)
 
+    def tables(self, board: Board) -> tuple[Tool, ...]:
+        """Project X-Ray's times of cells."""
+        file = f"{FABRICS[_parsed(board.part)[1]]}/timings"
+        why = f"without it the clock is an upper bound; {SOURCE}"
+        return (Database(f"Project X-Ray's {file}", why, VARIABLE, file=file, variable="PRJXRAY_DB_DIR"),)
+
     def top(self, board: Board, ports: TopPorts) -> str:
         """The shell of a serial line with the processor's clock FCLK0 and reset, or those of pins.
 
@@ -162,12 +169,13 @@ class Xc7(Router):
         return pins(board)
 
     def identity(self, board: Board) -> list[str]:
-        """The content of the tools and the pins; the databases are known by path and size."""
-        found = [tool.path() for tool in (*self.tools, *self.databases(board))]
-        paths = [Path(path) for path in found if path]
-        programs = [artifacts.digest(path) for path in paths[: len(self.tools)]]
-        databases = [f"{path} {path.stat().st_size}" for path in paths[len(self.tools) :]]
-        return [*programs, *databases, pins(board), f"{board.clock_mhz:g} MHz"]
+        """The content of the tools, of the tables of delays and the pins; databases are known by path and
+        size."""
+        programs = [artifacts.digest(path) for tool in self.tools if (path := tool.path())]
+        found = [Path(path) for tool in self.databases(board) if (path := tool.path())]
+        databases = [f"{path} {path.stat().st_size}" for path in found]
+        tables = [file for path in found[1:] for file in files_of(path.parents[1], _parsed(board.part)[0])]
+        return [*programs, *databases, artifacts.digest(*tables), pins(board), f"{board.clock_mhz:g} MHz"]
 
     def adapted(self, netlist: Record) -> Record:
         """Without LUT6_2 and SRL16E, for versions that do not take them."""

@@ -103,6 +103,20 @@ def _switch(pip: Mapping[str, Any], way: Mapping[str, Any] | None) -> Switch:
     return Switch(ns, float(way.get("res") or 0), float(way.get("in_cap") or 0), isolates)
 
 
+def die(folder: Path, device: str) -> str:
+    """The device that a device is: an xc7a35t is an xc7a50t of which less is sold."""
+    alike = folder / "mapping" / "devices.yaml"
+    named = rf"^['\"]?{device}['\"]?:\s+fabric: ['\"]?(\w+)"
+    known = re.search(named, alike.read_text(), re.MULTILINE) if alike.is_file() else None
+    return known[1] if known else device
+
+
+def files_of(folder: Path, device: str) -> list[Path]:
+    """The files that `Database` reads for a device, those that are there."""
+    places = ("tile_type_*.json", "timings/*.sdf", f"{die(folder, device)}/tile[gc]*.json")
+    return [path for place in places for path in sorted(folder.glob(place))]
+
+
 class Database:
     """Project X-Ray's database of a fabric, for one device.
 
@@ -116,10 +130,7 @@ class Database:
 
     def __init__(self, folder: Path, device: str):
         self.folder = folder
-        alike = folder / "mapping" / "devices.yaml"  # xc7a35t is an xc7a50t of which less is sold
-        named = rf"^['\"]?{device}['\"]?:\s+fabric: ['\"]?(\w+)"
-        known = re.search(named, alike.read_text(), re.MULTILINE) if alike.is_file() else None
-        self.device: str | Any = known[1] if known else device
+        self.device = die(folder, device)
         self.tiles: dict[str, dict[str, Any]] = self._json(f"{self.device}/tilegrid.json")
         self.at = {(tile["grid_x"], tile["grid_y"]): name for name, tile in self.tiles.items()}
         self._types: dict[str, TileType] = {}

@@ -33,7 +33,7 @@ HEADINGS = {"export": "Network", "lower": "Network", "fold": "Folding", "sim": "
 # Options of which a help page gives the names alone.
 RARE = (
     "labels", "clock", "spare", "count", "folding", "output", "like", "memory", "loops", "stream", "stalled",
-    "waves", "pnr", "seeds", "show", "rules", "config", "scheduler", "threads",
+    "waves", "pnr", "pnr_minutes", "seeds", "show", "rules", "config", "scheduler", "threads",
 )  # fmt: skip
 
 

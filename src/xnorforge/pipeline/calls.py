@@ -104,11 +104,11 @@ def netlist(net_dir: Path, acc: Path) -> None:
     simulate_netlist(acc, net_dir, progress=lambda text: say(f"netlist     {text}"))
 
 
-def bitstream(net_dir: Path, acc: Path, seeds, jobs: int = 2) -> None:
+def bitstream(net_dir: Path, acc: Path, seeds, jobs: int = 2, pnr_minutes: float | None = None) -> None:
     """Place and route: a bitstream and its clock."""
     from xnorforge.flows.route import place_and_route
 
-    place_and_route(acc, net_dir, seeds, jobs)
+    place_and_route(acc, net_dir, seeds, jobs, pnr_minutes)
 
 
 def overlay(net_dir: Path, acc: Path, routed=None) -> None:

@@ -243,6 +243,10 @@ class Options:
     seeds: tuple[int, ...] = option(
         SEEDS, "bitstream", "Seeds of place and route, one run for each.", kind="seeds"
     )  # fmt: skip
+    pnr_minutes: float | None = option(
+        None, "bitstream", "Minutes after which a run of place and route is stopped.", kind="number", usual="none",
+        example="60",
+    )  # fmt: skip
     jobs: int = option(2, "synth", "Parallel processes.", kind="count", least=1)
 
 
@@ -259,7 +263,7 @@ def named(name: str) -> Option:
 
 
 OF_FOLDERS = ("net", "task", "method", "weights", "data", "model", "board", "backend")  # say where they are
-OF_PLAN = ("pnr", "jobs")  # decide which stages run and how fast, not what a stage makes
+OF_PLAN = ("pnr", "pnr_minutes", "jobs")  # decide which stages run and how fast, not what a stage makes
 
 
 ALSO = {  # options of single verbs

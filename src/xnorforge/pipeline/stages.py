@@ -86,7 +86,7 @@ STAGES = (
     ),
     Stage(
         "bitstream", ("fold", "generate", "synth"), ("acc/bitstream.json", "acc/bitstream"),
-        environment=("XNORFORGE_OPENXC7", "CHIPDB", "PRJXRAY_DB_DIR"), pace=("jobs",),
+        environment=("XNORFORGE_OPENXC7", "CHIPDB", "PRJXRAY_DB_DIR"), pace=("jobs", "pnr_minutes"),
     ),
     Stage(
         "overlay",
