@@ -137,6 +137,7 @@ class Routed:
             the tool reports none.
         kind: what the clock covers: "routed" where every path counts, else what is added or left out.
         timing: whose delays `mhz` is based on; "" if `Router.timing` says it.
+        cpu_s: processor time of the run in seconds, and of what this process did beside it.
     """
 
     mhz: float
@@ -147,6 +148,7 @@ class Routed:
     arrivals: Ints = ()
     kind: str = "routed"
     timing: str = ""
+    cpu_s: float = 0.0
 
     @property
     def bound(self) -> bool:

@@ -110,7 +110,7 @@ def test_a_release_lists_what_is_there_and_goes_on_where_it_was_stopped(tmp_path
     """Of two boards one is refused; a bitstream that was changed is made again, and nothing else."""
     made = []
 
-    def built(net, board):
+    def built(net, board, seeds):
         made.append(board)
         row = {"net": net, "board": board, "command": f"make build NET={net} BOARD={board}"}
         if board == "basys3":
@@ -118,7 +118,8 @@ def test_a_release_lists_what_is_there_and_goes_on_where_it_was_stopped(tmp_path
         (boards.RELEASE / "a-ulx3s.bit").write_bytes(b"bits")
         # sha256sum of the four bytes
         digest = "e5e59d10f196504b6e08ac7785f84430a61e1558fd6246075a9566edaab2e814"
-        return row | {"asked": 50.0, "mhz": 127.8, "file": "a-ulx3s.bit", "sha256": digest}
+        row |= {"asked": 50.0, "mhz": 127.8, "file": "a-ulx3s.bit", "sha256": digest}
+        return row | {"seeds": [127.8] * len(seeds.split(","))}
 
     monkeypatch.setattr(boards, "RELEASE", tmp_path / "release")
     monkeypatch.setattr(boards, "RECORDS", tmp_path / "boards.jsonl")
@@ -133,9 +134,24 @@ def test_a_release_lists_what_is_there_and_goes_on_where_it_was_stopped(tmp_path
     (tmp_path / "release/a-ulx3s.bit").write_bytes(b"bit")
     boards.main("a", "basys3", "ulx3s")
     assert made == ["basys3", "ulx3s", "ulx3s"]
-    monkeypatch.setattr(boards, "commit", lambda: "0123abc+")
+    rows = boards.recorded(tmp_path / "boards.jsonl")
+    rows["a", "ulx3s"]["seeds"] = [127.8]  # of a release, which has one seed
+    boards.record(tmp_path / "release/boards.jsonl", rows)
     boards.main("a", "ulx3s")
     assert made == ["basys3", "ulx3s", "ulx3s", "ulx3s"]
+    monkeypatch.setattr(boards, "commit", lambda: "0123abc+")
+    boards.main("a", "ulx3s")
+    assert made == ["basys3", *["ulx3s"] * 4]
+
+
+def test_a_board_has_the_median_of_its_seeds_or_one_clock(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "BOARDS", tmp_path / "boards.jsonl")
+    row = {"net": "a", "board": "ulx3s", "part": "p", "interval": 1000, "lut": 5, "mhz": 190.12}
+    several = {"seeds": [190.12, 180.0, 201.0], "path": "shell → conv", "cpu_s": 41.6}
+    boards.record(results.BOARDS, {("a", "x"): row, ("a", "y"): row | several})
+    one, three = results.boards_page().splitlines()[-2:]
+    assert one.endswith("| 190.1 | 190,120 |  |  |  |")
+    assert three.endswith("| 190.1 | 190,120 | 190.1, 180.0, 201.0 | shell → conv | 42 |")
 
 
 def test_the_interval_of_a_share_by_hand():

@@ -172,15 +172,19 @@ def boards_page() -> str:
             *(line.get(key, "") for key in ("interval", "lut", "ff", "bram36", "dsp")),
             f"{line['mhz']:.1f}" if "mhz" in line else line["refused"],
             round(line["mhz"] * 1e6 / line["interval"]) if "mhz" in line else "",
+            ", ".join(f"{mhz:.1f}" for mhz in line.get("seeds", ())), line.get("path", ""),
+            round(line["cpu_s"]) if "cpu_s" in line else "",
         ]
         for line in lines_of(BOARDS)
     ]  # fmt: skip
     head = ["board", "part", "network", "cycles per frame", "LUT", "FF", "BRAM36", "DSP", "routed, MHz",
-            "frames/s"]  # fmt: skip
+            "frames/s", "seeds", "slowest path", "a route, s"]  # fmt: skip
     return "\n".join([
         "# Boards", "", MADE, "",
-        "Counts are Yosys cells without a shell. The clock is that of one seed, with the shell; see",
-        "[reading the clock](../guide/bitstream.md#reading-the-clock). Nothing was measured on a board.",
+        "Counts are Yosys cells without a shell. The clock, with the shell, is the median of the seeds, of",
+        "one where none are listed; see [reading the clock](../guide/bitstream.md#reading-the-clock). The",
+        "slowest path is by operators, the time of a route that of one processor, in the median. Nothing was",
+        "measured on a board.",
         "Made by `tools/boards.py NET`.", "", table(head, rows), "",
     ])  # fmt: skip
 

@@ -103,8 +103,7 @@ def place_and_route(
             "docs/guide/bitstream.md says which delays are left out."
         )
     clock = {"kind": fastest.kind, "mhz": mhz, "met": not fastest.bound, "asked": board.clock_mhz}
-    for name, pick in (("least", min), ("median", median), ("best", max)):
-        clock[name] = round(pick(one.mhz for _, one in runs.values()), 2)
+    clock |= _spread([one.mhz for _, one in runs.values()])
     shutil.rmtree(acc / LOGS, ignore_errors=True)
     counted = Counter(of_design(synth))
     wrong = len(dict(given.items() ^ counted.items()))  # kinds
@@ -141,10 +140,16 @@ def place_and_route(
             "bytes": (acc / "bitstream" / fastest.bit).stat().st_size,
             "sha256": artifacts.sha256(acc / "bitstream" / fastest.bit),
         },
-        "run": run,
+        "run": run | {"routes_cpu_s": [one.cpu_s for _, one in runs.values()]},
     }  # fmt: skip
     artifacts.write_json(acc / "bitstream.json", record)
     return record
+
+
+def _spread(figures: Sequence[float]) -> dict[str, float]:
+    """Least, median and most of what the seeds gave."""
+    picks = {"least": min, "median": median, "best": max}
+    return {name: round(pick(figures), 2) for name, pick in picks.items()}
 
 
 def _resources(cells: Mapping[str, int], family: str) -> dict[str, float]:
@@ -266,6 +271,7 @@ def _route(aside: Path, netlist: bytes, board: Board, seed: int, minutes: float 
     """One run, wherever jobs run; a failure is left as a file beside the logs."""
     (aside / NETLIST).write_bytes(netlist)
     routing.MINUTES.set(minutes)
+    begun = artifacts.processor_seconds()
     try:
         routed = _router(board).run(aside, board, seed)
     except UserError as error:
@@ -273,7 +279,8 @@ def _route(aside: Path, netlist: bytes, board: Board, seed: int, minutes: float 
         return
     (aside / NETLIST).unlink()
     (aside / routing.PLACED).unlink(missing_ok=True)  # long, by the wires of every net
-    (aside / RESULT).write_text(json.dumps(asdict(routed)))
+    took = round(artifacts.processor_seconds() - begun, 1)
+    (aside / RESULT).write_text(json.dumps(asdict(replace(routed, cpu_s=took))))
 
 
 def missed(board: Board, best: Routed, seeds: Ints, layers: Mapping[str, str], instance: str) -> str:
