@@ -388,10 +388,9 @@ class ToolFailed(UserError):
         super().__init__(f"{tool.name}: {self.reason}; reinstall it ({tool.source}).")
 
 
-class ToolStopped(ToolFailed):
-    """A tool took longer than `MINUTES`."""
+class ToolStopped(UserError):
+    """A tool took longer than `MINUTES`; attributes as of `ToolFailed`."""
 
     def __init__(self, tool: Tool, said: str, minutes: float | None):
-        super().__init__(tool, 0, said)
-        self.reason = f"it was stopped after {minutes:g} minutes"
-        self.args = (f"{tool.name}: {self.reason}; give it more (PNR_MINUTES=).",)
+        self.said, self.reason = said, f"it was stopped after {minutes:g} minutes"
+        super().__init__(f"{tool.name}: {self.reason}; give it more (PNR_MINUTES=).")
