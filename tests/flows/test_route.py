@@ -446,11 +446,13 @@ def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp
     late = record["slowest_nets"]
     assert [net["seed"] for net in late] == [1] * 5 + [2] * 5
     assert {name for net in late for name in net["operators"]} <= inside
-    # An arrival lacks the setup time of the path's end, and may have the clock's wire, as the first has.
-    first = max(map(first_arrival, (tmp_path / "cache/route").glob("*/nextpnr.json")))
+    # An arrival lacks the setup time of the path's end, and may have the clock's wire, of which nextpnr-nexus
+    # alone counts more than 1 ns: no more than the first arrival has.
+    reports = (tmp_path / "cache/route").glob("*/nextpnr.json")
+    wire = max(map(first_arrival, reports)) if board == "crosslink-nx-evn" else 1.0
     for seed in (1, 2):
         (path,) = (path["ns"] for path in record["critical_paths"] if path["seed"] == seed)
-        assert 0.5 * path < max(net["ns"] for net in late if net["seed"] == seed) <= path + first
+        assert 0.5 * path < max(net["ns"] for net in late if net["seed"] == seed) <= path + wire
 
 
 ONE = TopPorts(1, 1, 1)  # a byte in, a byte out
