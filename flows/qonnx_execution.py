@@ -27,6 +27,10 @@ class Execution:
         graph = self.network.graph
         self.constants = {one.name: self.network.get_initializer(one.name) for one in graph.initializer}
         self.shapes = shape_inputs(graph)
+        self.still = set(self.constants).difference(self.shapes)  # what depends on no input, such as weights
+        for node in graph.node:
+            if self.still.issuperset(filter(None, node.input)):
+                self.still.update(filter(None, node.output))
         self.last = {name: place for place, node in enumerate(graph.node) for name in node.input}
         names = {name for node in graph.node for name in (*node.input, *node.output) if name}
         self.whole = {name for name in names if self.network.get_tensor_datatype(name).is_integer()}
@@ -48,6 +52,8 @@ class Execution:
         ends = {one.name for one in self.network.graph.output}
         rounded = self.whole if ranges and get_sanitize_quant_tensors() else set()
         for place, node in enumerate(self.network.graph.node):
+            if self.constants.keys() >= set(node.output):
+                continue
             for name in rounded.intersection(node.input):
                 found = sanitize_quant_values(self.network, [name], found)
             if node.domain:
@@ -55,6 +61,7 @@ class Execution:
             self.runner.run(node, found)
             for name in rounded.intersection(node.output):
                 found = sanitize_quant_values(self.network, [name], found)
+            self.constants |= {name: found[name] for name in self.still.intersection(node.output)}
             if not keep:
                 for name in {*node.input, *node.output} - ends:
                     if self.last.get(name, place) == place:
@@ -95,8 +102,8 @@ def qonnx_tensors(network: ModelWrapper, inputs: np.ndarray) -> dict[str, np.nda
 
 def images_at_once(network: ModelWrapper) -> int:
     """Number of images per batch: 100, or fewer if their tensors would not fit."""
-    constants = {tensor.name for tensor in network.graph.initializer}
     entries = (*network.graph.input, *network.graph.value_info, *network.graph.output)
-    shapes = (one.type.tensor_type.shape.dim for one in entries if one.name not in constants)
+    still = execution_of(network).still
+    shapes = (one.type.tensor_type.shape.dim for one in entries if one.name not in still)
     frame = sum(prod(axis.dim_value for axis in shape) for shape in shapes)
     return max(1, min(BATCH, AT_ONCE // max(1, frame)))
