@@ -23,7 +23,7 @@ VARIABLES = {
     "XNORFORGE_MAX_FILE_MB": "MB of a foreign file with its external data; without it 512",
     "XNORFORGE_MAX_NODES": "its operators after constant folding; 20,000",
     "XNORFORGE_MAX_PORTS": "its inputs, and its outputs; 100",
-    "XNORFORGE_MAX_ELEMENTS": "numbers of a tensor, all constants, a frame; memory / 64 B, at least 2^27",
+    "XNORFORGE_MAX_ELEMENTS": "numbers of a tensor, all constants, a frame; memory / 64 B, or 134,217,728",
     "XNORFORGE_MAX_MEMORY_MB": "MB of the process that runs it; half of the memory, at least 2,048",
     "XNORFORGE_MAX_SECONDS": "processor time of that process; 3,600",
     "XNORFORGE_MAX_CACHE_MB": "MB that a build leaves in the cache; 5,000",
