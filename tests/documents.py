@@ -121,10 +121,9 @@ def checkout(folder: Path) -> Path:
     # Paths only: what is installed here as editable does not come along.
     libraries = f"{folder / 'src'}\n{sysconfig.get_path('purelib')}\n"
     (Path(sysconfig.get_path("purelib", vars=own)) / "libraries.pth").write_text(libraries)
-    for name, module in {"xnorforge": "xnorforge.__main__", "torchrun": "torch.distributed.run"}.items():
-        command = folder / ".venv/bin" / name
-        start = f"#!{folder}/.venv/bin/python\nimport sys\nfrom {module} import main\n"
-        command.write_text(f"{start}sys.exit(main())\n")
-        command.chmod(0o755)
+    command = folder / ".venv/bin/xnorforge"
+    start = f"#!{folder}/.venv/bin/python\nimport sys\nfrom xnorforge.__main__ import main\n"
+    command.write_text(f"{start}sys.exit(main())\n")
+    command.chmod(0o755)
     shutil.copyfile(folder / "requirements.lock", folder / ".venv/installed")
     return folder

@@ -273,13 +273,6 @@ def test_the_command_in_the_table_asks_for_the_same(tmp_path, monkeypatch, comma
     assert caught == [(this, 3)]
 
 
-def test_torchrun_does_not_share_out_a_comparison(tmp_path, monkeypatch):
-    monkeypatch.setattr(compare.distributed, "ranks", lambda: 2)
-    with pytest.raises(UserError) as error:
-        compare.compare(asked(tmp_path), say=silent)
-    assert str(error.value).startswith("compare: torchrun ") and "--jobs" in str(error.value)
-
-
 def test_a_value_may_hold_commas(monkeypatch):
     monkeypatch.setattr(compare.base, "create", lambda method, hyper: hyper)
     this = compare.variant("group_net,bases=3,dilations=1,2,3,relu=false")

@@ -33,7 +33,6 @@ from xnorforge.sw.methods import base
 from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
 from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.training import distributed
 from xnorforge.sw.training.summands import MOVE, MOVED
 
 # The operator of the exported graph: hw/ops/interact/lower.py states its meaning.
@@ -327,7 +326,7 @@ class Method(base.Method):
                 if not (seen or self.unit):
                     sums = acting(run.network, images.to(run.device)).values()
                     for mix, found in zip(mixes, sums, strict=True):
-                        mix.fit(distributed.mean(found.deviation), self.dead, self.height)
+                        mix.fit(found.deviation, self.dead, self.height)
                 run.network.train()
                 judge = Judge(run, mixes, images, labels, self.band)
                 kept += self.miner.episode([mix.influence for mix in mixes], judge, self.steps, run.rng)

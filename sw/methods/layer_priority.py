@@ -36,7 +36,7 @@ from xnorforge.sw.nn import binary, mixed_precision
 from xnorforge.sw.nn.binary import AnyModule, submodules
 from xnorforge.sw.nn.mixed_precision import Form, Unit
 from xnorforge.sw.tasks.base import main_figure, task_of
-from xnorforge.sw.training import distributed, train, weights
+from xnorforge.sw.training import train, weights
 
 MODES = ("w1a1", "w1a8")
 ORDERS = ("inverse_depth", "forward_depth", "sensitivity", "size")
@@ -254,13 +254,12 @@ class Method(base.Method):
         ):
             row["deployed_accuracy"] = self._ship(run, held_out)
         self.rows.append(row)
-        if distributed.is_first():
-            text = io.StringIO()
-            writer = csv.DictWriter(text, self.rows[0])
-            writer.writeheader()
-            writer.writerows(self.rows)
-            with whole(run.out_dir / "tradeoff.csv") as aside:
-                aside.write_text(text.getvalue())
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.rows[0])
+        writer.writeheader()
+        writer.writerows(self.rows)
+        with whole(run.out_dir / "tradeoff.csv") as aside:
+            aside.write_text(text.getvalue())
         if run.phase.name != "polish":
             self._judge(run, row)
 
@@ -298,8 +297,7 @@ class Method(base.Method):
         stated = train.stated(network, held_out, run.task)
         card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}
         card["data"] = {"trained_on": run.sets[0].what}
-        if distributed.is_first():
-            weights.save_weights(run.out_dir / f"prefix_{self.done:02}", run.task.prepared(network), card)
+        weights.save_weights(run.out_dir / f"prefix_{self.done:02}", run.task.prepared(network), card)
         return round(main_figure(stated), 5)
 
     @torch.no_grad()

@@ -81,7 +81,6 @@ class Task:
         shape: shape of an image, (C, H, W).
         main: name of the figure by which networks are compared.
         classifies: labels are classes; the rest of the pipeline then computes `figures` by itself.
-        together: number of consecutive pictures of a batch that belong together.
         follows: pictures are consecutive frames, and a box in the first one shows what to follow.
         reach: largest number of pixels by which `augment` shifts an image; None if it does not shift.
         fill: of the border that appears; mirrored: whether it mirrors half of the shifted images.
@@ -93,7 +92,6 @@ class Task:
     recipe_words: str = ""
     main = "top1"
     classifies = True
-    together = 1
     follows = False
     reach: Any = None
     fill, mirrored = 0, False

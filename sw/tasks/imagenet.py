@@ -2,7 +2,6 @@
 Challenge", IJCV 2015).
 """
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -63,7 +62,7 @@ class Task(base.Task):
             pixels = torch.from_numpy(pictures[at.numpy()].varied(drawn.numpy()))
             return pixels.to(device), labels[at].to(device)
 
-        def ahead(at: torch.Tensor, rng: torch.Generator, share: Callable) -> Future:
-            return thread.submit(decoded, *share(at, torch.rand(len(at), 5, generator=rng)))
+        def ahead(at: torch.Tensor, rng: torch.Generator) -> Future:
+            return thread.submit(decoded, at, torch.rand(len(at), 5, generator=rng))
 
         return base.Ahead(ahead)

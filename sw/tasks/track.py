@@ -54,7 +54,6 @@ class Task(MapTask):
     shape: tuple[int, int, int] = (3, SEARCH, SEARCH)
     recipe_words = "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, relit"
     main = "success AUC"
-    together = 5
     follows = True
     measures: ClassVar = {
         "success AUC": lambda those: metrics.success([one["overlap"] for one in those]),

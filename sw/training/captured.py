@@ -6,7 +6,6 @@ import torch
 
 from xnorforge.core.progress import say
 from xnorforge.core.types import Record
-from xnorforge.sw.training import distributed
 from xnorforge.sw.training.summands import Summands
 
 EAGER = 3  # steps before the capture, in which the optimiser makes its state and cuDNN chooses
@@ -28,8 +27,8 @@ class Steps:
     def possible(self) -> bool:
         """Whether steps of this run can be captured."""
         run = self.run
-        alone = run.device.type == "cuda" and distributed.ranks() == 1 and not self.refused
-        return alone and run.method.CAPTURES and run.recipe.optimiser != "sgd"
+        tried = run.device.type == "cuda" and not self.refused
+        return tried and run.method.CAPTURES and run.recipe.optimiser != "sgd"
 
     def __call__(self, images: torch.Tensor, labels: torch.Tensor, key: object = None) -> float:
         """Make one update and return the loss. Steps with equal `key` and shape are the same operations."""

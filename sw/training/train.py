@@ -35,7 +35,7 @@ from xnorforge.sw.networks.base import BFLOAT16, BY_DEVICE, FLOAT32, Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Ahead, Images, Task, main_figure, task_of
-from xnorforge.sw.training import captured, curves, distributed, recipes, warm_start, weights
+from xnorforge.sw.training import captured, curves, recipes, warm_start, weights
 from xnorforge.sw.training.summands import LEAST, MOVE, MOVED, Summands, largest_terms
 
 # settings that a card leaves out
@@ -149,11 +149,8 @@ def train(
     net: str, method: str, out_dir: Path | str, epochs: int | None = None, seed: int = 0, threads: int = 1,
     hyper: Mapping[str, object] | None = None, lr: float | None = None, recipe: str = recipes.OURS,
     init: str | None = None,
-) -> Record | None:  # fmt: skip
+) -> Record:  # fmt: skip
     """Train a network, or resume, and write its weights and card into `out_dir`; return the card.
-
-    Among the processes that torchrun starts (`sw/training/distributed.py`), the first writes and returns the
-    card; the others return None.
 
     Args:
         net, method: names, see `networks.names()` and `plugins.names("sw.methods")`.
@@ -184,27 +181,22 @@ def train(
     if stamp := task.stamp():
         settings["pictures"] = stamp["pictures"]
     task.move_by(taken.shift)
-    if distributed.ranks() > 1:
-        settings["ranks"] = distributed.ranks()
     sets = sets_of(task, taken)
     if len(sets[0].images) < taken.batch:  # few pictures are one batch
         taken = replace(taken, batch=len(sets[0].images))
         settings["recipe"] = taken.stated()
 
     torch.set_num_threads(threads)
-    with distributed.group(taken.batch, task.together):
-        torch.manual_seed(seed)
-        network = _started(chosen.build(net), taken.start)
-        if init:
-            settings["init"] = f"{init}: {warm_start.warm_start(network, init)}"
-            chosen.warm_started(network)
-        run = Run(net, task, taken, chosen, network, torch.Generator().manual_seed(seed), Path(out_dir))
-        run.sets = sets
-        if run.device.type == "cuda":
-            settings["device"] = "cuda"
-        curve = fit(run, settings)
-    if not distributed.is_first():
-        return None
+    torch.manual_seed(seed)
+    network = _started(chosen.build(net), taken.start)
+    if init:
+        settings["init"] = f"{init}: {warm_start.warm_start(network, init)}"
+        chosen.warm_started(network)
+    run = Run(net, task, taken, chosen, network, torch.Generator().manual_seed(seed), Path(out_dir))
+    run.sets = sets
+    if run.device.type == "cuda":
+        settings["device"] = "cuda"
+    curve = fit(run, settings)
     for term, (value, layer) in largest_terms(curve).items():
         if term not in (MOVED, MOVE) and value < LEAST:
             say(
@@ -277,10 +269,8 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
         on_grid = len(curve) >= len(plan) - max(1, len(plan) // ON_GRID)
         building_blocks.set_on_grid(run.network, on_grid)
         began, cpu_began, run.summands = time.perf_counter(), time.process_time(), Summands()
-        loss = distributed.mean(_epoch(run, partial(steps, key=(phase, on_grid)), sample, count))
-        distributed.agree(run)
+        loss = _epoch(run, partial(steps, key=(phase, on_grid)), sample, count)
         run.method.on_epoch(run)
-        distributed.agree(run)
         if not all(part.isfinite().all() for part in run.network.parameters()):
             raise _diverged(run, "a weight is not finite after the steps")
         row = {"epoch": len(curve) + 1, "phase": phase.name, "loss": round(loss, 5)}
@@ -289,9 +279,7 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
             row[f"flipped {name}"] = round(((weight >= 0) != start[name]).float().mean().item(), 5)
         curve.append(row | run.summands.row())
         seconds += time.perf_counter() - began
-        cpu_seconds += distributed.ranks() * distributed.mean(time.process_time() - cpu_began)
-        if not distributed.is_first():
-            continue
+        cpu_seconds += time.process_time() - cpu_began
         with whole(run.out_dir / "checkpoint.pt") as aside:
             times = {"seconds": seconds, "cpu_seconds": cpu_seconds, "machine": _machine(run)}
             torch.save({"settings": settings, "curve": curve, **times, **run.state()}, aside)
@@ -332,13 +320,13 @@ def _diverged(run: Run, what: str) -> UserError:
 
 
 def _batches(sample: Callable, order: Iterable[torch.Tensor], rng: torch.Generator) -> Iterator[tuple]:
-    """This rank's part of each batch; an `Ahead` makes the next one while this one trains."""
+    """Each batch; an `Ahead` makes the next one while this one trains."""
     if not isinstance(sample, Ahead):
-        yield from (distributed.local_slice(*sample(at, rng)) for at in order)
+        yield from (sample(at, rng) for at in order)
         return
     waiting = None
     for at in order:
-        waiting, ready = sample.ahead(at, rng, distributed.local_slice), waiting
+        waiting, ready = sample.ahead(at, rng), waiting
         if ready:
             yield ready.result()
     if waiting:
@@ -397,9 +385,8 @@ def stated(network: nn.Module, images: Images, task: Task, intervals: bool = Tru
 def _command(settings: Record, data_option: str = "") -> str:
     """The command that makes the same weights for `make build`; the recipe is in the source."""
     net, method = settings["net"], settings["method"]
-    start = f"torchrun --nproc-per-node {settings['ranks']}" if "ranks" in settings else "python"
     named = f"{net.partition('-')[2]} --task {net.partition('-')[0]}" if is_given(net) else net
-    command = f"{start} -m xnorforge train {named} --method {method}"
+    command = f"python -m xnorforge train {named} --method {method}"
     defaults = asdict(create(method))
     for key, value in settings["hyper"].items():
         command += f" --set {key}={value}" if value != defaults[key] else ""
@@ -420,11 +407,10 @@ def _command(settings: Record, data_option: str = "") -> str:
 def _machine(run: Run) -> str:
     """Return the name of the machine on which epochs are timed."""
     if run.device.type == "cuda":
-        return f"{distributed.ranks()} x {torch.cuda.get_device_name(run.device)}"
+        return torch.cuda.get_device_name(run.device)
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.partition(": ")[2] for line in lines if "model name" in line]
-    threads = distributed.ranks() * torch.get_num_threads()
-    return f"{names[0].strip() if names else 'a CPU'}, threads: {threads}"
+    return f"{names[0].strip() if names else 'a CPU'}, threads: {torch.get_num_threads()}"
 
 
 def _saved(path: Path, device: torch.device) -> Record | None:

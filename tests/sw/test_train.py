@@ -143,7 +143,6 @@ def test_the_command_names_what_is_not_usual_and_the_folder_of_another_method():
     wanted = "python -m xnorforge train mnist-cnn --method bonn --set kernel=1e-06 --epochs 7 --seed 2"
     wanted += " --lr 0.001 --threads 3 -o out/mnist-cnn-bonn/train"
     assert train._command(settings) == wanted
-    assert train._command(settings | {"ranks": 4}) == wanted.replace("python", "torchrun --nproc-per-node 4")
 
 
 def test_only_images_trained_on_are_varied(tmp_path, monkeypatch):

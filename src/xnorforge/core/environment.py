@@ -29,7 +29,5 @@ VARIABLES = {
     "XNORFORGE_MAX_CACHE_MB": "MB that a build leaves in the cache; 5,000",
     "XF_SIMULATION": "on a board's notebook, the library of a simulation in place of the board",
 }
-INNER = {  # set by make, by a build for its own processes or by torchrun
-    *("ASKED", "XNORFORGE_READS", "XNORFORGE_STEPS", "XNORFORGE_LINES", "XNORFORGE_FOLDER"),
-    *("TORCHELASTIC_RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE"),
-}
+# Set by make, or by a build for its own processes.
+INNER = {"ASKED", "XNORFORGE_READS", "XNORFORGE_STEPS", "XNORFORGE_LINES", "XNORFORGE_FOLDER"}

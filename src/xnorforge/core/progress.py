@@ -1,7 +1,4 @@
-"""How far a long step is: a bar on a terminal, now and then a line anywhere else; always on standard error.
-
-Of several processes that torchrun started, the first alone speaks.
-"""
+"""How far a long step is: a bar on a terminal, now and then a line anywhere else, on standard error."""
 
 import os
 import sys
@@ -32,9 +29,7 @@ def loudness() -> str:
 
 def speaks() -> bool:
     """Whether this process tells a person how far it is."""
-    if _loudness == "quiet":
-        return False
-    return os.environ.get("TORCHELASTIC_RUN_ID") is None or os.environ.get("RANK", "0") == "0"
+    return _loudness != "quiet"
 
 
 def say(text: str) -> None:

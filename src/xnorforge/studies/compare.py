@@ -36,7 +36,7 @@ from xnorforge.studies.complexity import complete_card
 from xnorforge.sw import networks, zoo
 from xnorforge.sw.methods import base
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.training import distributed, recipes, train
+from xnorforge.sw.training import recipes, train
 
 
 def compare_request(
@@ -106,10 +106,6 @@ def compare(asked: Request, jobs: int = 1, say: Callable[[str], object] = print)
         MismatchError: an exported network computes other scores than its module, or an accelerator than its
             network.
     """
-    if distributed.ranks() > 1:
-        raise UserError(
-            "compare: torchrun distributes a single training; start compare without it, and use --jobs."
-        )
     train.task_of(asked.net).train_sets()
     tasks = [(variant, seed) for seed in asked.seeds for variant in asked.variants]
     missing = [task for task in tasks if not run_finished(asked, *task)]
