@@ -64,14 +64,13 @@ class Ahead:
     """A sampler (`Task.sampler`) that makes a batch while another one trains.
 
     Attributes:
-        ahead: as a sampler, with a third argument, the function that takes this process's share of tensors;
-            returns the Future of that share.
+        ahead: as a sampler, but returns the Future of the batch.
     """
 
     ahead: Callable[..., Future[Any]]
 
     def __call__(self, at: torch.Tensor, rng: torch.Generator) -> tuple[Any, ...]:
-        return self.ahead(at, rng, lambda *given: given).result()
+        return self.ahead(at, rng).result()
 
 
 class Task:

@@ -65,7 +65,7 @@ def slaves(tmp_path_factory):
         lanes.append(device.Lane(order, f"o{n}_rst_ni", sources, sinks, 200))
     file = tmp_path_factory.mktemp("axi") / "bench.sv"
     file.write_text(bench())
-    options = {"checked": True, "level": "-O0"}
+    options = {"defines": verilate.CHECKED, "level": "-O0"}
     header = device.ports_header("clk_i", lanes)
     given = [*library([]), file], header, device.include_folders()
     return device.Device(verilate.compile_model("bench", *given, **options), lanes)

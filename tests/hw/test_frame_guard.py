@@ -132,7 +132,7 @@ endmodule
 """
     file = tmp_path_factory.mktemp("guard") / "bench.sv"
     file.write_text(text)
-    options = {"checked": True, "level": "-O0"}
+    options = {"defines": verilate.CHECKED, "level": "-O0"}
     header = device.ports_header("clk_i", lanes)
     paths = [*library([]), file]
     program = verilate.compile_model("bench", paths, header, device.include_folders(), **options)

@@ -208,6 +208,6 @@ def bench_of(networks: list[list[HwOp]], folder: Path) -> Bench:
     files = [folder / file for file in [*sources, "xf_bench.sv"]]
     program = verilate.compile_model(
         "xf_bench", files, device.ports_header("clk_i", lanes), [folder], ("XF_SIM", "XF_PAUSE"),
-        checked=False, level="-O0",
+        level="-O0",
     )  # fmt: skip
     return Bench(networks, device.Device(program, lanes, folder=folder), called)

@@ -268,14 +268,6 @@ def test_batches_made_ahead_are_those_made_in_turn(data):
         assert labels.tolist() == training.labels[at.numpy()].tolist()
 
 
-def test_a_rank_decodes_its_share(data):
-    training, _ = Task().train_sets()
-    sample, at = Task().sampler(training, torch.device("cpu")), torch.arange(6)
-    whole = sample(at, torch.Generator().manual_seed(6))
-    half = sample.ahead(at, torch.Generator().manual_seed(6), lambda *given: [one[3:] for one in given])
-    assert torch.equal(half.result()[0], whole[0][3:])
-
-
 def test_a_damaged_picture_is_one_sentence(data):
     pictures, _ = imagenet.pictures("val")
     path = pictures.files[3]
