@@ -86,7 +86,7 @@ def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
 
     One image is mostly Python overhead per node: 1,000 take seconds in batches, minutes one by one."""
     execution, parts = execution_of(network), []
-    graph, size = execution.network.graph, images_at_once(network)
+    graph, size = execution.network.graph, images_at_once(execution.network)
     for at in range(0, len(inputs), size):
         part = inputs[at : at + size]
         found = execution.tensors({graph.input[0].name: part}, len(part), keep=False)

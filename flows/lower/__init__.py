@@ -82,9 +82,7 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         exported = ModelWrapper(onnx.load(str(model)), fix_missing_initializer_valueinfo=False)
         network, tails = without_tails(cleaned_up(exported))
         graph, lowered = integers_of(network, given, stated.get("writable", []))
-        *image, channels = graph.leaves[
-            graph.output.single[0]
-        ].shape  # of which axes of length 1 may be missing
+        *image, channels = graph.leaves[graph.output.single[0]].shape  # scores may lack axes of length 1
         if scores.size == len(scores) * channels * prod(image):
             scores = scores.reshape(len(scores), channels, *image)
         bind(lowered, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage

@@ -180,21 +180,20 @@ class Walk:
             return np.full(value.channels, constant.reshape(-1)[0])
         own = (value.channels, *value.shape[:-1]) if value.view is None else value.view.shape
         shape, cure = (1, *own), "use one number per channel"
-        varies = refuse(node, "its constant varies over the image", cure)
         try:
             full = np.broadcast_to(constant, shape)
         except ValueError:
-            raise refuse(
-                node, f"a constant of shape {constant.shape} changes the shape {shape}", cure
-            ) from None
+            why = f"a constant of shape {constant.shape} changes the shape {shape}"
+            raise refuse(node, why, cure) from None
         if value.view is None:
             flat = full.reshape(value.channels, -1)
-            if (flat != flat[:, :1]).any():
-                raise varies
-            return flat[:, 0] if value.leaf.order is None else flat[value.leaf.order, 0]
-        row, channels = full.reshape(-1), value.view.reshape(-1) % value.channels
-        found = np.full(value.channels, row[0])
-        found[channels] = row
-        if (found[channels] != row).any():
-            raise varies
+            found, varies = flat[:, 0], flat != flat[:, :1]
+            found = found if value.leaf.order is None else found[value.leaf.order]
+        else:
+            row, channels = full.reshape(-1), value.view.reshape(-1) % value.channels
+            found = np.full(value.channels, row[0])
+            found[channels] = row
+            varies = found[channels] != row
+        if varies.any():
+            raise refuse(node, "its constant varies over the image", cure)
         return found

@@ -27,7 +27,7 @@ def logic_rom(width: int, words: int) -> int:
 
 
 def logic_memory(width: int, words: int) -> int:
-    """LUTs of such a memory and of what picks among those of a bit, of which MUXF7 and MUXF8 join four."""
+    """LUTs of such a memory and of its output multiplexer; MUXF7 and MUXF8 join four LUTs of a bit."""
     return logic_rom(width, words) + width * ((-(-words // 64) - 1) // 4)
 
 

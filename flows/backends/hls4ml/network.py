@@ -1,10 +1,10 @@
 """Conversion of operators to layers, by rules next to the operators.
 
-An operator that is an expression (`Beat`) is a layer whose C++ says the same, a matrix one of hls4ml. Another
-one defines its layers
-in `hls.py` next to its `op.py`: `rule(net, op, sources)` takes the net, the operator and the wires of its
-inputs, appends layers to the net and returns the wires of its outputs. Tensors are channels last on both
-sides, so nothing is transposed. An operator that only passes its input on needs no layer.
+An expression (`Beat`) becomes a layer whose C++ says the same, a matrix becomes a layer of hls4ml.
+Any other defines its layers in `hls.py` next to its `op.py`: `rule(net, op, sources)` takes the net, the
+operator and the wires of its inputs, appends layers to the net and returns the wires of its outputs. Tensors
+are channels last on both sides, so nothing is transposed. An operator that only passes its input on needs no
+layer.
 """
 
 import re

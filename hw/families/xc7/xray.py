@@ -104,7 +104,7 @@ def _switch(pip: Mapping[str, Any], way: Mapping[str, Any] | None) -> Switch:
 
 
 def die(folder: Path, device: str) -> str:
-    """The device that a device is: an xc7a35t is an xc7a50t of which less is sold."""
+    """The device whose die another has: an xc7a35t is an xc7a50t of which less is sold."""
     alike = folder / "mapping" / "devices.yaml"
     named = rf"^['\"]?{device}['\"]?:\s+fabric: ['\"]?(\w+)"
     known = re.search(named, alike.read_text(), re.MULTILINE) if alike.is_file() else None
@@ -112,7 +112,7 @@ def die(folder: Path, device: str) -> str:
 
 
 def files_of(folder: Path, device: str) -> list[Path]:
-    """The files that `Database` reads for a device, those that are there."""
+    """Those of the files that `Database` reads for a device that exist."""
     places = ("tile_type_*.json", "timings/*.sdf", f"{die(folder, device)}/tile[gc]*.json")
     return [path for place in places for path in sorted(folder.glob(place))]
 

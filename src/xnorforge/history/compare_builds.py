@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xnorforge.core.artifacts import digest, read_json
@@ -119,7 +118,7 @@ def compared_builds(before: Build, now: Build, rules: list[Rule] | None) -> Diff
     old, new = before.flat(), now.flat()
     names = {*old, *new}
     if rules is None:
-        rules = [rule for rule in shipped_rules() if any(fnmatchcase(name, rule.metric) for name in names)]
+        rules = [rule for rule in shipped_rules() if any(map(rule.about, names))]
     known_metrics(rules, names)
     return Difference(before, now, rules, broken(rules, old, new))
 

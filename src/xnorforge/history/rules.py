@@ -53,6 +53,10 @@ class Rule:
         step = float(sign + number)
         return before + (before * step / 100 if percent else step)
 
+    def about(self, name: str) -> bool:
+        """Whether a figure of this name is meant."""
+        return fnmatchcase(name, self.metric)
+
     def kept(self, before: float | None, now: float) -> bool:
         """Whether a figure keeps the rule."""
         bound = self.bound(before)
@@ -122,7 +126,7 @@ class Broken:
 def known_metrics(rules: list[Rule], names: set[str]) -> None:
     """UserError if a rule refers to no existing figure, so that any build would keep it."""
     for rule in rules:
-        if not any(fnmatchcase(name, rule.metric) for name in names):
+        if not any(map(rule.about, names)):
             raise unknown("RULES", rule.metric, names)
 
 
@@ -135,7 +139,7 @@ def broken(rules: list[Rule], before: dict[str, float], now: dict[str, float]) -
     found = []
     for rule in rules:
         for name in sorted({*before, *now}):
-            if not fnmatchcase(name, rule.metric):
+            if not rule.about(name):
                 continue
             old, new = before.get(name), now.get(name)
             if new is None:
