@@ -39,12 +39,14 @@ class BlockRam:
 
 @dataclass(frozen=True)
 class LutRam:
-    """A memory of several LUTs: its words, their bits, the LUT sites it takes, its price to Yosys."""
+    """A memory of several LUTs: its words, their bits, the LUT sites it takes, its price to Yosys, and what
+    of that goes with the bits that are used."""
 
     words: int
     bits: int
     luts: int
     price: int
+    scaled: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Fabric:
     carry_from: int = 3
     compared: tuple[int, int] = (3, 6)
     shift_from: int = 3
-    lut_rams: tuple[LutRam, ...] = (LutRam(32, 6, 4, 8), LutRam(64, 3, 4, 8))
+    lut_rams: tuple[LutRam, ...] = (LutRam(32, 6, 4, 8, 7), LutRam(64, 3, 4, 8, 7))
     block_rams: tuple[BlockRam, ...] = (
         BlockRam(1 << 14, 0.5, 129, (1, 2, 4, 9, 18, 36)),
         BlockRam(1 << 15, 1.0, 257, (1, 2, 4, 9, 18, 36, 72)),
@@ -181,7 +183,11 @@ def memory_of(depth: int, width: int, kind: str = "auto", fabric: Fabric = REFER
         return Memory(True, bram36, 0, rows, width * (rows // 2))
     if kind == "block" or not made:
         return Memory(True, bram36, 0, rows, width * (rows // 2), guards)
-    logic = min(ram.price * high * wide + width * (high - 1) / 2 for high, wide, ram in made)
+    logic = min(
+        high * ((ram.price - ram.scaled) * wide + ram.scaled * width / ram.bits)
+        + (width + 1) * (high - 1) / 2
+        for high, wide, ram in made
+    )
     if kind == "auto" and price < logic:
         return Memory(True, bram36, 0, rows, width * (rows // 2), guards)
     luts = min(ram.luts * high * wide for high, wide, ram in made)

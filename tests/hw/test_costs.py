@@ -166,6 +166,8 @@ def test_columns_of_weights_are_of_block_ram(rom, rows):
 
 def test_the_price_of_a_memory_decides_where_it_lies():
     """Half a block costs 129. Of 128 words of 21 bits, 14 times four LUTs at 8 and half a LUT per bit that
-    chooses cost 122.5; of 24 bits, 16 times four and 12."""
+    chooses, and half one to write, cost 123; of 24 bits, 16 times four and 12.5. Of the 8, 7 go with the bits
+    that are used: 512 words of 4 bits cost 8 times 2 + 7 * 4 / 3, and 17.5."""
+    assert not memory_of(512, 4).block and memory_of(512, 6).block
     assert not memory_of(128, 21).block and memory_of(128, 24).block
     assert memory_of(128, 24, "lut").luts == 4 * 16 and memory_of(128, 24).bram36 == 0.5
