@@ -21,10 +21,11 @@ from xnorforge.hw.graph import enter, operators
 from xnorforge.hw.ops import part
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.bits.kernels import interleave_planes
-from xnorforge.sim.bits.matrices import products, reads_patches
+from xnorforge.sim.bits.matrices import products
 from xnorforge.sim.bits.packed import Packed, Step, as_integers, as_stream
-from xnorforge.sim.bits.patches import Patches
+from xnorforge.sim.bits.patches import Patches, reads_patches
 from xnorforge.sim.bits.plans import Call, planned
+from xnorforge.sim.bits.wide import Wide
 
 BLOCK = 64  # images that a thread takes through all operators, so that they stay in its caches
 
@@ -72,7 +73,7 @@ class BitSimulator:
         for call in self.calls(frozenset(wanted)):
             values = [found.pop(tensor) for tensor in call.sources]  # read once, so not needed any more
             if not call.reads_patches:
-                values = [x.cut() if isinstance(x, Patches) else x for x in values]
+                values = [x.cut() if isinstance(x, Patches | Wide) else x for x in values]
             given = call.step(*values)
             given = given if isinstance(given, list) else [given]
             for tensors, x, stream in zip(call.results, given, call.streams, strict=True):

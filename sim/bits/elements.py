@@ -10,6 +10,7 @@ from xnorforge.hw.streams import divisors, value_range
 from xnorforge.sim.bits.kernels import add_weighted, count_levels, reach
 from xnorforge.sim.bits.packed import Packed, Step, as_integers
 from xnorforge.sim.bits.plans import noted
+from xnorforge.sim.bits.wide import wide_levels, wide_sum
 
 WIDEST = 30  # bits of numbers, signed or not, that 32 bits compare with any threshold that they can miss
 ROW = 1024  # elements that a kernel takes in a row, a few pixels of few channels
@@ -84,23 +85,12 @@ def level_step(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step:
     return step
 
 
-def wide_levels(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step:
-    """As `level_step`, of numbers of any width."""
-
-    def step(x):
-        x = as_integers(x, op.in_stream()) * direction
-        rows = (np.searchsorted(row, x[..., c], side="right") for c, row in enumerate(thresholds))
-        return np.stack([*rows], -1).astype(np.int64)
-
-    return step
-
-
 def weighted(op: HwOp, factors: np.ndarray) -> Step | None:
     """The sum of the streams, each times its row of factors (streams, C), modulo 2**bits of the result,
-    which 32 bits hold whatever the terms are. None where the result, or a stream, is too wide."""
+    in 32 bits, which hold it whatever the terms are, or in `Wide` numbers; None between them."""
     sources, sink = op.in_streams(), op.out_stream()
     if sink.bits > WIDEST or max(source.bits for source in sources) > 62:
-        return None
+        return wide_sum(sources, factors, sink.bits)
     low, _ = value_range(sink.bits, sink.signed)
     count = pixels_in_a_row(sink.shape)
     mask = (1 << sink.bits) - 1

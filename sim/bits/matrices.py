@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -12,18 +11,12 @@ from xnorforge.hw.streams import value_range
 from xnorforge.sim.bits import kernels
 from xnorforge.sim.bits.elements import Ending, Pooling, as_int32
 from xnorforge.sim.bits.packed import Packed, Step, pack
-from xnorforge.sim.bits.patches import Patches, adjacent_rows
+from xnorforge.sim.bits.patches import Patches, adjacent_rows, reads_patches
 from xnorforge.sim.bits.plans import noted
 from xnorforge.sim.bits.sign_tables import look_up_step
 
 SHORT = 2**15
 LONGEST = 2**31 - 1
-
-
-def reads_patches(step: Any) -> Step:
-    """Mark a step that takes `Patches` as they are; others get them cut out."""
-    step.reads_patches = True
-    return step
 
 
 def rounded_up(number: int, to: int) -> int:

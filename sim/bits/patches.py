@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from xnorforge.sim.bits.kernels import Windows
-from xnorforge.sim.bits.packed import Packed
+from xnorforge.sim.bits.packed import Packed, Step
 
 
 @dataclass  # not frozen: that takes five times as long to make
@@ -69,6 +69,12 @@ class Patches:
             axes = axes[1:] + axes[:1]
         taps = [y * down + x * right for y in range(pool[0]) for x in range(pool[1])]
         return Windows.of(word_places(self.runs(item), unit), axes, taps)
+
+
+def reads_patches(step: Any) -> Step:
+    """Mark a step that takes `Patches`, or `Wide` numbers, as they are; others get them cut out."""
+    step.reads_patches = True
+    return step
 
 
 def word_places(runs: list[list[int]], unit: int) -> list[int]:

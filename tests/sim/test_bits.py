@@ -11,6 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core import plugins
 from xnorforge.flows.fold import folded_graph
 from xnorforge.hw import graph
+from xnorforge.hw.any_width import drawn
 from xnorforge.hw.ops import part
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, step_of, threads
@@ -64,6 +65,31 @@ def test_every_example_of_every_operator_equals_its_contract(op):
         found = found if isinstance(found, list) else [found]
         for got, want, stream in zip(found, op.run_all(*inputs), streams, strict=True):
             np.testing.assert_array_equal(as_integers(as_stream(got, stream), stream), want)
+
+
+@pytest.mark.parametrize("bits", [63, 64, 78, 79, 93, 103, 104, 105, 130])
+def test_sums_of_any_width_reach_as_many_thresholds_as_pythons_integers_do(bits):
+    """Two sums behind one another, so that one is a term of the next, and thresholds around what they are."""
+    rng, streams = np.random.default_rng(bits), {"in_shape": (3, 4), "pe": 4, "out_signed": 1}
+    factors = [drawn(rng, -(2**reach), 2**reach, (2, 4)).astype(object) for reach in (bits - 24, 3)]
+    first = OPS["join"].make(
+        "a", {"multipliers": factors[0]}, **streams, in_bits=(20, 9), in_signed=(1, 0), out_bits=bits
+    )
+    last = OPS["join"].make(
+        "b", {"multipliers": factors[1]}, **streams, in_bits=(bits, 30), in_signed=(1, 1), out_bits=bits
+    )
+    x, y = first.random_inputs(bits, frames=5)
+    _, z = last.random_inputs(bits, frames=5)
+    sums = factors[1][0] * (factors[0][0] * x.astype(object) + factors[0][1] * y) + factors[1][1] * z
+    sums = (sums + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
+    direction = np.array([1, -1, 1, -1])
+    near = (sums * direction).reshape(-1, 4).T.astype(object)
+    limits = np.sort(np.concatenate([near - 1, near, near + 1], 1))
+    kinds = {"in_shape": (3, 4), "pe": 4, "in_bits": bits, "in_signed": 1}
+    levels = OPS["threshold"].make("c", {"thresholds": limits, "direction": direction}, **kinds)
+    found = step_of(levels)(step_of(last)(step_of(first)(x, y), z))
+    wanted = (sums[..., None] * direction[:, None] >= limits).sum(-1)
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_what_has_a_packed_form_is_run_by_it_and_all_of_it_is_among_the_examples():
