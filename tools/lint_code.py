@@ -39,7 +39,7 @@ CALLED_ELSEWHERE = {
         "do_GET log_message"
     ),
     "onnx, qonnx, torch, brevitas or hls4ml": (
-        "infer_node_datatype verify_node get_node_index initialize symbolic _check_input_dim"
+        "infer_node_datatype verify_node get_node_index get_nodeattr_def initialize symbolic _check_input_dim"
     ),
     "FINN": "generate_hdl code_generation_ipi",
     "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow Rectify",

@@ -40,7 +40,7 @@ Place = tuple[str, int]  # operator, input
 
 def depth_of(op: HwOp) -> int | None:
     """The depth of a FIFO; None for other operators."""
-    return op.get_nodeattr("depth") if "depth" in op.get_nodeattr_types() else None
+    return op.get_nodeattr("depth") if "depth" in op.declared else None
 
 
 def fifo_before(op: HwOp, port: int, depth: int) -> HwOp:

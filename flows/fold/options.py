@@ -316,8 +316,7 @@ def adders_of(op: HwOp, quick: bool = False) -> HwOp | None:
 
 def _settings(op: HwOp) -> tuple[int, ...]:
     """Pixels, Simd, Pe; 1 for those that it does not have."""
-    has = op.get_nodeattr_types()
-    return tuple(op.get_nodeattr(name) if name in has else 1 for name in ("pixels", "simd", "pe"))
+    return tuple(op.get_nodeattr(name) if name in op.declared else 1 for name in ("pixels", "simd", "pe"))
 
 
 def _at_least(op: HwOp, lut: float) -> Option:

@@ -15,7 +15,7 @@ from xnorforge.hw.streams import divisors
 
 def attribute(op: HwOp, name: str) -> Any:
     """An attribute of the operator, or None where its kind has none of that name."""
-    return op.get_nodeattr(name) if name in op.get_nodeattr_types() else None
+    return op.get_nodeattr(name) if name in op.declared else None
 
 
 def stream(s: Stream) -> Record:

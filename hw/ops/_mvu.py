@@ -80,7 +80,7 @@ class Mvu(HwOp):
     @property
     def in_signed(self) -> bool:
         """Whether input elements are two's complement."""
-        return "in_signed" in self.get_nodeattr_types() and bool(self.get_nodeattr("in_signed"))
+        return "in_signed" in self.declared and bool(self.get_nodeattr("in_signed"))
 
     @property
     def weight_bits(self) -> int:

@@ -216,11 +216,23 @@ class HwOp(CustomOp):
     structure: ClassVar[str] = "folded"
     former: ClassVar[tuple[str, ...]] = ()
     ready_through: ClassVar[bool] = False
+    _declared: ClassVar[dict[str, tuple[object, ...]]]
 
     def __init__(self, onnx_node: NodeProto, onnx_opset_version: int = 1, arrays_of: Record | None = None):
         super().__init__(onnx_node, onnx_opset_version)
         self.arrays_of: Record = arrays_of or {}
         self._read: dict[str, Any] = {}  # attributes, and what follows from them: the search asks often
+
+    @property
+    def declared(self) -> dict[str, tuple[object, ...]]:
+        """The attributes of its class, as `get_nodeattr_types` makes them, once: the search asks often."""
+        if "_declared" not in vars(type(self)):
+            type(self)._declared = self.get_nodeattr_types()
+        return self._declared
+
+    def get_nodeattr_def(self, name: str) -> tuple[object, ...]:
+        """Type, whether it is needed, usual value and allowed ones of an attribute."""
+        return (*self.declared[name], None)[:4]
 
     def get_nodeattr(self, name: str) -> Any:
         """An attribute of the node, or its default; the node is read once."""
@@ -412,7 +424,7 @@ class HwOp(CustomOp):
     @property
     def replaced(self) -> bool:
         """Whether a host or a loop replaces constants."""
-        able = type(self).loads is not HwOp.loads and "loadable" in self.get_nodeattr_types()
+        able = type(self).loads is not HwOp.loads and "loadable" in self.declared
         return able and bool(self.get_nodeattr("loadable") or self.get_nodeattr("pages"))
 
     @property
