@@ -17,13 +17,14 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import parts
+from xnorforge.core.types import Record
 from xnorforge.hw.beat import Beat
 
 from .network import OPS, Bound, Network
 from .nodes import own_node
 from .registry import ENDINGS, FINISHINGS, TAKERS
 
-__all__ = ["OPS", "Bound", "bind", "bind_folder", "bind_nodes"]
+__all__ = ["OPS", "Bound", "bind", "bind_folder", "bind_nodes", "name_of_network"]
 
 WORKS = "use convolutions, dense layers, thresholds, pools, sums and concatenations"
 
@@ -31,13 +32,22 @@ WORKS = "use convolutions, dense layers, thresholds, pools, sums and concatenati
 def bind_folder(net_dir: Path, output: str = "scores", loops: bool = False) -> list[Bound]:
     """The operators of the lowered network in a folder, equal steps as a loop if `loops`; output and errors
     as of `bind`. The index of the largest score is left out where outputs have scores of their own."""
-    export = net_dir / "export.json"
-    ports = read_json(export).get("ports") if export.exists() else None
+    ports = _exported(net_dir).get("ports")
     with np.load(net_dir / "lowered.npz") as lowered:
         rolled = net_dir / "rolled.onnx"
         model = ModelWrapper(str(rolled if loops and rolled.exists() else net_dir / "lowered.onnx"))
         several = ports is not None and len({one["first"] for one in ports["outputs"]}) > 1
         return bind(model, None if several else lowered["scale"], lowered["bias"], output)
+
+
+def name_of_network(net_dir: Path) -> str:
+    """The network in a folder, by its name when it was exported, else by the folder's."""
+    return _exported(net_dir).get("net", net_dir.name)
+
+
+def _exported(net_dir: Path) -> Record:
+    path = net_dir / "export.json"
+    return read_json(path) if path.exists() else {}
 
 
 def bind(

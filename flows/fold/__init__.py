@@ -27,7 +27,7 @@ from xnorforge.core.limits import most
 from xnorforge.core.progress import now_at, say
 from xnorforge.core.types import Record
 from xnorforge.flows.backends import base
-from xnorforge.flows.bind import OPS, Bound, bind_folder
+from xnorforge.flows.bind import OPS, Bound, bind_folder, name_of_network
 from xnorforge.flows.fold.aims import FEW, Aim, Search, check_storable, interval_of, levels_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
@@ -106,7 +106,7 @@ def fold(
     target = boards.at_clock(boards.load(board), clock)
     if fps and fps != "max":
         interval = interval_of(fps, target.clock_mhz)
-    interval = interval or target.interval_for(net_dir.name)
+    interval = interval or target.interval_for(name_of_network(net_dir))
     if count and backend != "rtl":
         raise UserError(
             f"fold: COUNT={count} counts our own RTL, not that of BACKEND={backend}; leave it out."
@@ -310,7 +310,7 @@ def of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
     """The operators, with their memories set as the part's family requires."""
     rows = families.load(target.family).rom_rows
     for op in ops:
-        if "rom_rows" in op.get_nodeattr_types():
+        if "rom_rows" in op.declared:
             op.set_nodeattr("rom_rows", rows)
     number_loads(ops)
     return ops

@@ -29,7 +29,7 @@ def command(export: Record, fold: Record, board: Board, backend: str) -> str:
     else:
         what = f"NET={export['net']} METHOD={export['method']}"
     aim = fold.get("aim") or {"fps": None, "limits": {}, "spare": None}
-    usual = aim["fps"] or fold["interval"] == board.interval_for(fold["net"])
+    usual = aim["fps"] or fold["interval"] == board.interval_for(export["net"])
     wanted = {"INTERVAL": None if usual else fold["interval"], "FPS": aim["fps"]}
     wanted |= {name.upper(): most for name, most in aim["limits"].items()}
     names = {"SPARE": "spare", "STREAM": "stream", "COUNT": "count", "LOOPS": "loops"}

@@ -579,8 +579,8 @@ def test_the_text_has_no_entities_and_shows_what_is_given(given):
 @pytest.mark.parametrize("case", ODD_NAMES)
 def test_a_shell_reads_the_command_as_it_was_given(case):
     odd = ODD_NAMES[case]
-    export = {"source": {"file": odd}, "input": {"scale": 1.0}, "asked": {"IMAGES_FROM": odd}}
-    fold = {"interval": 1, "net": "x", "output": "scores"}
+    export = {"net": "x", "source": {"file": odd}, "input": {"scale": 1.0}, "asked": {"IMAGES_FROM": odd}}
+    fold = {"interval": 1, "output": "scores"}
     words = shlex.split(provenance.command(export, fold, BOARD, "rtl"))
     assert words[:4] == ["make", "build", f"MODEL={odd}", f"IMAGES_FROM={odd}"]
 

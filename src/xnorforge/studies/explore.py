@@ -15,7 +15,7 @@ import numpy as np
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import several
 from xnorforge.core.types import Record
-from xnorforge.flows.bind import bind_folder
+from xnorforge.flows.bind import bind_folder, name_of_network
 from xnorforge.flows.fold import of_family
 from xnorforge.flows.fold.aims import Search, amounts_of, check_storable
 from xnorforge.flows.fold.bodies import with_bodies
@@ -186,7 +186,7 @@ def explore(wanted: Wanted, command: str) -> list[Point]:
         command: of make, without FOLDING=.
     """
     out = wanted.out
-    asked = wanted.interval or boards.load(wanted.board).interval_for(wanted.net_dir.name)
+    asked = wanted.interval or boards.load(wanted.board).interval_for(name_of_network(wanted.net_dir))
     searches = searches_of(wanted.net_dir, wanted.board, wanted.output, wanted.clock, wanted.stream)
     with estimates_of(boards.load(wanted.board).family):
         points = points_of(searches, wanted.limits, asked)

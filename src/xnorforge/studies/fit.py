@@ -9,7 +9,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import names
 from xnorforge.core.progress import now_at
 from xnorforge.core.types import Record
-from xnorforge.flows.bind import Bound, bind_folder
+from xnorforge.flows.bind import Bound, bind_folder, name_of_network
 from xnorforge.flows.fold import of_family
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
 from xnorforge.flows.fold.fifo_sizing import with_fifos
@@ -37,11 +37,11 @@ def fits_of(net_dir: Path, interval: int | None = None, fps: str | None = None) 
         Rows {"board", "part", "lut_of", "bram36_of": of the part, "why": in words, or ""}, and where a
         folding fits, maybe a slower one, {"fps", "interval", "lut", "bram36"}.
     """
-    bounds, rows = bind_folder(net_dir, "scores"), list[Record]()
+    bounds, rows, net = bind_folder(net_dir, "scores"), list[Record](), name_of_network(net_dir)
     found, searches = dict[tuple, Record](), dict[str, Search]()
     every = map(boards.load, names("hw.boards"))
     for board in sorted(every, key=lambda one: (one.capacity["lut"], one.name)):
-        wanted = interval_of(fps, board.clock_mhz) if fps else interval or board.interval_for(net_dir.name)
+        wanted = interval_of(fps, board.clock_mhz) if fps else interval or board.interval_for(net)
         key = board.family, str(board.capacity), board.clock_mhz, wanted
         if key not in found:
             now_at(f"looking at {board.part}")
