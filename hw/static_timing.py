@@ -64,12 +64,9 @@ def slowest(graph: Graph, count: int) -> list[TimingPath]:
             ns = arrival[pin] + hop.ns
             if ns > arrival.get(sink, float("-inf")):
                 arrival[sink], before[sink] = ns, (pin, hop)
-    late = sorted((pin for pin in graph.ends if pin in arrival), key=lambda pin: -_total(graph, arrival, pin))
+    ends = (pin for pin in graph.ends if pin in arrival)
+    late = sorted(ends, key=lambda pin: -arrival[pin] - graph.ends[pin].ns)
     return [_path(graph, before, pin) for pin in late[:count]]
-
-
-def _total(graph: Graph, arrival: dict[Pin, float], pin: Pin) -> float:
-    return arrival[pin] + graph.ends[pin].ns
 
 
 def _ordered(graph: Graph) -> list[Pin]:

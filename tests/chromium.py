@@ -1,7 +1,6 @@
 """A headless Chromium for tests of pages, driven through its pipe (Chrome DevTools Protocol).
 
-`CHROMIUM` names the program; else one of the usual names on PATH is taken.
-"""
+`CHROMIUM` names the program; else one of the usual names on PATH is taken."""
 
 import base64
 import json

@@ -1,7 +1,6 @@
 """ONNX files that nobody should have made: edits of a small network that builds, and words of the answer.
 
-The network: (1, 4, 6, 6) -> sign -> 3x3 convolution -> sign.
-"""
+The network: (1, 4, 6, 6) -> sign -> 3x3 convolution -> sign."""
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise

@@ -13,8 +13,7 @@ mutants were found, without those of `EQUIVALENT`.
 
 With `--proved` as many are drawn of each module that tests/formal proves, and its proofs alone judge;
 out/proved.jsonl keeps the results, and what was not found is judged again once a proof has changed. Exit
-code 1: fewer than 95 %.
-"""
+code 1: fewer than 95 %."""
 
 import argparse
 import io

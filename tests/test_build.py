@@ -2,8 +2,7 @@
 goes on. Jobs on a Dask cluster give the bytes that they give here.
 
 One whole build is shared by the tests of the first; the RTL sees few images, since what it computes is tested
-elsewhere.
-"""
+elsewhere."""
 
 import csv
 import io

@@ -45,7 +45,8 @@ def too_large(net_dir: Path, board: Board, record: Mapping[str, Any], total: Map
     has = " and ".join(_in_units(board.capacity[name], "", units[name][1]).rstrip() for name in over)
     text = f"{board.name}: the design needs {takes}, but the part has {has}"
     if set(over) <= LIMITED.keys():
-        most = {name: _scaled(record["estimate"], total, board, name) * units[name][1] for name in over}
+        ratios = {name: record["estimate"][name] / cells.used(total, name) for name in over}  # to the count
+        most = {name: board.capacity[name] * min(1.0, ratios[name]) * units[name][1] for name in over}
         limits = {LIMITED[name]: str(floor(amount)) for name, amount in most.items()}
         words = " ".join(f"{word.upper()}={limit}" for word, limit in limits.items())
         for retry in ({"interval": record["interval"]}, {"fps": "max"}):
@@ -58,11 +59,6 @@ def too_large(net_dir: Path, board: Board, record: Mapping[str, Any], total: Map
     other = next(_larger(net_dir, board, record, total), None)
     advice = f"use BOARD={other}" if other else "use a smaller network: no board here has room"
     return TooLarge(f"{text}, and no folding was found that fits; {advice}.", {})
-
-
-def _scaled(estimate: Mapping[str, float], total: Mapping[str, float], board: Board, name: str) -> float:
-    """The capacity in terms of the cost model: times the ratio of its estimate to the count."""
-    return board.capacity[name] * min(1.0, estimate[name] / cells.used(total, name))
 
 
 def _larger(

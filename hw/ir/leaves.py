@@ -47,7 +47,8 @@ def _lane(value: Value) -> Parts:
         if not _in_block(lane, one, readers, inside):
             _add(lane, one, readers)
     for one in values:
-        if one.op not in ("number", "table", "entry") and id(one) not in inside and not _of_table(one):
+        behind_table = one.op == "cut" and one.args[0].op in ("table", "entry")
+        if one.op not in ("number", "table", "entry") and id(one) not in inside and not behind_table:
             last = max((each.stage - (each.op == "cut") for each in readers[id(one)]), default=one.stage)
             bits = _changing(one) + min(0, _zeros(one) - unread[id(one)])
             lane.registers(max(0, bits) * ((one.op == "cut") + last - one.stage))
@@ -84,18 +85,14 @@ def _blocks(one: Value, readers: list[Value]) -> int:
     return (1 + max(0, -(-(small - 18) // 17))) * (1 + max(0, -(-(large - 25) // 17)))
 
 
-def _of_table(one: Value) -> bool:
-    """Whether it is the register behind a table."""
-    return one.op == "cut" and one.args[0].op in ("table", "entry")
-
-
 def _add_reached(found: Parts, design: Design, one: Value, bound: Value) -> None:
     """What compares all lanes with their constants, those of an `entry`, and what stores these."""
     x, lanes, values = one.args[0], design.sink.lanes, design.chosen_from(bound)
     words, pixels = len(values), lanes // values.shape[1]
     if design.by_side(one):
         wide = x.bits - (x.lo >= 0)
-        matter = np.array([wide - _zeros_of(int(at)) if x.lo < at <= x.hi else 1 for at in values.ravel()])
+        ends = [wide + 1 - int(at & -at).bit_length() if x.lo < at <= x.hi else 1 for at in values.ravel()]
+        matter = np.array(ends)
         alone = np.where(matter < len(SHORT), np.take(SHORT, matter, mode="clip"), 0.28 * matter - 0.3)
         each = alone.mean() if words == 1 else max(1.5, 0.71 * matter.mean() - 2.4)
         found.gates(by_side=lanes * float(each))
@@ -123,10 +120,9 @@ def _add_reached(found: Parts, design: Design, one: Value, bound: Value) -> None
 
 def _zeros(one: Value) -> int:
     """Low bits that are 0 in all results."""
-    if one.op == "number":
-        return _zeros_of(one.lo) if one.lo else one.bits
-    if one.op in ("table", "entry"):
-        return min(_zeros_of(int(x)) if x else one.bits for x in np.ravel(one.data))
+    if one.op in ("number", "table", "entry"):
+        number = int(np.bitwise_or.reduce(np.ravel(one.lo if one.op == "number" else one.data)))
+        return (number & -number).bit_length() - 1 if number else one.bits
     if one.op in ("<<", ">>"):
         return max(0, _zeros(one.args[0]) + (one.data if one.op == "<<" else -one.data))
     if one.op in ("cut", "within", "wrap"):
@@ -134,10 +130,6 @@ def _zeros(one: Value) -> int:
     if one.op in ("choose", "+", "-"):
         return min(_zeros(arg) for arg in one.args[-2:])
     return 0
-
-
-def _zeros_of(number: int) -> int:
-    return (number & -number).bit_length() - 1
 
 
 def _changing(one: Value) -> int:

@@ -56,18 +56,11 @@ def images(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, str
             return *_pictures(exact), "exact"
     if pixels == "jpeg":
         raise Absent(f"cifar10_{split}_jpeg.npz: not found in {where()}; use the exact pixels.")
-    folder = batches or unpacked(_URL, _ARCHIVE, "test_batch")
-    return *read_batches(folder, _BATCHES[split]), "exact"
-
-
-def read_batches(
-    folder: Path, files: dict[str, str], labels: str = "labels"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the images (N, 3, 32, 32) and labels of pickles of CIFAR by their MD5; `labels` is their key."""
+    folder, files = batches or _unpacked(), _BATCHES[split]
     # The pickles are opened only after their hash was found to be the published one.
     parts = [pickle.loads(checked(folder / name, md5), encoding="latin1") for name, md5 in files.items()]
-    images = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, 32, 32)
-    return images, np.concatenate([part[labels] for part in parts]).astype(np.int64)
+    pictures = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, 32, 32)
+    return pictures, np.concatenate([part["labels"] for part in parts]).astype(np.int64), "exact"
 
 
 def _picture(stream: bytes) -> np.ndarray:
@@ -101,8 +94,9 @@ def _pictures(path: Path):
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
 
 
-def unpacked(url: str, md5: str, name: str) -> Path:
-    """Return the folder of the file `name` of an archive, which is downloaded once."""
+def _unpacked() -> Path:
+    """The folder of the batches in the archive, which is downloaded once."""
     from pooch import Untar
 
-    return Path(next(path for path in download(url, md5, Untar()) if path.endswith(f"/{name}"))).parent
+    files = download(_URL, _ARCHIVE, Untar())
+    return Path(next(path for path in files if path.endswith("/test_batch"))).parent

@@ -29,7 +29,8 @@ def read_curve(path: Path | str) -> list[Record]:
         with Path(path).open(newline="") as file:
             rows = list(csv.DictReader(file))
         for row in rows:
-            row.update({key: _number(key, value) for key, value in row.items() if key != "phase"})
+            row.update({key: float("nan" if value == "" and key.startswith(SUMMAND) else value)
+                        for key, value in row.items() if key != "phase"})  # fmt: skip
         if not rows or not {"epoch", "phase", "loss", "held_out_accuracy"} <= set(rows[0]):
             raise ValueError("it needs a row and the columns epoch, phase, loss, held_out_accuracy")
     except (OSError, ValueError, TypeError) as error:
@@ -37,11 +38,6 @@ def read_curve(path: Path | str) -> list[Record]:
             f"{path}: the training curve cannot be read ({error}); `make train` writes one."
         ) from error
     return rows
-
-
-def _number(key: str, text: str) -> float:
-    """A cell; only cells of the terms of a loss may be empty."""
-    return float("nan" if text == "" and key.startswith(SUMMAND) else text)
 
 
 def points(rows: list[Record]) -> Record:

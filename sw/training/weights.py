@@ -38,7 +38,8 @@ CARD = {"net": str, "method": str, "hyper": dict, "accuracy": list}  # what `zoo
 def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
     """Return the tensors of a deployed network in the form of the file."""
     numbers = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
-    bits = {f"{name}.bits": _bits(numbers.pop(name)) for name in _signed(network)}
+    signs = {name: numbers.pop(name) >= 0 for name in _signed(network)}
+    bits = {f"{name}.bits": np.packbits(each.ravel(), bitorder="little") for name, each in signs.items()}
     return bits | {name: np.ascontiguousarray(_smallest(values)) for name, values in numbers.items()}
 
 
@@ -49,11 +50,6 @@ def _smallest(values: np.ndarray) -> np.ndarray:
         if ((np.iinfo(kind).min <= values) & (values <= np.iinfo(kind).max)).all():
             return values.astype(kind)
     return values
-
-
-def _bits(values: np.ndarray) -> np.ndarray:
-    """Pack the signs of values, uint8 (values / 8,); 1 for +1."""
-    return np.packbits((values >= 0).ravel(), bitorder="little")
 
 
 def _signs(bits: np.ndarray, shape: torch.Size) -> torch.Tensor:

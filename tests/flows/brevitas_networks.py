@@ -3,8 +3,7 @@
 `drawn(seed)` gives one with random weights, calibrated scales, and batch norms whose statistics are those of
 a few batches, moved, with weights of both signs. Quantisers have scales that are constants, statistics of the
 weights or of what passed by in training, or learned; one per tensor or per channel; floats or powers of two;
-1 to 8 bits.
-"""
+1 to 8 bits."""
 
 import logging
 import warnings

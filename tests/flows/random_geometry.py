@@ -1,8 +1,7 @@
 """Random networks with every geometry that ONNX can write: kernels, strides, dilations, borders of all
 values, groups, pools of all kinds, shortcuts within shortcuts, concatenations; and what becomes of them.
 
-A network is a function of its seed.
-"""
+A network is a function of its seed."""
 
 import tempfile
 from math import prod

@@ -63,13 +63,8 @@ def bits():
     return net.node("Conv", net.weights(6, 3, 5, 5)).norm(6).sign()
 
 
-def flat():
-    """Bits (24,)."""
-    return bits().node("MaxPool", kernel_shape=[2, 2], strides=[2, 2]).node("Flatten")
-
-
 def dense(outputs=CLASSES):
-    net = flat()
+    net = bits().node("MaxPool", kernel_shape=[2, 2], strides=[2, 2]).node("Flatten")
     return net.node("MatMul", net.weights(24, outputs))
 
 

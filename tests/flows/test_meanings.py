@@ -2,8 +2,7 @@
 
 Its meaning in lowered integers, its nodes of lowered.onnx in FINN's and qonnx's execution, and the contract
 of the hardware operators that they are bound to give the same integers: for random ones, and at the ends of
-their ranges.
-"""
+their ranges."""
 
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,7 +1,6 @@
 """What FINN, qonnx and hls4ml do to binary networks: a canary each, and ours of networks that they change.
 
-A canary that fails says that its project is mended; then what goes around the fault may go.
-"""
+A canary that fails says that its project is mended; then what goes around the fault may go."""
 
 from contextlib import redirect_stdout
 from io import StringIO

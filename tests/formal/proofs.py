@@ -2,8 +2,7 @@
 
 The table is proofs.json. Parameters are as small as a module's cases allow; no property depends on the width
 of data. Together they elaborate every branch of a module's generate blocks, but those in "unelaborated".
-The modules of beats (expressions.py) follow, one of each kind.
-"""
+The modules of beats (expressions.py) follow, one of each kind."""
 
 import json
 from pathlib import Path

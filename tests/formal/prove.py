@@ -2,8 +2,7 @@
 
 A module is read with its checkers (XF_CHECK) and with its property file from this folder, which states what
 its surroundings do, how soon it serves, and the invariants that an induction needs. What is proved: every
-assertion of the module, of its instances and checkers, and of the property file, for all inputs.
-"""
+assertion of the module, of its instances and checkers, and of the property file, for all inputs."""
 
 import re
 import subprocess

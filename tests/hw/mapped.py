@@ -1,8 +1,7 @@
 """Operators side by side through Yosys: what they take, and the simulator of their cells.
 
 `python tests/hw/mapped.py FAMILY` fits the factors of hw/parts.py to the recorded counts of a family, but
-not to those of unseen seeds and chosen foldings (`measured.py`), and prints the errors.
-"""
+not to those of unseen seeds and chosen foldings (`measured.py`), and prints the errors."""
 
 import importlib
 import json

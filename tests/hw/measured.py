@@ -3,8 +3,7 @@
 `python tests/hw/measured.py FAMILY [OPERATOR …]` counts layers of `SEEDS` that `counted/FAMILY.json` lacks,
 `… FAMILY NETWORK/METHOD@BOARD …` the operators that the search chooses for a network. Both estimate layers
 anew. A run that is stopped goes on. Keys of rows: `unseen 103` and `drawn 3` are seeds of
-op_examples/layers.py, `chosen NETWORK/METHOD@BOARD NAME` is an operator of a network.
-"""
+op_examples/layers.py, `chosen NETWORK/METHOD@BOARD NAME` is an operator of a network."""
 
 import json
 import re

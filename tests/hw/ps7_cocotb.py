@@ -1,7 +1,6 @@
 """The Zynq top against the AXI models of cocotbext-axi, in the processor's place; run by test_ps7.py.
 
-Master and memory speak AXI4; what AXI3 has beyond it is looked at here: WID, and lengths of four bits.
-"""
+Master and memory speak AXI4; what AXI3 has beyond it is looked at here: WID, and lengths of four bits."""
 
 import itertools
 import random

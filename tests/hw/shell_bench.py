@@ -1,7 +1,6 @@
 """Accelerators to stand behind the shell: each answers a frame with beats that depend on every byte of it.
 
-Beats of 8 bytes and more whose last is all ones have an answer whose tlast is wrong.
-"""
+Beats of 8 bytes and more whose last is all ones have an answer whose tlast is wrong."""
 
 import re
 import sys

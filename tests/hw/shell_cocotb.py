@@ -1,7 +1,6 @@
 """The shell against the AXI models of cocotbext-axi; run by test_shell.py in the simulator.
 
-AxiRam and AxiLiteMaster know nothing of this project: what they take for a transfer is one.
-"""
+AxiRam and AxiLiteMaster know nothing of this project: what they take for a transfer is one."""
 
 import itertools
 import os

@@ -2,8 +2,7 @@
 against numpy, with random stalls.
 
 A body that has no handshake of its own stands in a small shell that gives it one: its enable is "the output
-is free".
-"""
+is free"."""
 
 import re
 from importlib.resources import files

@@ -1,8 +1,7 @@
 """xf_frame_guard: streams whose beats are lost, doubled or torn; every whole packet behind them is answered
 right, and what was wrong is flagged.
 
-What the guard has to do is stated on packets here: split at the marks, one answer per packet.
-"""
+What the guard has to do is stated on packets here: split at the marks, one answer per packet."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,6 @@
 """Conformance: every operator found, every one of its examples, RTL against the contract in Python.
 
-A bench of an operator holds every third of its examples, another, for `make test-full` alone, the rest.
-"""
+A bench of an operator holds every third of its examples, another, for `make test-full` alone, the rest."""
 
 import numpy as np
 import pytest

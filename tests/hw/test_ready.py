@@ -2,8 +2,7 @@
 
 A path of ready from one operator to the next, and on into the enable of a unit, is what limits the clock of
 a whole network; so ready comes from registers in every operator but those that say otherwise, and of these
-no two stand behind each other.
-"""
+no two stand behind each other."""
 
 import copy
 import json

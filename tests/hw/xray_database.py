@@ -2,8 +2,7 @@
 
 Every output of a slice reaches every input of its tile over a switch of 1 ns. Wires SHARED0 to SHARED3 run
 through all tiles; a switch of 0.5 ns leads to them and one from them. No wire has a capacitance but LOADED,
-behind a switch of 2,000 ohms, and the line LV0.
-"""
+behind a switch of 2,000 ohms, and the line LV0."""
 
 import json
 from itertools import pairwise

@@ -1,8 +1,7 @@
 """A small network with an operator that lies outside the package, from ONNX to its netlist.
 
 python tests/plugins/pipeline.py <operator> <folder of the network>; `refused` in place of the folder lowers a
-network that the operator's rule must refuse. XNORFORGE_PLUGINS names the operator's folder.
-"""
+network that the operator's rule must refuse. XNORFORGE_PLUGINS names the operator's folder."""
 
 import json
 import sys

@@ -87,9 +87,8 @@ def test_sums_of_any_width_reach_as_many_thresholds_as_pythons_integers_do(bits)
     limits = np.sort(np.concatenate([near - 1, near, near + 1], 1))
     kinds = {"in_shape": (3, 4), "pe": 4, "in_bits": bits, "in_signed": 1}
     levels = OPS["threshold"].make("c", {"thresholds": limits, "direction": direction}, **kinds)
-    found = step_of(levels)(step_of(last)(step_of(first)(x, y), z))
     wanted = (sums[..., None] * direction[:, None] >= limits).sum(-1)
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(step_of(levels)(step_of(last)(step_of(first)(x, y), z)), wanted)
 
 
 def test_what_has_a_packed_form_is_run_by_it_and_all_of_it_is_among_the_examples():

@@ -4,8 +4,7 @@ pauses at both ends, of random networks also in every stream; of single operator
 Pauses in every stream of a network: what they find that pauses at its two ends do not, and when they are.
 The network's first matrix is its slowest operator by far, so that at full rate everything behind it only
 waits for input, and pauses of single cycles at the ends change nothing there. Pauses of width converters:
-only where a matrix unit beside takes as long, so no frame takes longer.
-"""
+only where a matrix unit beside takes as long, so no frame takes longer."""
 
 import re
 from dataclasses import dataclass

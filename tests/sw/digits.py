@@ -1,7 +1,6 @@
 """Real digits, few and small enough to train on in a test.
 
-scikit-learn's, 8x8 pixels: 1,297 to train on, 500 held out. MNIST's, 28x28: the 1,000 in the repository.
-"""
+scikit-learn's, 8x8 pixels: 1,297 to train on, 500 held out. MNIST's, 28x28: the 1,000 in the repository."""
 
 from functools import cache, partial
 

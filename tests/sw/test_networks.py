@@ -248,7 +248,7 @@ def on_small_pictures(name: str) -> nn.Module:
     return net
 
 
-STREAMS = ("cifar10-resnet", "cifar10-vgg", "cifar10-wrn", "cifar100-")
+STREAMS = ("cifar10-resnet", "cifar10-vgg", "cifar10-wrn")
 ZOO = [net for net in networks.names() if net.startswith(STREAMS) and not net.endswith("8bit")]
 SMALL = {
     "residual": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2),

@@ -260,7 +260,7 @@ class Design:
                 self._memory(tile, site, letter, size, kind, features)
             else:
                 table = _reduced(self.fasm.tables[tile, site, letter], fixed)
-                used = [k for k in used if _depends(table, k)]
+                used = [k for k in used if table >> (1 << k) & ~HIGH[k] & FULL != table & ~HIGH[k]]
             model = f"LUT_OR_MEM{size}LRAM" if side == "SLICEM" else f"LUT{size}"
             for k in used:
                 ns = cells[model, f"{side}/{bel}"].paths[f"A{k + 1}", f"O{size}"]
@@ -348,10 +348,6 @@ def _reduced(table: int, fixed: Mapping[int, int]) -> int:
         half = table & HIGH[pin] if value else table & ~HIGH[pin]
         table = half | (half >> (1 << pin) if value else half << (1 << pin))
     return table
-
-
-def _depends(table: int, pin: int) -> bool:
-    return table >> (1 << pin) & ~HIGH[pin] & FULL != table & ~HIGH[pin]
 
 
 def _bus(pin: str) -> str:

@@ -33,7 +33,7 @@ def _add_up(walk, value: Value, one_grid: bool = False) -> Value:
     rows = np.array([*value.coefficients.values()], dtype=object)
     columns = list(zip(*rows))
     grids = [common_grid(a for column in columns for a in column) or Fraction(1)] * len(columns)
-    if not one_grid and _widest(columns, grids) >= 2**16:
+    if not one_grid and any(abs(a / g) >= 2**16 for column, g in zip(columns, grids) for a in column):
         grids = [common_grid(column) or Fraction(1) for column in columns]
     grid = np.array(grids, object)
     multipliers = whole_numbers(np.array([[int(a) for a in row / grid] for row in rows], object))
@@ -47,10 +47,6 @@ def _reach(multipliers, leaves) -> np.ndarray:
     """Least and greatest sum, (2, channels)."""
     ends = [(m * leaf.lo.astype(object), m * leaf.hi.astype(object)) for m, leaf in zip(multipliers, leaves)]
     return np.array([sum(np.minimum(*pair) for pair in ends), sum(np.maximum(*pair) for pair in ends)])
-
-
-def _widest(columns, grid) -> int:
-    return max(abs(int(a / g)) for column, g in zip(columns, grid) for a in column)
 
 
 @emission("Join")
