@@ -27,11 +27,6 @@ class Wide:
         """The numbers, as objects."""
         return self.high.astype(object) * 2**HALF + self.low
 
-    def keys(self, channel: int, falls: bool) -> np.ndarray:
-        """The numbers of a channel, or their negatives, as `_keys`."""
-        high, low = self.high[..., channel], self.low[..., channel]
-        return -high - (low > 0) + 1j * (-low % 2**HALF) if falls else high + 1j * low
-
 
 def _keys(numbers: np.ndarray) -> np.ndarray:
     """Complex numbers that numpy orders, by real parts and then imaginary ones, as these integers."""
@@ -49,8 +44,7 @@ def _pieces(numbers: Any, bits: int) -> list[np.ndarray]:
 
 
 def wide_sum(streams: Sequence[Stream], factors: np.ndarray, bits: int) -> Step | None:
-    """The sum of the streams, each times its row of factors (streams, C), modulo 2^bits of the signed result;
-    None where that is not of 63 to 104 bits."""
+    """The sum of streams times their factors (streams, C), modulo 2^bits, signed; None beyond 104 bits."""
     if not INT64_BITS < bits <= MOST:
         return None
     rows = [_pieces(row, width_of(row)) for row in factors]
@@ -81,10 +75,11 @@ def wide_levels(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step
     @reads_patches
     def step(x: Any) -> np.ndarray:
         if isinstance(x, Wide):
-            given, sorted_rows = [x.keys(c, falls) for c, falls in enumerate(direction < 0)], found
+            negative = -x.high - (x.low > 0) + 1j * (-x.low % 2**HALF)
+            given, rows = np.where(direction < 0, negative, x.high + 1j * x.low), found
         else:
-            given, sorted_rows = np.moveaxis(as_integers(x, op.in_stream()) * direction, -1, 0), thresholds
-        rows = (np.searchsorted(row, one, side="right") for row, one in zip(sorted_rows, given))
-        return np.stack([*rows], -1).astype(np.int64)
+            given, rows = as_integers(x, op.in_stream()) * direction, thresholds
+        levels = (np.searchsorted(row, given[..., c], side="right") for c, row in enumerate(rows))
+        return np.stack([*levels], -1).astype(np.int64)
 
     return step

@@ -4,8 +4,6 @@ G. Brostow, J. Fauqueur, R. Cipolla, "Semantic object classes in video", 2009, i
 classes of SegNet (V. Badrinarayanan, A. Kendall, R. Cipolla, TPAMI 2017): 367 train, 101 val, 233 test.
 """
 
-from pathlib import Path
-
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw.records import Segmented, Split, incomplete, located
 
@@ -28,7 +26,10 @@ def frames(split: str) -> Split:
     pictures, truths = folder / split / "images", folder / split / "labels"
     if not pictures.is_dir():
         pictures, truths = folder / split, folder / f"{split}annot"
-    files, labels = ({path.stem: path for path in _pictures(place)} for place in (pictures, truths))
+    found = (
+        [path for path in place.glob("*") if path.suffix in (".jpg", ".png")] for place in (pictures, truths)
+    )
+    files, labels = ({path.stem: path for path in paths} for paths in found)
     if not files:
         raise incomplete(folder, f"picture for '{split}'")
     if alone := sorted(files.keys() ^ labels.keys()):
@@ -36,7 +37,3 @@ def frames(split: str) -> Split:
         raise UserError(f"{folder / split}: '{alone[0]}' has {has}; unpack the data set again.")
     items = [Segmented(name, files[name], None, labels[name], len(CLASSES), VOID) for name in sorted(files)]
     return Split(items, CLASSES, f"{len(items)} real frames of CamVid's {split} set, {len(CLASSES)} classes")
-
-
-def _pictures(folder: Path):
-    return (path for path in folder.glob("*") if path.suffix in (".jpg", ".png"))

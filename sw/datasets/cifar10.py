@@ -56,9 +56,14 @@ def images(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, str
             return *_pictures(exact), "exact"
     if pixels == "jpeg":
         raise Absent(f"cifar10_{split}_jpeg.npz: not found in {where()}; use the exact pixels.")
-    folder, files = batches or _unpacked(), _BATCHES[split]
+    if batches is None:
+        from pooch import Untar
+
+        files = download(_URL, _ARCHIVE, Untar())
+        batches = Path(next(path for path in files if path.endswith("/test_batch"))).parent
     # The pickles are opened only after their hash was found to be the published one.
-    parts = [pickle.loads(checked(folder / name, md5), encoding="latin1") for name, md5 in files.items()]
+    hashed = [checked(batches / name, md5) for name, md5 in _BATCHES[split].items()]
+    parts = [pickle.loads(each, encoding="latin1") for each in hashed]
     pictures = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, 32, 32)
     return pictures, np.concatenate([part["labels"] for part in parts]).astype(np.int64), "exact"
 
@@ -92,11 +97,3 @@ def _pictures(path: Path):
             "the file again."
         )
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
-
-
-def _unpacked() -> Path:
-    """The folder of the batches in the archive, which is downloaded once."""
-    from pooch import Untar
-
-    files = download(_URL, _ARCHIVE, Untar())
-    return Path(next(path for path in files if path.endswith("/test_batch"))).parent

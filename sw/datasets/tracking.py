@@ -84,7 +84,9 @@ def clip(folder: Path) -> records.Clip:
     path = annotation(folder)
     if path is None:
         raise records.incomplete(folder, "groundtruth_xywh.csv, groundtruth_rect.txt or groundtruth.txt")
-    frames = next(filter(None, (_frames(folder / place) for place in ("img", "color", "."))), [])
+    found = ((folder / place).glob("*") for place in ("img", "color", "."))
+    pictures = (in_order(path for path in paths if path.suffix in (".jpg", ".png")) for paths in found)
+    frames = next(filter(None, pictures), [])
     if not frames:
         raise records.incomplete(folder, "frame (*.jpg)")
     boxes = _boxes(path)
@@ -107,10 +109,6 @@ def annotation(folder: Path) -> Path | None:
     """Return the file with a sequence's boxes, if there is one."""
     names = "groundtruth_xywh.csv", "groundtruth_rect.txt", "groundtruth.txt"
     return next((folder / name for name in names if (folder / name).exists()), None)
-
-
-def _frames(folder: Path) -> list[Path]:
-    return in_order(path for path in folder.glob("*") if path.suffix in (".jpg", ".png"))
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:
