@@ -54,10 +54,9 @@ def wide_sum(streams: Sequence[Stream], factors: np.ndarray, bits: int) -> Step 
         total: list[Any] = [0] * 4
         for x, stream, row in zip(given, streams, rows, strict=True):
             x = x if isinstance(x, Wide) else as_integers(x, stream)
-            for i, one in enumerate(_pieces(x, stream.bits + (not stream.signed))):
+            for i, one in enumerate(_pieces(x, stream.bits + (not stream.signed))[:4]):
                 for j, factor in enumerate(row[: 4 - i]):
-                    if factor.any():
-                        total[i + j] = total[i + j] + one * factor
+                    total[i + j] = total[i + j] + one * factor
         for k in range(3):
             total[k + 1] = total[k + 1] + (total[k] >> PIECE)
         low = (total[0] & (2**PIECE - 1)) + ((total[1] & (2**PIECE - 1)) << PIECE)
