@@ -83,7 +83,7 @@ def verilog_literal(value: int | str | tuple[int, int]) -> str:
 
 def _folding(op: HwOp) -> str:
     """What a folding has chosen for it, and what follows from that."""
-    kinds = op.get_nodeattr_types()
+    kinds = op.declared
     names = dict.fromkeys(name for name in (*op.extents, *op.styles, "depth") if name in kinds)
     chosen = "".join(f"{name} {op.get_nodeattr(name)}; " for name in names)
     return f"{chosen}{several(op.cycles(), 'cycle')} per frame"

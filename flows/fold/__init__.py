@@ -411,7 +411,7 @@ def _equal(ops: list[HwOp], images: np.ndarray, lowered, execute: Execute) -> Re
 
 def _row(op: HwOp, nodes: list[str], cost: dict[str, float]) -> Record:
     """The entry of one operator in fold.json."""
-    has, source, sink = op.get_nodeattr_types(), op.in_stream(), op.out_stream()
+    has, source, sink = op.declared, op.in_stream(), op.out_stream()
 
     def value(name):
         return op.get_nodeattr(name) if name in has else None

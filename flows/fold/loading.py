@@ -17,7 +17,7 @@ def as_loadable(bounds: list[Bound]) -> list[Bound]:
     """
     found = [
         replace(one, attributes=one.attributes | {"loadable": 1})
-        if "loadable" in one.make_alone().get_nodeattr_types()
+        if "loadable" in one.make_alone().declared
         else one
         for one in bounds
     ]

@@ -78,7 +78,7 @@ def wider(op: HwOp) -> dict[str, HwOp]:
     with the rest; of several vectors at a time, with the next number of these that Pe lets through."""
     found = {}
     stated = {a.name for a in op.onnx_node.attribute}
-    given = {key: op.get_nodeattr(key) for key in op.get_nodeattr_types() if key in stated}
+    given = {key: op.get_nodeattr(key) for key in op.declared if key in stated}
     several = (attribute(op, "pixels") or 1) > 1
     for name, length in (("pixels", "vectors"),) if several else (("pe", "mh"), ("simd", "mw")):
         now, total = attribute(op, name), attribute(op, length)

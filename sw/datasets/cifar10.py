@@ -62,8 +62,8 @@ def images(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, str
         files = download(_URL, _ARCHIVE, Untar())
         batches = Path(next(path for path in files if path.endswith("/test_batch"))).parent
     # The pickles are opened only after their hash was found to be the published one.
-    hashed = [checked(batches / name, md5) for name, md5 in _BATCHES[split].items()]
-    parts = [pickle.loads(each, encoding="latin1") for each in hashed]
+    pickles = [checked(batches / name, md5) for name, md5 in _BATCHES[split].items()]
+    parts = [pickle.loads(one, encoding="latin1") for one in pickles]
     pictures = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, 32, 32)
     return pictures, np.concatenate([part["labels"] for part in parts]).astype(np.int64), "exact"
 

@@ -112,7 +112,7 @@ def die(folder: Path, device: str) -> str:
 
 
 def files_of(folder: Path, device: str) -> list[Path]:
-    """Those of the files that `Database` reads for a device that exist."""
+    """The files of delays for a device that are installed; `Database` reads them."""
     places = ("tile_type_*.json", "timings/*.sdf", f"{die(folder, device)}/tile[gc]*.json")
     return [path for place in places for path in sorted(folder.glob(place))]
 

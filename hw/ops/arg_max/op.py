@@ -28,7 +28,7 @@ class Tree(HwOp):
 
     def sooner(self, levels: int) -> list[HwOp]:
         """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
-        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
+        given = {name: self.get_nodeattr(name) for name in self.declared}
         steps = range(2, levels // 2 + 1) if given["pe"] > 1 else ()
         return self.falling(self.make(self.name, self.arrays_of, **given | {"levels": n}) for n in steps)
 

@@ -91,7 +91,7 @@ class DaMvu(HwOp):
 
     def sooner(self, levels: int) -> list[HwOp]:
         """Its adders with fewer registers between them, then other adders with fewer in a row."""
-        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
+        given = {name: self.get_nodeattr(name) for name in self.declared}
         fewer = (self.with_adders(self.name, self.arrays_of, slack=n, **given) for n in SLACKS)
         steps, every = range(given["levels"], levels + 1), (self.arrays_of, *(op.arrays_of for op in fewer))
         return self.falling(self.make(self.name, x, **given | {"levels": n}) for x in every for n in steps)

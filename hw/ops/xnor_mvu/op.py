@@ -140,7 +140,7 @@ class XnorMvu(Mvu):
         """Wired weights with fewer registers."""
         if not self.constant:
             return []
-        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
+        given = {name: self.get_nodeattr(name) for name in self.declared}
         steps = range(max(2, self.constant.counting), levels + 1)
         return self.falling(self.make(self.name, self.arrays_of, **given | {"levels": n}) for n in steps)
 

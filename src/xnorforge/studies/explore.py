@@ -102,7 +102,7 @@ def _points_of(search: Search, limits: dict[str, float], extra: int | None) -> l
 def _folding(op: HwOp) -> Record:
     if op.structure == "adders":
         return {"structure": op.structure}
-    has = op.get_nodeattr_types()
+    has = op.declared
     return {name: op.get_nodeattr(name) for name in (*FOLDED, *op.styles) if name in has}
 
 
