@@ -13,14 +13,16 @@ from typing import Any
 from onnx import helper
 
 import xnorforge
+import xnorforge.flows.lower
 from xnorforge.cli import main
 from xnorforge.core import accuracy, artifacts, networks, plugins
-from xnorforge.flows import lower, report
+from xnorforge.flows import report
 from xnorforge.flows.backends import base as backend_base
 from xnorforge.flows.importing import layout
 from xnorforge.hw import boards as hw_boards
 from xnorforge.hw import families as hw_families
 from xnorforge.hw import routing
+from xnorforge.hw.lowering import registry as registry_of_rules
 from xnorforge.hw.ops.base import DOMAIN
 from xnorforge.pipeline import options, stages
 from xnorforge.sw import networks as nets
@@ -88,7 +90,7 @@ def attributes(op: Any) -> Iterator[tuple[str, ...]]:
 
 def known(registry: str) -> Iterator[tuple[str, str]]:
     """ONNX nodes with what a registry of the lowering says of each."""
-    for name, one in sorted(getattr(lower.registry, registry).items()):
+    for name, one in sorted(getattr(registry_of_rules, registry).items()):
         yield code(name), one if isinstance(one, str) else getattr(one, "name", None) or first(one.__doc__)
 
 
@@ -170,11 +172,14 @@ def backends() -> Iterator[tuple[str, ...]]:
         yield code(name), one.about, code(one.stages), code(one.needs), one.report
 
 
-def declared_stages() -> Iterator[tuple[stages.Stage, str]]:
+def declared_stages() -> Iterator[tuple[dict[str, Any], str]]:
     """Every stage, with what its function says of it."""
     for stage in stages.STAGES:
         source, _, name = stage.function().partition(":")
-        yield stage, first(getattr(import_module(source), name).__doc__)
+        yield (
+            vars(stage) | {"options": options.read_by(stage)},
+            first(getattr(import_module(source), name).__doc__),
+        )
 
 
 def report_keys() -> Iterator[tuple[str, ...]]:

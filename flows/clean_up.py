@@ -18,8 +18,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp, is_custom_op
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.indexed_model import IndexedModel, shape_inputs
-from xnorforge.flows.node_execution import Runner
+from xnorforge.core.indexed_model import IndexedModel, shape_inputs
+from xnorforge.flows.qonnx_execution import Runner
 
 QONNX = "qonnx.custom_op.general"
 QUANTISERS = ("Quant", "BipolarQuant")

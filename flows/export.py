@@ -22,8 +22,7 @@ from xnorforge.core.networks import is_given
 from xnorforge.core.progress import now_at
 from xnorforge.core.types import Record
 from xnorforge.flows.clean_up import cleaned_up
-from xnorforge.flows.node_execution import Runner
-from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores
+from xnorforge.flows.qonnx_execution import BATCH, Runner, qonnx_scores
 
 TEMPLATE = "template"
 ROUNDING = 2.0**-14  # of the largest score of a network with real batch norms at its end

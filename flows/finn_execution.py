@@ -17,7 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.core.errors import ToolMissing
-from xnorforge.flows.indexed_model import IndexedModel, indexed
+from xnorforge.core.indexed_model import IndexedModel, indexed
 from xnorforge.flows.qonnx_execution import execution_of
 from xnorforge.hw.any_width import FLOAT32_BITS
 

@@ -22,8 +22,7 @@ from xnorforge.core import cache
 from xnorforge.flows.synth import mapping
 text = "module xf_layer (input logic a_i, b_i, output logic y_o); assign y_o = a_i ^ b_i; endmodule"
 files = {"xf_layer.sv": text}
-layer = {"module": "one", "memories": [], "generated": ["any"]}
-module = mapping._module(files, layer, "xc7")
+module = mapping.Module("one", files, mapping._place(files, mapping.layer_job(files, "xc7")), True)
 mapped = mapping.map_all(Path("."), {}, "xc7", [module], 1)["one"]
 assert mapped.cells == {"LUT2": 1} and "module one(" in mapped.text, mapped
 print(json.dumps([str(module.place), *map(str, cache.sources_of(*sys.argv[1:]))]))

@@ -67,7 +67,7 @@ def test_the_table_names_every_point_and_its_command(explored):
 def test_the_latency_of_a_matrix_is_the_arrival_of_its_vectors_and_its_passes_or_beats(size, more):
     """A vector of 8 beats: the first of 4 passes ends with the last, the others take 8 each. Two vectors side
     by side of 4 rows, two rows per beat: the last of four beats leaves three after the first."""
-    from xnorforge.flows.bind import OPS
+    from xnorforge.hw.bind import OPS
 
     simd, pe, vectors, pixels = size
     unit = seeded(OPS["XnorMvu"], 0, 8, 4, simd, pe, vectors, pixels=pixels)

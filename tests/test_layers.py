@@ -24,18 +24,12 @@ ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set
 TOGETHER = ("__main__.py", "accelerator.py", "api.py", "finn_plugin.py", "cli/", "pipeline/")
 TOGETHER += ("studies/", "history/", "demo/")
 
-ADAPTERS = {
-    "lower": "xnorforge.flows.lower",
-    "bind": "xnorforge.flows.bind",
-    "bits": "xnorforge.sim.bits",
-    "hls": "xnorforge.flows.backends.hls4ml",
-}  # first words of files beside an operator's op.py, and the engine that each may import as its plug-in
-
 
 def adapted(path: Path) -> str:
-    """The engine that a file of an operator's folder may import, nothing for other files."""
-    parts, word = path.relative_to(ROOT).parts, path.stem.partition("_")[0]
-    return ADAPTERS.get(word, "") if parts[:2] == ("hw", "ops") and len(parts) == 4 else ""
+    """The engine that a file of an operator's folder may import as its plug-in, nothing for other files."""
+    parts = path.relative_to(ROOT).parts
+    packed = parts[:2] == ("hw", "ops") and len(parts) == 4 and path.stem.partition("_")[0] == "bits"
+    return "xnorforge.sim.bits" if packed else ""
 
 
 def crossings(text: str, folder: str, package: str = "") -> list[tuple[int, str]]:
@@ -80,17 +74,10 @@ def test_imports_keep_to_the_allowed_directions(folder):
     assert not wrong, "\n".join(wrong)
 
 
-def test_an_adapter_of_an_operator_imports_the_engine_it_is_for_and_no_other():
-    folder = ROOT / "hw" / "ops" / "join"
-    assert adapted(folder / "hls.py") == "xnorforge.flows.backends.hls4ml"
-    for path in (folder / "op.py", ROOT / "hw" / "bits.py", ROOT / "sim" / "bits.py"):
-        assert adapted(path) == ""
-
-
 def test_no_module_imports_itself_by_way_of_others():
     paths = imports.modules()
     assert {"xnorforge.core.errors", "xnorforge.flows.lower", "xnorforge.hw.ops.join.op"} <= set(paths)
-    needs = imports.graph(paths)
+    needs = imports.graph(paths, late=True)  # also inside functions
     assert sum(map(len, needs.values())) > 500
     list(TopologicalSorter(needs).static_order())  # raises CycleError, which names the modules
 
@@ -119,7 +106,7 @@ def test_a_change_selects_what_can_see_it():
     assert "tests/sw/test_bonn.py" not in set(map(file_of, top_k.whole | top_k.partly))
     assert len(set(map(file_of, imports.choose({"hw/ops/base.py"}).whole))) > 60
     # entered in a dictionary of another module, and under another name of a plug-in
-    tails = imports.choose({"flows/lower/tails.py::_monotone"}).whole
+    tails = imports.choose({"hw/lowering/tails.py::_monotone"}).whole
     assert any(test.startswith("tests/flows/test_endings.py") for test in tails)
     step = imports.choose({"sim/bits/matrices.py::matches"})
     assert "tests/sim/test_bits.py" in set(map(file_of, step.partly)) and "xnor_mvu" in step.words
@@ -127,7 +114,7 @@ def test_a_change_selects_what_can_see_it():
 
 def test_only_who_uses_a_definition_needs_it():
     """An import alone is no use; a fixture, what a decorator enters and a name in a text are."""
-    needs, chain = imports.checkout().needs, "flows/lower/chain.py"
+    needs, chain = imports.checkout().needs, "flows/lower/rules/chain.py"
     assert "src/xnorforge/core/jobs.py::extract" in needs["src/xnorforge/core/jobs.py::carry_out"]
     assert "src/xnorforge/core/jobs.py::extract" not in needs["src/xnorforge/core/jobs.py::archive_of"]
     assert "tests/conftest.py::built" in needs["tests/conftest.py::place"]

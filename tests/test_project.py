@@ -54,10 +54,10 @@ def test_the_citation_is_of_this_version_and_its_date():
 
 
 def test_no_other_file_states_a_version_of_its_own():
-    """pyproject.toml reads `__version__`; a page that names a wheel names this one, or any."""
+    """pyproject.toml reads `VERSION`; a page that names a wheel names this one, or any."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "version" not in project["project"]
-    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "xnorforge.__version__"}
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "xnorforge.core.VERSION"}
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs/guide").glob("*.md"), *(ROOT / "examples").glob("*")]
     wheels = [re.findall(r"xnorforge-(\d[\w.]*)-py3", page.read_text()) for page in pages if page.is_file()]
     assert {wheel for found in wheels for wheel in found} <= {VERSION}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.lower.values import common_grid, fits_float32
+from xnorforge.hw.lowering.values import common_grid, fits_float32
 from xnorforge.hw.ops.base import Stream
 from xnorforge.pipeline.request import assignment
 from xnorforge.sw.decode.letterbox import letterbox

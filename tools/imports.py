@@ -28,7 +28,7 @@ CODE = set(json.loads((ROOT / "tools/caps.json").read_text())["suffixes"])
 TEST = re.compile(r"tests/(?:.*/)?test_\w+\.py::test\w+")
 # Kinds of plug-ins, and what else lists all of a kind, as what is lowered to operators.
 KINDS = dict.fromkeys(plugins.KINDS.values(), "") | {
-    "hw.ops": "flows/lower/registry.py::EXAMPLES",
+    "hw.ops": "hw/lowering/registry.py::EXAMPLES",
     "hw.families": "hw/families/__init__.py::names",
     networks.KIND: "sw/networks/__init__.py::names",
 }

@@ -47,7 +47,7 @@ CALLED_ELSEWHERE = {
         "explore_verb fit_verb diff_verb explain_verb list_verb doctor_verb cache_verb import_verb "
         "demo_verb load_verb package_verb train_verb train_float_verb compare_verb"
     ),
-    "stages by name": "overlay",
+    "stages by name, and imports": "overlay create_module",
     "templates of the report": "percent_bar device_rows",
     "users of the Python API and of boards": "train_network load_bitstream interrupt fail template_file",
     "authors of operators, networks and tasks": ("in_a_row random_input simulate_bits lint effective"),
@@ -57,7 +57,7 @@ BRANCHING = {
     "flows/clean_up.py": "_fold _transposed", "flows/finn_execution.py": "within_float32",
     "flows/fold/__init__.py": "fold", "flows/fold/finn_folding.py": "read_finn_folding",
     "flows/fold/search.py": "cheapest", "flows/importing/graph_checks.py": "_in_order",
-    "flows/importing/modules.py": "load_weights", "flows/lower/linear.py": "_matrix",
+    "flows/importing/modules.py": "load_weights", "hw/lowering/linear.py": "_matrix",
     "hw/ops/interact/text.py": "_slot", "hw/ops/window/lower.py": "_pad fused",
     "sim/bits/plans.py": "in_one_call", "sim/cosim.py": "attempt",
     "src/xnorforge/pipeline/own_data.py": "_labels", "sw/datasets/folder.py": "read_folder",

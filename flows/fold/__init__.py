@@ -27,7 +27,6 @@ from xnorforge.core.limits import most
 from xnorforge.core.progress import now_at, say
 from xnorforge.core.types import Record
 from xnorforge.flows.backends import base
-from xnorforge.flows.bind import OPS, Bound, bind_folder, name_of_network
 from xnorforge.flows.fold.aims import FEW, Aim, Search, check_storable, interval_of, levels_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
@@ -37,8 +36,9 @@ from xnorforge.flows.fold.options import RESOURCES, Options, adders_of, copied
 from xnorforge.flows.fold.outside import Graph, fewest_outside, from_outside
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
-from xnorforge.flows.synth import count as counts_of
+from xnorforge.flows.synth.mapping import count as counts_of
 from xnorforge.hw import boards, families, graph, memory
+from xnorforge.hw.bind import OPS, Bound, bind_folder, name_of_network
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pauses
 from xnorforge.hw.loads import number_loads

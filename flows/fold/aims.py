@@ -19,12 +19,12 @@ from xnorforge.core.errors import UserError, enumerated
 from xnorforge.core.plugins import names
 from xnorforge.core.progress import say
 from xnorforge.core.types import Record
-from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.fifo_sizing import depth_of, frame_latency
 from xnorforge.flows.fold.options import RESOURCES, ROUNDING, SPARE, STREAM, Option, Options, Ports
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, excess, fastest, first, options_of
 from xnorforge.hw import boards, families
+from xnorforge.hw.bind import Bound
 from xnorforge.hw.boards import Board
 from xnorforge.hw.fabric import BRAM36_BITS, URAM_BITS
 from xnorforge.hw.memory import bytes_per_cycle

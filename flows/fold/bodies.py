@@ -11,10 +11,10 @@ from math import inf
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
-from xnorforge.flows.bind import OPS, Bound
-from xnorforge.flows.bind.registry import LOOPINGS
 from xnorforge.flows.fold.options import Option, converters
 from xnorforge.flows.fold.search import Part, cheapest, options_of
+from xnorforge.hw.bind import OPS, Bound
+from xnorforge.hw.bind.registry import LOOPINGS
 from xnorforge.hw.graph import graph_of
 from xnorforge.hw.ops.base import HwOp
 

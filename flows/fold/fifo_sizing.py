@@ -21,9 +21,9 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from math import ceil, inf
 
-from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold.gaps import with_gaps
 from xnorforge.flows.fold.options import copied, put_before
+from xnorforge.hw.bind import OPS
 from xnorforge.hw.cycles import Course, CycleModel
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.ops.fifo.op import DEEPEST, HALF_BLOCK

@@ -17,9 +17,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import extras
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import OPS
-from xnorforge.flows.bind.network import Bound
 from xnorforge.flows.finn_execution import specialised_names
+from xnorforge.hw.bind import OPS
+from xnorforge.hw.bind.network import Bound
 
 NAME = re.compile(r"(?P<type>[A-Za-z_]+?)(?:_Batch)?(?:_(?P<style>hls|rtl))?_(?P<number>[0-9]{1,9})")
 OLD_TYPES = {  # names in earlier releases of FINN

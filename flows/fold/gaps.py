@@ -7,7 +7,7 @@ several units after a fork, only directly after a window, whose ring of rows hol
 hold up an operator that gives beats in bursts, as pools do, even if the total of cycles is enough.
 """
 
-from xnorforge.flows.bind import OPS
+from xnorforge.hw.bind import OPS
 from xnorforge.hw.ops.base import HwOp
 
 

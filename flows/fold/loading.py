@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import Bound, bind_folder
-from xnorforge.flows.bind.network import is_width, widest
+from xnorforge.hw.bind import Bound, bind_folder
+from xnorforge.hw.bind.network import is_width, widest
 
 
 def as_loadable(bounds: list[Bound]) -> list[Bound]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
-from xnorforge.flows.bind import OPS, Bound
+from xnorforge.hw.bind import OPS, Bound
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import family_in_use
 

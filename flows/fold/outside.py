@@ -9,9 +9,9 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
-from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.search import Part, first
+from xnorforge.hw.bind import Bound
 from xnorforge.hw.memory import bytes_per_frame
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import divisors

@@ -22,7 +22,6 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints, Record
-from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.options import (
     RESOURCES,
     ROUNDING,
@@ -37,6 +36,7 @@ from xnorforge.flows.fold.options import (
     skid_buffer,
     with_width_converters,
 )
+from xnorforge.hw.bind import Bound
 from xnorforge.hw.ops.base import HwOp, Stream
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from xnorforge.core.limits import most
 from xnorforge.flows.clean_up import leave_entries, set_entries
 from xnorforge.flows.importing.graph_checks import too_many
 from xnorforge.flows.importing.model_file import node_text, within
-from xnorforge.flows.node_execution import Runner
+from xnorforge.flows.qonnx_execution import Runner
 
 STANDARD = ("", "ai.onnx")
 KEPT = ("QuantizeLinear", "DequantizeLinear")  # quantisers of weights, whose scale is needed

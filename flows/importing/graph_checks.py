@@ -19,7 +19,7 @@ from xnorforge.flows.lower.graph import LAYERS
 # Domains whose operators qonnx runs. It imports a domain's name as a Python module, so no other name may
 # reach it; the domain of a plug-in is a module of this package.
 DOMAINS = ("", "ai.onnx", "onnx.brevitas", "finn", "finn.custom_op.general", "qonnx.custom_op.general")
-OWN_DOMAINS = ("xnorforge.flows.lower.nodes", "xnorforge.hw.ops.")
+OWN_DOMAINS = ("xnorforge.hw.lowering.nodes", "xnorforge.flows.lower.nodes", "xnorforge.hw.ops.")
 UNFOLDED = 4  # operators of a file per operator that may remain after folding
 LARGEST = 1 << 16  # of a stride, a kernel, a border, a number of groups
 # {operator of qonnx: its inputs, least and most}, and the types of its attributes

@@ -19,10 +19,10 @@ import numpy as np
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.core.indexed_model import attributes, indexed
 from xnorforge.core.input_format import MOST_BITS, InputFormat, fixed_point_format, integer_format
-from xnorforge.flows.indexed_model import attributes, indexed
-from xnorforge.flows.lower.quantisers import bounds
 from xnorforge.flows.qonnx_execution import qonnx_tensors
+from xnorforge.hw.lowering.quantisers import bounds
 
 PASSED = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze")
 SHARE = 0.2  # common part of two ranges from which one is taken for the other

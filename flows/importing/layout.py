@@ -6,8 +6,8 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.core.indexed_model import IndexedModel, attributes
 from xnorforge.flows.clean_up import name_nodes
-from xnorforge.flows.indexed_model import IndexedModel, attributes
 
 # {layout of an input, a tensor or an output: how far it is taken}, for the reference
 LAYOUTS = {

@@ -17,6 +17,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from onnx.parser import parse_node
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.core.indexed_model import IndexedModel
 from xnorforge.core.input_format import InputFormat, integer_format
 from xnorforge.core.types import Record
 from xnorforge.flows.clean_up import name_nodes, with_shapes
@@ -24,8 +25,7 @@ from xnorforge.flows.importing.input_range import Found, data_inputs
 from xnorforge.flows.importing.input_wanted import Wanted, chosen_format
 from xnorforge.flows.importing.layout import reads_last
 from xnorforge.flows.importing.samples import Samples
-from xnorforge.flows.indexed_model import IndexedModel
-from xnorforge.flows.lower.tails import Tail, host_function, tails_at
+from xnorforge.hw.lowering.tails import Tail, host_function, tails_at
 
 FRAME, RESULT = "frame", "result"
 

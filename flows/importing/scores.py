@@ -7,11 +7,11 @@ from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.types import Record
 from xnorforge.flows.importing.layout import channels_to_front
-from xnorforge.flows.lower import rounding
-from xnorforge.flows.lower.reference import Reference
-from xnorforge.flows.lower.tails import Tail, differences
-from xnorforge.flows.lower.walk import Lowered, refuse
+from xnorforge.flows.lower.proof import rounding
+from xnorforge.flows.lower.proof.reference import Reference
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
+from xnorforge.hw.lowering.tails import Tail, differences
+from xnorforge.hw.lowering.walk import Lowered, refuse
 
 SINGLE = 2  # images that are also run one by one
 FEW = 0.01  # of an operator's activations: sums of arbitrary scales lie on a threshold only by chance

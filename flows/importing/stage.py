@@ -12,6 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import measured, sha256, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.indexed_model import IndexedModel
 from xnorforge.core.input_format import InputFormat
 from xnorforge.core.progress import now_at, say
 from xnorforge.core.types import Record
@@ -27,11 +28,10 @@ from xnorforge.flows.importing.model_file import loaded
 from xnorforge.flows.importing.ports import host_functions, one_frame
 from xnorforge.flows.importing.samples import Samples, rounding_error, sample_integers
 from xnorforge.flows.importing.scores import host_function_check, reference_scores
-from xnorforge.flows.indexed_model import IndexedModel
 from xnorforge.flows.lower.graph import LAYERS, integer_graph
-from xnorforge.flows.lower.registry import RULES
-from xnorforge.flows.lower.tails import host_function, without_tails
 from xnorforge.flows.qonnx_execution import qonnx_scores
+from xnorforge.hw.lowering.registry import RULES
+from xnorforge.hw.lowering.tails import host_function, without_tails
 
 NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")  # messages of onnxruntime
 

@@ -11,7 +11,7 @@ This package names no operator: the lowering of an operator is in its folder, `h
 registers itself in `registry.py`; the same holds for folders outside the package (`core/plugins.py`).
 
 Writes
-    lowered.onnx   the integer graph; our own nodes are of the domain `xnorforge.flows.lower.nodes`
+    lowered.onnx   the integer graph; our own nodes are of the domain `xnorforge.hw.lowering.nodes`
     rolled.onnx    only of a network with equal steps: the same with a node of our own in their place. Its
                    attribute `body` is a step, a graph whose inputs are the step's part of the sequence and
                    the states, its outputs the states after it; `start` has the elements of the first states
@@ -36,19 +36,19 @@ from xnorforge.core.input_format import of_record
 from xnorforge.core.plugins import parts
 from xnorforge.core.progress import now_at, say
 from xnorforge.core.types import Record
-from xnorforge.flows.bind import bind
 from xnorforge.flows.clean_up import cleaned_up
+from xnorforge.flows.lower.proof.exactness import is_exact
+from xnorforge.flows.lower.proof.reference import Reference
 from xnorforge.hw.any_width import for_npz
+from xnorforge.hw.bind import bind
+from xnorforge.hw.lowering import emit, nodes
+from xnorforge.hw.lowering.registry import MAKERS
+from xnorforge.hw.lowering.tails import host_function, without_tails
+from xnorforge.hw.lowering.walk import Lowered
 
-from . import checks, emit, nodes
 from .complexity import complexity
-from .exactness import is_exact
-from .graph import integer_graph
-from .reference import Reference
-from .registry import MAKERS
-from .tails import host_function, without_tails
-from .tidy import tidied
-from .walk import Lowered
+from .graph import integer_graph, tidied
+from .proof import checks
 
 EXACT_IMAGES = 4
 FINN_IMAGES = 20

@@ -21,12 +21,11 @@ import numpy as np
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.core.indexed_model import indexed
 from xnorforge.core.types import Record
-from xnorforge.flows.bind.network import Bound
-from xnorforge.flows.bind.nodes import shared_sizes
-from xnorforge.flows.indexed_model import indexed
-
-from .emit import weight_type
+from xnorforge.hw.bind.network import Bound
+from xnorforge.hw.bind.nodes import shared_sizes
+from xnorforge.hw.lowering.emit import weight_type
 
 BITS_PER_WORD = 64
 SUMS = ("binary", "multi_bit", "weight_bits", "stored_bits")

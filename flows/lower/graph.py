@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
+from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
 from math import prod
@@ -10,15 +11,16 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.indexed_model import attributes, indexed
+from xnorforge.core.indexed_model import attributes, indexed
+from xnorforge.hw.lowering import linear, views  # noqa: F401  they register
+from xnorforge.hw.lowering.geometry import in_two_dimensions
+from xnorforge.hw.lowering.registry import CURES, MAKERS, RULES, TIDYINGS
+from xnorforge.hw.lowering.sums import one_leaf
+from xnorforge.hw.lowering.values import Leaf, Value
+from xnorforge.hw.lowering.views import reordered, seen, usual_view
+from xnorforge.hw.lowering.walk import Lowered, Walk, refuse
 
-from . import chain, functions, linear, moves, pruning, qcdq, transposed, views  # noqa: F401  they register
-from .geometry import in_two_dimensions
-from .registry import CURES, MAKERS, RULES
-from .sums import one_leaf
-from .values import Leaf, Value
-from .views import reordered, seen, usual_view
-from .walk import Lowered, Walk, refuse
+from .rules import chain, functions, pruning, qcdq, transposed  # noqa: F401
 
 # The nearest form that works, for float operators that occur in real networks.
 CURES |= {
@@ -140,3 +142,11 @@ def _check_constants(walk: Walk) -> None:
                 where = np.argwhere(~np.isfinite(given))[0].tolist()
                 why = f"constant {name} is {given[tuple(where)]} at {where}"
                 raise refuse(node, why, "train and export the network again")
+
+
+def tidied(graph: Lowered) -> Lowered:
+    """Apply in place the rearrangements of operators, which keep every integer; `walked` is the original."""
+    graph.walked = deepcopy(graph)
+    for _, rearrange in TIDYINGS:
+        rearrange(graph)
+    return graph

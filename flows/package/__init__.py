@@ -7,8 +7,7 @@ the modules, `streams.py` widens the streams, `vectors.py` writes the stimuli an
 from dataclasses import asdict
 from pathlib import Path
 
-import xnorforge
-from xnorforge.core import artifacts
+from xnorforge.core import VERSION, artifacts
 from xnorforge.core.types import Record
 from xnorforge.flows import control, vivado
 from xnorforge.flows.backends.rtl import lint_folder
@@ -82,7 +81,7 @@ def _facts(ops, fold: Record, prefix: str, renamed: sources.Renamed, interface: 
     ports = {name: (way, bits or wide) for name, (way, bits) in channels} if wide else {}
     return {
         "net": fold["net"], "title": " ".join(board.title.split()), "part": board.part,
-        "mhz": board.clock_mhz, "version": xnorforge.__version__,
+        "mhz": board.clock_mhz, "version": VERSION,
         "prefix": prefix, "upper": prefix.upper(), "module": module,
         "camel": "".join(word.capitalize() for word in prefix.split("_")),
         "timing": timing, "into": into, "out": out, "depth": frames_in_flight(ops),

@@ -17,16 +17,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from xnorforge.core import artifacts, cache, jobs
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at, progress
 from xnorforge.core.types import Record
 from xnorforge.flows import yosys_job
-from xnorforge.flows.synth import content
+from xnorforge.flows.backends.rtl import write_layer
+from xnorforge.flows.synth import cells, content
 from xnorforge.hw import families
 from xnorforge.hw.loads import recorded_address_bits
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.wrap import headers, library
 
 TOP = "xf_top"
 
@@ -58,17 +62,15 @@ class Mapped:
 
 def modules(folder: Path, rtl: Record, family: str, layers: list[Record]) -> list[Module]:
     """The modules of these layers of `rtl/`, and of the top if the record names one."""
-    own = [_module(content.layer_files(folder, rtl, layer), layer, family) for layer in layers]
+    own = []
+    for layer in layers:
+        files, alone = content.layer_files(folder, rtl, layer), bool(layer["memories"] or layer["generated"])
+        own.append(Module(layer["module"], files, _place(files, layer_job(files, family)), alone))
     if "top" not in rtl:
         return own
     files = content.top_files(folder, rtl)
     job = _job(family, TOP, [TOP], list(files), [])
     return [*own, Module(TOP, files, _place(files, job), False)]
-
-
-def _module(files: dict[str, str], layer: Record, family: str) -> Module:
-    place = _place(files, layer_job(files, family))
-    return Module(layer["module"], files, place, bool(layer["memories"] or layer["generated"]))
 
 
 def _place(files: dict[str, str], job: Record) -> Path:
@@ -191,3 +193,40 @@ def _kept(one: Module) -> Mapped:
     if one.name != TOP:
         text = content.module_renamed(text, content.NAME, one.name)
     return Mapped(artifacts.read_json(one.place / "cells.json"), text)
+
+
+def count(ops: list[HwOp], family: str, parallel: int = 2) -> list[Record]:
+    """Resources of operators, synthesised one by one, each as a layer of `synth.json`, and cached likewise.
+
+    Raises:
+        ToolMissing: pyosys is not installed.
+    """
+    check_yosys()
+    with jobs.pool(parallel) as pool:
+        return list(pool.map(lambda op: _alone(op, family), ops))
+
+
+def _alone(op: HwOp, family: str) -> Record:
+    with tempfile.TemporaryDirectory() as name:
+        folder, own, common = Path(name), library([op]), headers()
+        for path in [*own, *common]:
+            shutil.copyfile(path, folder / path.name)
+        layer = write_layer(folder, 0, op)
+        rtl = {"library": [path.name for path in own], "headers": [path.name for path in common]}
+        found = modules(folder, rtl, family, [layer])
+        return own_cells(map_all(folder, rtl, family, found, 1)[layer["module"]].cells, [], family)
+
+
+def check_yosys() -> None:
+    """Raise ToolMissing if pyosys is not installed."""
+    if find_spec("pyosys") is None:
+        raise ToolMissing(
+            "synth: the Python package pyosys (Yosys) is missing; "
+            "run `make build`, which installs it, or reinstall xnorforge with pip."
+        )
+
+
+def own_cells(counted: dict[str, int], layers: list[str], family: str) -> Record:
+    """Cells and resources of a module without its instantiated layers."""
+    own = {kind: count for kind, count in counted.items() if kind not in layers}
+    return {"cells": own, **cells.resources(own, family)}

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 
-import xnorforge
+from xnorforge.core import VERSION
 from xnorforge.core.types import Record
 from xnorforge.flows.templates import render
 from xnorforge.hw import families
@@ -50,7 +50,7 @@ def project(
     given = {
         "board": board, "processor": processor, "ports": ports,
         "address": address, "range_bits": max(LEAST_BITS, address), "system": dma.TOP, "top": TOP,
-        "cell": CELL, "registers": REGISTERS, "memory": MEMORY, "version": xnorforge.__version__,
+        "cell": CELL, "registers": REGISTERS, "memory": MEMORY, "version": VERSION,
         "title": " ".join(board.title.split()), "defines": families.load(board.family).defines,
         "settings": {
             key: value.format(mhz=f"{board.clock_mhz:g}") for key, value in processor["settings"].items()

@@ -4,7 +4,8 @@ import logging
 import os
 from typing import Any
 
-__version__ = "0.2.0"  # pyproject.toml reads it; CITATION.cff and CHANGELOG.md are tested equal
+from xnorforge.core import VERSION as __version__  # noqa: F401
+
 logging.getLogger("torch.utils.cpp_extension").setLevel("ERROR")  # it warns of CUDA's compiler without a GPU
 PUBLIC = ("build", "train", "train_network", "networks", "boards", "Accelerator")  # of xnorforge/api.py
 

@@ -36,7 +36,7 @@ from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.training.summands import MOVE, MOVED
 
 # The operator of the exported graph: hw/ops/interact/lower.py states its meaning.
-NODE = "xnorforge.flows.lower.nodes::Interact"
+NODE = "xnorforge.hw.lowering.nodes::Interact"
 PIXELS = 2**19  # of a batch to mine on, at most: 512 images of 32 x 32, 25 of 160 x 128
 
 

@@ -7,10 +7,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 from qonnx.util.cleanup import cleanup_model
 
-from xnorforge.flows.lower import checks
-from xnorforge.flows.lower.graph import integer_graph
-from xnorforge.flows.lower.reference import Reference
-from xnorforge.flows.lower.tidy import tidied
+from xnorforge.flows.lower.graph import integer_graph, tidied
+from xnorforge.flows.lower.proof import checks
+from xnorforge.flows.lower.proof.reference import Reference
 
 QONNX = "qonnx.custom_op.general"
 

@@ -8,7 +8,7 @@ import pipeline
 from graphs import QONNX, Graph, lowered
 
 from xnorforge.flows.fold import folded_graph, with_fifos
-from xnorforge.flows.lower import checks
+from xnorforge.flows.lower.proof import checks
 
 
 def folded(model, pixels, folder):

@@ -11,15 +11,17 @@ from surroundings import TODAY
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.bind import bind
 from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold, folded_graph, with_fifos
 from xnorforge.flows.fold.options import adders_of, candidates
 from xnorforge.flows.fold.search import Part, cheapest, options_of
 from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import checks, emit, lower
+from xnorforge.flows.lower import lower
+from xnorforge.flows.lower.proof import checks
 from xnorforge.flows.synth import mapping
 from xnorforge.hw import graph as operators
+from xnorforge.hw.bind import bind
+from xnorforge.hw.lowering import emit
 from xnorforge.sim import cosim, netlist
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network

@@ -14,9 +14,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from random_graphs import Pictures
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.hw import graph as operators
+from xnorforge.hw.bind import bind
 from xnorforge.sim.bits import simulate_bits
 
 IMAGES = 3

@@ -7,14 +7,15 @@ from authors_networks import bi_real_18, drawn, react_net_a
 from pipeline import built, imported, smallest
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.flows.bind import bind, bind_folder
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.importing.modules import export_module
 from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import checks, integers_of
-from xnorforge.flows.lower.tails import without_tails
+from xnorforge.flows.lower import integers_of
+from xnorforge.flows.lower.proof import checks
 from xnorforge.hw import graph
+from xnorforge.hw.bind import bind, bind_folder
+from xnorforge.hw.lowering.tails import without_tails
 from xnorforge.hw.parts import estimates_of
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits

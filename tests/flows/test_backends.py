@@ -22,14 +22,14 @@ from xnorforge.flows.backends import base
 from xnorforge.flows.backends.hls4ml import write_and_emulate
 from xnorforge.flows.backends.hls4ml.model import IO_TYPES, check_expressible
 from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.bind import bind, bind_folder
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.input_wanted import Wanted
 from xnorforge.flows.importing.samples import Samples
 from xnorforge.flows.importing.stage import import_network
 from xnorforge.flows.lower import lower
-from xnorforge.flows.lower import nodes as own
 from xnorforge.hw import graph
+from xnorforge.hw.bind import bind, bind_folder
+from xnorforge.hw.lowering import nodes as own
 from xnorforge.hw.wrap import bare
 from xnorforge.sim.stage import bits_alone
 

@@ -14,7 +14,7 @@ from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of
 from xnorforge.flows.fold.fifo_sizing import frame_latency
 from xnorforge.flows.fold.options import Ports
-from xnorforge.flows.lower import checks
+from xnorforge.flows.lower.proof import checks
 from xnorforge.flows.synth.cells import resources
 from xnorforge.hw import boards
 from xnorforge.hw.graph import enter

@@ -17,8 +17,8 @@ from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.export import PIXELS, as_qonnx
 from xnorforge.flows.lower import complexity_of
-from xnorforge.flows.lower.exactness import is_exact
-from xnorforge.flows.lower.pruning import GRAIN
+from xnorforge.flows.lower.proof.exactness import is_exact
+from xnorforge.flows.lower.rules.pruning import GRAIN
 from xnorforge.studies import complexity
 from xnorforge.sw import zoo
 from xnorforge.sw.tasks.base import task_of

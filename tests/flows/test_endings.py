@@ -27,15 +27,15 @@ from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.bind import Bound, bind
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
-from xnorforge.flows.lower.registry import TAILS as TAILS_OF
-from xnorforge.flows.lower.tails import differences
-from xnorforge.flows.synth import synthesise
+from xnorforge.flows.synth.stage import synthesise
 from xnorforge.hw import graph
+from xnorforge.hw.bind import Bound, bind
 from xnorforge.hw.loads import LoadChain
+from xnorforge.hw.lowering.registry import TAILS as TAILS_OF
+from xnorforge.hw.lowering.tails import differences
 from xnorforge.hw.ops.arg_max.bind import arg_max, keys
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator

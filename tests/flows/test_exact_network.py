@@ -15,9 +15,11 @@ import xnorforge.flows.lower as lowering
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import emit, integers_of, lower
-from xnorforge.flows.lower.exact import exactly, matrix_product
-from xnorforge.flows.lower.exactness import is_exact
+from xnorforge.flows.lower import integers_of, lower
+from xnorforge.flows.lower.proof.exact import matrix_product
+from xnorforge.flows.lower.proof.exactness import is_exact
+from xnorforge.hw.lowering import emit
+from xnorforge.hw.lowering.exact import exactly
 
 BYTES = {"lo": 0, "hi": 255, "scale": 1.0}
 CONSTANTS = ("weights", "thresholds", "multipliers", "table", "offset")

@@ -13,11 +13,11 @@ from pipeline import bounds_of, random_foldings, seeds, smallest
 from random_graphs import NestedSums, RandomGraph
 
 from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of, fifo_before, with_fifos
 from xnorforge.flows.fold.options import candidates
 from xnorforge.hw import graph
+from xnorforge.hw.bind import OPS
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.base import HwOp

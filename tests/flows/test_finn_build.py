@@ -20,8 +20,8 @@ from xnorforge.flows.export import export
 from xnorforge.flows.finn_execution import start_finn_builder
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
-from xnorforge.flows.lower.nodes import DOMAIN
 from xnorforge.hw import boards, graph
+from xnorforge.hw.lowering.nodes import DOMAIN
 from xnorforge.sim import finn as simulator
 from xnorforge.sw import zoo
 

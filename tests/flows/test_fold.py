@@ -19,18 +19,18 @@ from random_graphs import RandomGraph
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.flows import synth
-from xnorforge.flows.bind import OPS, Bound, bind
 from xnorforge.flows.fold import aims, fold, options
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
 from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before, frame_latency
 from xnorforge.flows.fold.loading import as_loadable
 from xnorforge.flows.fold.options import RESOURCES, Options, adders_of, candidates, converters, extents, fits
 from xnorforge.flows.fold.search import NO_LIMIT, Part, Price, cheapest, options_of
-from xnorforge.flows.lower import emit
 from xnorforge.flows.report import provenance
 from xnorforge.flows.synth import cells
+from xnorforge.flows.synth.mapping import count
 from xnorforge.hw import boards, graph
+from xnorforge.hw.bind import OPS, Bound, bind
+from xnorforge.hw.lowering import emit
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.ops.da_mvu import adders
 from xnorforge.hw.parts import estimates_of
@@ -352,7 +352,7 @@ def test_where_a_pixel_comes_in_every_cycle_adders_are_smaller_by_real_counts(ch
     bounds, board = bind(chain.conv("conv1", 4, kernel=1, raw=True).model()), boards.load("pynq-z2")
     plain, chosen = (Search(bounds, board, adders=adders).chosen(Aim(16)) for adders in (False, True))
     assert "conv0" in {op.name for op in chosen if type(op).__name__ == "DaMvu"}
-    taken = [cells.add(synth.count(ops, "xc7")) for ops in (plain, chosen)]
+    taken = [cells.add(count(ops, "xc7")) for ops in (plain, chosen)]
     assert Part.of(board.capacity).price().of(taken[1]) < Part.of(board.capacity).price().of(taken[0])
 
 

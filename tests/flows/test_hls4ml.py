@@ -22,14 +22,14 @@ from op_examples import PRICED_APART, examples_of
 from xnorforge.core import artifacts, plugins
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.flows.backends.hls4ml import emulate, vitis, write_and_emulate
-from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import check_expressible, convert
-from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.flows.backends.hls4ml.network import append_layers, convert_operators
 from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.bind import OPS
 from xnorforge.hw import boards, graph
 from xnorforge.hw.beat import Beat
+from xnorforge.hw.bind import OPS
+from xnorforge.hw.hls.layers import ours
+from xnorforge.hw.hls.net import Net
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import value_range

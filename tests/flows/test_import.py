@@ -21,8 +21,9 @@ from torch import nn
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import lower, rounding
+from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.graph import integer_graph
+from xnorforge.flows.lower.proof import rounding
 
 from ..refusals import refuses, says
 

@@ -11,7 +11,8 @@ from qonnx.util.basic import qonnx_make_model
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows import fold
 from xnorforge.flows.backends import rtl
-from xnorforge.flows.lower import graph, integers
+from xnorforge.flows.lower import graph
+from xnorforge.hw.lowering import integers
 from xnorforge.sw.methods import ci_bcnn, ste
 from xnorforge.sw.tasks.base import task_of
 
@@ -103,7 +104,7 @@ def refused(weights, scale, influence):
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["p"], name="dense"),
         helper.make_node("Mul", ["p", "c"], ["q"], name="factor"),
-        helper.make_node("Interact", ["q", "k"], ["y"], name="mix", domain="xnorforge.flows.lower.nodes",
+        helper.make_node("Interact", ["q", "k"], ["y"], name="mix", domain="xnorforge.hw.lowering.nodes",
             n0=16, unit=1, matches=0, axis=1),
     ]  # fmt: skip
     model = ModelWrapper(qonnx_make_model(helper.make_graph(nodes, "g", info[:1], info[1:])))

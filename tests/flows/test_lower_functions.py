@@ -9,11 +9,12 @@ from onnx import TensorProto
 from pipeline import proven
 from qonnx.core import onnx_exec
 
-from xnorforge.flows.lower import checks, emit
-from xnorforge.flows.lower.evaluation import evaluate
-from xnorforge.flows.lower.levels import thresholds
-from xnorforge.flows.lower.values import Leaf, append, exact, of_leaf
+from xnorforge.flows.lower.proof import checks
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.lowering import emit
+from xnorforge.hw.lowering.evaluation import evaluate
+from xnorforge.hw.lowering.levels import thresholds
+from xnorforge.hw.lowering.values import Leaf, append, exact, of_leaf
 
 from ..refusals import stops
 

@@ -9,9 +9,10 @@ from pipeline import proven
 from qonnx.core import onnx_exec
 
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.flows.lower import checks, emit, quantisers, values
-from xnorforge.flows.lower.evaluation import evaluate
 from xnorforge.flows.lower.graph import integer_graph
+from xnorforge.flows.lower.proof import checks
+from xnorforge.hw.lowering import emit, quantisers, values
+from xnorforge.hw.lowering.evaluation import evaluate
 
 from ..refusals import refuses, says
 

@@ -15,14 +15,15 @@ from qonnx.core.modelwrapper import ModelWrapper
 import xnorforge.flows.lower  # noqa: F401  all operators enter what they know
 from xnorforge.core import plugins
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.bind import bind
-from xnorforge.flows.bind.registry import TAKERS
-from xnorforge.flows.lower import checks, nodes
-from xnorforge.flows.lower.emit import emitted
-from xnorforge.flows.lower.registry import EXAMPLES, MEANINGS
-from xnorforge.flows.lower.values import Leaf, Node, of_leaf
-from xnorforge.flows.lower.walk import Lowered
+from xnorforge.flows.lower.proof import checks
 from xnorforge.hw import graph as streams
+from xnorforge.hw.bind import bind
+from xnorforge.hw.bind.registry import TAKERS
+from xnorforge.hw.lowering import nodes
+from xnorforge.hw.lowering.emit import emitted
+from xnorforge.hw.lowering.registry import EXAMPLES, MEANINGS
+from xnorforge.hw.lowering.values import Leaf, Node, of_leaf
+from xnorforge.hw.lowering.walk import Lowered
 from xnorforge.hw.ops.base import HwOp
 
 DRAWS, FINN_DRAWS, LEVELS = 80, 25, 15

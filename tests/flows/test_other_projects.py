@@ -19,7 +19,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.flows import finn_execution
-from xnorforge.flows.lower import emit
+from xnorforge.hw.lowering import emit
 
 
 def pixels(*shape):

@@ -24,12 +24,12 @@ from scipy.special import log_softmax, softmax
 
 import xnorforge
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import bind_folder
+from xnorforge.core.indexed_model import indexed
 from xnorforge.flows.clean_up import cleaned_up
 from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.indexed_model import indexed
 from xnorforge.flows.lower import lower
 from xnorforge.flows.qonnx_execution import execution_of, qonnx_tensors
+from xnorforge.hw.bind import bind_folder
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import results_of
 from xnorforge.sim.machine import scored
 

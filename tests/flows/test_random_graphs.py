@@ -16,11 +16,11 @@ from random_geometry import RandomGeometry, build, outcome
 from random_graphs import Chain, NestedSums, Products, RandomGraph, still
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold import fold
 from xnorforge.flows.fold.fifo_sizing import depth_of, with_fifos
-from xnorforge.flows.lower import checks
+from xnorforge.flows.lower.proof import checks
 from xnorforge.hw import graph as operators
+from xnorforge.hw.bind import OPS
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
 

@@ -20,14 +20,14 @@ from qonnx.core.onnx_exec import execute_onnx
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
-from xnorforge.flows.lower.registry import MAKERS
 from xnorforge.flows.synth.content import layer_files
+from xnorforge.hw.bind import bind_folder
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.graph import enter, execute, operators
+from xnorforge.hw.lowering.registry import MAKERS
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network as simulated

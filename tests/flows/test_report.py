@@ -22,11 +22,11 @@ from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, netlist_digest, write_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows import report
-from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, sections
 from xnorforge.history import entries
 from xnorforge.hw import boards
+from xnorforge.hw.bind import OPS
 from xnorforge.hw.graph import in_a_row
 from xnorforge.pipeline.record import Places
 from xnorforge.pipeline.request import Request

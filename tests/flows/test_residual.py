@@ -11,7 +11,7 @@ from torch import nn
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows.backends.finn import finn
 from xnorforge.flows.fold import fold
-from xnorforge.flows.synth import synthesise
+from xnorforge.flows.synth.stage import synthesise
 from xnorforge.sim import finn as simulator
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sw.methods import base

@@ -21,9 +21,9 @@ from xnorforge.cli import doctor
 from xnorforge.cli.results import load_verb
 from xnorforge.core.artifacts import digest, netlist_digest, read_json
 from xnorforge.core.errors import ToolMissing, UserError
-from xnorforge.flows import synth
 from xnorforge.flows.route import fastest_of, joined, missed, paths, place_and_route
 from xnorforge.flows.route.shells import shell_of
+from xnorforge.flows.synth.stage import synthesise
 from xnorforge.hw import boards, routing
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
 from xnorforge.hw.families.ecp5 import route as ecp5
@@ -57,7 +57,7 @@ def accelerator(folder: Path, board: str, top: str = TOP, **more) -> Path:
     (acc / "rtl" / "top.sv").write_text(top.replace("u_layer ", "u_layer_00_parity "))
     (acc / "rtl" / "rtl.json").write_text(json.dumps(RTL | {"border": BORDER} | more))
     (acc / "fold.json").write_text(json.dumps({"board": board, "interval": 1}))
-    synth.synthesise(acc, acc.parent)
+    synthesise(acc, acc.parent)
     return acc
 
 

@@ -14,13 +14,14 @@ import pytest
 from documents import python
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows import synth, yosys_job
+from xnorforge.flows import yosys_job
 from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import fold, folded_graph
 from xnorforge.flows.fold.too_large import too_large
 from xnorforge.flows.synth import cells, content, mapping
+from xnorforge.flows.synth.stage import CELL, synthesise
 from xnorforge.hw import boards, families
+from xnorforge.hw.bind import OPS, bind
 from xnorforge.hw.graph import in_a_row
 
 from ..refusals import says
@@ -74,7 +75,7 @@ def acc(tmp_path, monkeypatch):
 
 
 def test_a_known_circuit_counts_one_lut_and_two_registers_and_the_top_its_own(acc):
-    record = synth.synthesise(acc, acc.parent)
+    record = synthesise(acc, acc.parent)
     (layer,) = record["operators"]
     assert layer["cells"] == {"FDRE": 2, "INV": 1, "LUT6": 1}
     # The reset's inverter is a LUT.
@@ -88,18 +89,18 @@ def test_a_known_circuit_counts_one_lut_and_two_registers_and_the_top_its_own(ac
 
 
 def test_a_second_synthesis_takes_the_cache_and_gives_the_same_bytes(acc, monkeypatch):
-    synth.synthesise(acc, acc.parent)
+    synthesise(acc, acc.parent)
     first = {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()}
     monkeypatch.setattr(mapping, "run_yosys", lambda _, job, called: pytest.fail(f"{called} was not cached"))
-    synth.synthesise(acc, acc.parent)
+    synthesise(acc, acc.parent)
     assert {path.name: path.read_bytes() for path in (acc / "netlist").iterdir()} == first
 
 
 def test_a_changed_source_is_mapped_again(acc):
-    synth.synthesise(acc, acc.parent)
+    synthesise(acc, acc.parent)
     source = acc / "rtl" / "layer_00_parity.sv"
     source.write_text(source.read_text().replace("^s_data_i;", "&s_data_i[1:0];"))
-    assert synth.synthesise(acc, acc.parent)["operators"][0]["cells"] == {"FDRE": 2, "INV": 1, "LUT2": 1}
+    assert synthesise(acc, acc.parent)["operators"][0]["cells"] == {"FDRE": 2, "INV": 1, "LUT2": 1}
 
 
 def test_what_yosys_cannot_read_is_one_sentence(acc):
@@ -107,7 +108,7 @@ def test_what_yosys_cannot_read_is_one_sentence(acc):
     (acc / "rtl" / "layer_00_parity.sv").write_text(unread)
     said = r"^synth: Yosys cannot map layer_00_parity, xf_top for the family xc7: .*ERROR: .*"
     with pytest.raises(UserError, match=said):
-        synth.synthesise(acc, acc.parent)
+        synthesise(acc, acc.parent)
 
 
 def test_resources_know_halves_sites_and_pairs():
@@ -149,7 +150,7 @@ endmodule
 
 
 def test_every_cell_of_a_netlist_file_is_counted_once():
-    assert synth.CELL.findall(NETLIST) == ["LUT6", "LUT6", "FDRE", "INV", "FDRE"]
+    assert CELL.findall(NETLIST) == ["LUT6", "LUT6", "FDRE", "INV", "FDRE"]
 
 
 def test_a_resource_of_exactly_the_parts_capacity_is_not_over():
@@ -165,7 +166,7 @@ def test_synthesis_works_in_a_folder_whose_name_has_a_space_and_a_dollar(acc, tm
     strange = tmp_path / "of $HOME and `others`"
     acc.parent.rename(strange)
     monkeypatch.setenv("XNORFORGE_CACHE", str(strange / "cache"))
-    record = synth.synthesise(strange / acc.name, strange)
+    record = synthesise(strange / acc.name, strange)
     assert record["total"]["ff"] == 3
     assert (strange / acc.name / "netlist" / "layer_00_parity.v").is_file()
 
@@ -177,12 +178,12 @@ def test_yosys_installed_in_a_folder_that_a_shell_would_read_otherwise(acc, tmp_
     strange.mkdir()
     shutil.copytree(installed, strange / "pyosys")
     monkeypatch.setenv("PYTHONPATH", str(strange))
-    assert synth.synthesise(acc, acc.parent)["total"]["ff"] == 3
+    assert synthesise(acc, acc.parent)["total"]["ff"] == 3
 
 
 def test_a_layer_at_another_place_under_another_name_is_not_mapped_again(acc, monkeypatch):
     """One more layer in front moves it: only the top and what is new are mapped, and names are restored."""
-    synth.synthesise(acc, acc.parent)
+    synthesise(acc, acc.parent)
     first = (acc / "netlist" / "layer_00_parity.v").read_text()
     rtl = json.loads((acc / "rtl" / "rtl.json").read_text())
     moved = PARITY.replace("layer_00_parity", "layer_01_later").replace("module ", "// moved\nmodule ", 1)
@@ -194,7 +195,7 @@ def test_a_layer_at_another_place_under_another_name_is_not_mapped_again(acc, mo
     (acc / "rtl" / "rtl.json").write_text(json.dumps(record))
     mapped, run = [], mapping.run_yosys
     monkeypatch.setattr(mapping, "run_yosys", lambda *given: mapped.append(given[2]) or run(*given))
-    synth.synthesise(acc, acc.parent)
+    synthesise(acc, acc.parent)
     assert mapped == ["xf_top"]
     renamed = first.replace("layer_00_parity", "layer_01_later")
     assert (acc / "netlist" / "layer_01_later.v").read_text() == renamed

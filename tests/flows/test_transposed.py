@@ -10,10 +10,11 @@ from graphs import Graph, compare, lowered, qonnx_scores_of
 from pipeline import imported, proven, random_foldings, smallest
 from torch import nn
 
-from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower.proof import checks
 from xnorforge.hw import graph as operators
+from xnorforge.hw.bind import bind
+from xnorforge.hw.lowering import emit
 from xnorforge.hw.ops.depth_to_space.op import pixels_of_blocks
 from xnorforge.sim.bits import simulate_bits
 

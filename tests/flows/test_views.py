@@ -9,8 +9,10 @@ from pipeline import bounds_of, built, mapped_cells, proven, smallest
 
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import checks, emit, lower
-from xnorforge.flows.lower.exactness import is_exact
+from xnorforge.flows.lower import lower
+from xnorforge.flows.lower.proof import checks
+from xnorforge.flows.lower.proof.exactness import is_exact
+from xnorforge.hw.lowering import emit
 from xnorforge.sim import cosim
 
 from ..refusals import refuses

@@ -14,19 +14,20 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import folded_graph, with_fifos
 from xnorforge.flows.importing import scores
 from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import checks, integers_of, lower
-from xnorforge.flows.lower.evaluation import evaluate
-from xnorforge.flows.lower.exactness import is_exact, next_to
-from xnorforge.flows.lower.narrowing import narrowed, some_between
-from xnorforge.flows.lower.values import Leaf, common_grid, exact, of_leaf
-from xnorforge.flows.synth import count
+from xnorforge.flows.lower import integers_of, lower
+from xnorforge.flows.lower.proof import checks
+from xnorforge.flows.lower.proof.exactness import is_exact, next_to
+from xnorforge.flows.synth.mapping import count
 from xnorforge.hw import any_width
 from xnorforge.hw import graph as operators
 from xnorforge.hw.any_width import width_of
+from xnorforge.hw.bind import OPS, bind
+from xnorforge.hw.lowering.evaluation import evaluate
+from xnorforge.hw.lowering.narrowing import narrowed, some_between
+from xnorforge.hw.lowering.values import Leaf, common_grid, exact, of_leaf
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.sim import cosim, device

@@ -5,7 +5,7 @@ each alone; of Join and Requantise with small tables, part of what reads them, a
 import numpy as np
 import pytest
 
-from xnorforge.flows import synth
+from xnorforge.flows.synth.mapping import count
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.ops.requantise.op import Requantise
 from xnorforge.hw.ops.surround.op import Surround
@@ -56,7 +56,7 @@ pytestmark = pytest.mark.full  # a minute of syntheses
 
 @pytest.fixture(scope="module")
 def counted():
-    return dict(zip((op.name for op in OPS), synth.count(OPS, "xc7"), strict=True))
+    return dict(zip((op.name for op in OPS), count(OPS, "xc7"), strict=True))
 
 
 @pytest.mark.parametrize(("name", "part", "few"), [("lut", 0.15, 8), ("ff", 0.05, 3)])

@@ -14,8 +14,8 @@ from op_examples import examples_of
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import names
-from xnorforge.flows import synth
 from xnorforge.flows.synth import cells
+from xnorforge.flows.synth.mapping import count
 from xnorforge.hw import boards, families, routing
 from xnorforge.hw.ops import base
 from xnorforge.hw.routing import TopPorts
@@ -37,7 +37,7 @@ def operators() -> list[base.HwOp]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_family_maps_operators_and_counts_their_cells(name, operators, tmp_path, monkeypatch):
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path))
-    for counted in synth.count(operators, name):
+    for counted in count(operators, name):
         assert counted["lut"] > 0 and counted["ff"] > 0
         assert set(counted["cells"]) <= set(families.load(name).cells)
         costs = [families.load(name).cells[cell].get("ff", 0) * n for cell, n in counted["cells"].items()]
@@ -53,7 +53,7 @@ def test_weights_in_ultra_ram_take_the_blocks_that_are_estimated(mw, mh, simd, b
     arrays = {"weights": np.random.default_rng(mw).integers(0, 2, (mw, mh))}
     given = {"mw": mw, "mh": mh, "in_shape": [mw], "out_shape": [mh], "loadable": 1, "rom": "ultra"}
     op = plugins.load("hw.ops", "xnor_mvu").Op.make("unit", arrays, simd=simd, pe=1, **given)
-    [counted] = synth.count([op], "xcup")
+    [counted] = count([op], "xcup")
     assert counted["uram"] == blocks == op.estimate("xcup")["uram"]
 
 
@@ -96,7 +96,7 @@ def test_every_board_with_a_shell_has_a_router_that_writes_its_top():
 
 def test_a_family_without_memory_in_luts_uses_none(operators, tmp_path, monkeypatch):
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path))
-    assert all(counted["lut_ram"] == 0 for counted in synth.count(operators, "ice40"))
+    assert all(counted["lut_ram"] == 0 for counted in count(operators, "ice40"))
 
 
 def test_every_board_is_of_a_known_family():

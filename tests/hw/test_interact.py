@@ -7,7 +7,7 @@ import pytest
 from mapped import compare_sites, mapped
 from op_examples.interact import seeded as seeded_interact
 
-from xnorforge.flows.lower import integers
+from xnorforge.hw.lowering import integers
 from xnorforge.hw.ops.interact.op import Interact
 from xnorforge.hw.ops.interact.plan import cuts, plan
 from xnorforge.hw.ops.threshold.op import Threshold

@@ -11,7 +11,7 @@ from mapped import compare_sites, equal_the_contract
 from op_examples import examples_of
 from op_examples.drawn import seeded
 
-from xnorforge.flows.synth import count
+from xnorforge.flows.synth.mapping import count
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.base import LOAD_BITS

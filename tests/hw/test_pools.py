@@ -12,11 +12,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from torch.nn import functional as F
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.fold.options import candidates
-from xnorforge.flows.lower import integers
 from xnorforge.hw import graph
+from xnorforge.hw.bind import Bound
+from xnorforge.hw.lowering import integers
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.border.op import Border
 from xnorforge.hw.ops.clip.op import Clip

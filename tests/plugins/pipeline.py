@@ -15,7 +15,7 @@ from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.graph import integer_graph
-from xnorforge.flows.synth import synthesise
+from xnorforge.flows.synth.stage import synthesise
 from xnorforge.hw import graph
 from xnorforge.sim import verilate
 from xnorforge.sim.bits import BitSimulator

@@ -18,11 +18,10 @@ from op_examples.drawn import seeded
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows import bind
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.fold.gaps import with_gaps
-from xnorforge.hw import graph
+from xnorforge.hw import bind, graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.base import HwOp

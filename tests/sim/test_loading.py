@@ -8,7 +8,7 @@ from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.overlay import write_overlay
-from xnorforge.flows.synth import synthesise
+from xnorforge.flows.synth.stage import synthesise
 from xnorforge.hw import graph
 from xnorforge.hw.loads import LoadChain, number_loads
 from xnorforge.hw.parts import estimates_of

@@ -13,7 +13,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import load
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.synth import synthesise
+from xnorforge.flows.synth.stage import synthesise
 from xnorforge.hw import graph
 from xnorforge.sim import cosim, memories
 from xnorforge.sim.device import network

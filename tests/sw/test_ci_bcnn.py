@@ -256,7 +256,7 @@ def test_a_layer_without_edges_leaves_nothing_in_the_export():
     interactions(network)[1].influence.zero_()
     model = export.as_qonnx(method.deploy("mnist-tfc", network), (1, 28, 28))
     nodes = model.get_nodes_by_op_type("Interact")
-    assert len(nodes) == 2 and {node.domain for node in nodes} == {"xnorforge.flows.lower.nodes"}
+    assert len(nodes) == 2 and {node.domain for node in nodes} == {"xnorforge.hw.lowering.nodes"}
 
 
 # The scale that is left out.

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.flows import export
-from xnorforge.flows.lower import checks, graph
+from xnorforge.flows.lower import graph
+from xnorforge.flows.lower.proof import checks
 from xnorforge.flows.qonnx_execution import qonnx_scores
 from xnorforge.sw import networks
 from xnorforge.sw.methods import group_net

@@ -30,9 +30,9 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.flows.backends.finn.folding import PREFIX
-from xnorforge.flows.bind import OPS, bind_nodes
-from xnorforge.flows.lower.emit import FINN
-from xnorforge.flows.lower.nodes import DOMAIN
+from xnorforge.hw.bind import OPS, bind_nodes
+from xnorforge.hw.lowering.emit import FINN
+from xnorforge.hw.lowering.nodes import DOMAIN
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.wrap import headers, library, wrapper
 

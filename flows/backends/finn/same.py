@@ -5,9 +5,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.indexed_model import indexed
 from xnorforge.core.types import Record
 from xnorforge.flows.finn_execution import execute_with_finn
-from xnorforge.flows.indexed_model import indexed
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp
 

@@ -18,10 +18,10 @@ from xnorforge.core.progress import now_at
 from xnorforge.core.types import Record
 from xnorforge.flows.backends.base import Backend
 from xnorforge.flows.backends.hls4ml import emulate, vitis
-from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import IO_TYPES, PROJECT, check_expressible, convert
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.hls.layers import ours
 
 BACKEND = Backend(
     about="a Vitis HLS project by hls4ml, emulated", stages=("hls",), report="project", needs="hls4ml"

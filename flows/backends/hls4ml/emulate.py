@@ -9,8 +9,8 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.progress import progress
 from xnorforge.core.types import Record
-from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.hw import graph
+from xnorforge.hw.hls.net import Net
 from xnorforge.hw.ops.base import HwOp
 
 BLOCK = 50  # images between two reports of progress

@@ -8,10 +8,10 @@ import hls4ml
 from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
 
-from xnorforge.flows.backends.hls4ml.net import Net, refused
 from xnorforge.flows.backends.hls4ml.network import convert_operators
 from xnorforge.hw.any_width import width_of
 from xnorforge.hw.boards import Board
+from xnorforge.hw.hls.net import Net, refused
 from xnorforge.hw.ops.base import HwOp
 
 FLOAT64_BITS = 53  # of integers that float64 holds

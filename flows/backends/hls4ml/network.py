@@ -12,9 +12,9 @@ from math import prod
 
 import numpy as np
 
-from xnorforge.flows.backends.hls4ml.matrices import of_matrix
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, refused, without_window
 from xnorforge.hw.beat import Beat
+from xnorforge.hw.hls.matrices import of_matrix
+from xnorforge.hw.hls.net import Net, Wire, refused, without_window
 from xnorforge.hw.ir.cpp import statements
 from xnorforge.hw.ir.values import tables
 from xnorforge.hw.ops import part

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind.network import OPS, Bound, Network, NodeProto, Taken, get
-from xnorforge.flows.bind.registry import ending, takes
+from xnorforge.hw.bind.network import OPS, Bound, Network, NodeProto, Taken, get
+from xnorforge.hw.bind.registry import ending, takes
 from xnorforge.hw.streams import signed_bits, value_range
 
 WIDEST = 48  # bits of a key of adders

@@ -4,9 +4,9 @@ from math import prod
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get, ints
-from xnorforge.flows.bind.nodes import around, out_width, own_sizes, ungrouped
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, get, ints
+from xnorforge.hw.bind.nodes import around, out_width, own_sizes, ungrouped
+from xnorforge.hw.bind.registry import takes
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.int_mvu.bind import dense_unit
 

@@ -14,14 +14,14 @@ import numpy as np
 from onnx import NodeProto
 
 from xnorforge.core.types import Ints, Record
-from xnorforge.flows.lower.emit import GroupedConv
-from xnorforge.flows.lower.examples import random_conv, random_image, random_leaf, random_pads, random_windows
-from xnorforge.flows.lower.integers import conv
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import NEGATABLE, example, maker, meaning
-from xnorforge.flows.lower.values import Leaf
-from xnorforge.flows.lower.walk import Walk, refuse
 from xnorforge.hw.any_width import INT64_BITS
+from xnorforge.hw.lowering.emit import GroupedConv
+from xnorforge.hw.lowering.examples import random_conv, random_image, random_leaf, random_pads, random_windows
+from xnorforge.hw.lowering.integers import conv
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import NEGATABLE, example, maker, meaning
+from xnorforge.hw.lowering.values import Leaf
+from xnorforge.hw.lowering.walk import Walk, refuse
 from xnorforge.hw.ops.border.offsets import offsets
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
-from xnorforge.flows.bind.nodes import matrix_at
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.hw.bind.nodes import matrix_at
+from xnorforge.hw.bind.registry import takes
 from xnorforge.hw.ops.byte_mvu.op import MOST_INPUT_BITS
 
 

@@ -8,15 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.exact import exactly, on_one_unit
-from xnorforge.flows.lower.examples import random_leaf, random_shape, random_signs
-from xnorforge.flows.lower.linear import WIDEST
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import MAKERS, arithmetic, example, maker, meaning, rule
-from xnorforge.flows.lower.sums import added_up, affine, aligned, single
-from xnorforge.flows.lower.values import F32, Value, append, reach_of, signs_of
-from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.lowering.exact import exactly, on_one_unit
+from xnorforge.hw.lowering.examples import random_leaf, random_shape, random_signs
+from xnorforge.hw.lowering.linear import WIDEST
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import MAKERS, arithmetic, example, maker, meaning, rule
+from xnorforge.hw.lowering.sums import added_up, affine, aligned, single
+from xnorforge.hw.lowering.values import F32, Value, append, reach_of, signs_of
+from xnorforge.hw.lowering.walk import refuse
 
 
 @meaning("Clip")

@@ -1,8 +1,8 @@
 """Channels side by side."""
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
-from xnorforge.flows.bind.nodes import kinds
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.hw.bind.nodes import kinds
+from xnorforge.hw.bind.registry import takes
 
 
 def _out_width(network: Network, node) -> dict[str, int]:

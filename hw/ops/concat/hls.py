@@ -3,7 +3,7 @@
 from math import prod
 
 from xnorforge.core.types import Record
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
+from xnorforge.hw.hls.net import Net, Wire, without_window
 from xnorforge.hw.ops.base import HwOp
 
 

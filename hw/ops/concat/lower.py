@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from xnorforge.flows.lower.exact import on_one_unit
-from xnorforge.flows.lower.examples import random_leaf, random_shape
-from xnorforge.flows.lower.narrowing import FEWEST
-from xnorforge.flows.lower.registry import MAKERS, arithmetic, emission, example, meaning, rule, tidying
-from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import F32, Leaf, Levels, Node, append, of_leaf, reach_of
-from xnorforge.flows.lower.views import seen, usual_view, view_of
-from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.lowering.exact import on_one_unit
+from xnorforge.hw.lowering.examples import random_leaf, random_shape
+from xnorforge.hw.lowering.narrowing import FEWEST
+from xnorforge.hw.lowering.registry import MAKERS, arithmetic, emission, example, meaning, rule, tidying
+from xnorforge.hw.lowering.sums import one_leaf
+from xnorforge.hw.lowering.values import F32, Leaf, Levels, Node, append, of_leaf, reach_of
+from xnorforge.hw.lowering.views import seen, usual_view, view_of
+from xnorforge.hw.lowering.walk import refuse
 
 
 @meaning("Concat")

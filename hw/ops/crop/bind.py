@@ -2,8 +2,8 @@
 
 from math import gcd
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, ints
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, ints
+from xnorforge.hw.bind.registry import takes
 
 
 @takes("Crop")

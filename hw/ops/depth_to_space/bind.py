@@ -1,7 +1,7 @@
 """Channels become the pixels of a block."""
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, ints
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, ints
+from xnorforge.hw.bind.registry import takes
 
 
 @takes("DepthToSpace")

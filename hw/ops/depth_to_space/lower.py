@@ -14,13 +14,13 @@ from typing import ClassVar
 import numpy as np
 from onnx import NodeProto
 
-from xnorforge.flows.lower.examples import random_leaf
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import CHOOSING, MAKERS, example, maker, meaning, rule
-from xnorforge.flows.lower.sums import one_leaf, single
-from xnorforge.flows.lower.values import Value, of_leaf, reach_of
-from xnorforge.flows.lower.views import over, seen, usual_view, view_of
-from xnorforge.flows.lower.walk import Walk, refuse
+from xnorforge.hw.lowering.examples import random_leaf
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import CHOOSING, MAKERS, example, maker, meaning, rule
+from xnorforge.hw.lowering.sums import one_leaf, single
+from xnorforge.hw.lowering.values import Value, of_leaf, reach_of
+from xnorforge.hw.lowering.views import over, seen, usual_view, view_of
+from xnorforge.hw.lowering.walk import Walk, refuse
 from xnorforge.hw.ops.border.lower import everywhere
 from xnorforge.hw.ops.depth_to_space.op import pixels_of_blocks
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
-from xnorforge.flows.bind.nodes import steps_behind, with_threshold
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.hw.bind.nodes import steps_behind, with_threshold
+from xnorforge.hw.bind.registry import takes
 from xnorforge.hw.ops.depthwise.op import MOST_INPUT_BITS
 
 

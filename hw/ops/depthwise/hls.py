@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xnorforge.flows.backends.hls4ml.matrices import as_numbers, int_weights, matrix
-from xnorforge.flows.backends.hls4ml.net import Net, Wire
+from xnorforge.hw.hls.matrices import as_numbers, int_weights, matrix
+from xnorforge.hw.hls.net import Net, Wire
 from xnorforge.hw.ops.base import HwOp
 
 

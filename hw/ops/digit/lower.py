@@ -5,12 +5,12 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.examples import random_leaf, random_shape
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import example, maker, meaning
-from xnorforge.flows.lower.values import Leaf
-from xnorforge.flows.lower.walk import Walk
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.lowering.examples import random_leaf, random_shape
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import example, maker, meaning
+from xnorforge.hw.lowering.values import Leaf
+from xnorforge.hw.lowering.walk import Walk
 
 
 @meaning("Digit")

@@ -3,8 +3,8 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
-from xnorforge.flows.bind.nodes import (
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, get
+from xnorforge.hw.bind.nodes import (
     around,
     border_in_front,
     matrix_at,
@@ -13,7 +13,7 @@ from xnorforge.flows.bind.nodes import (
     ungrouped,
     with_threshold,
 )
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.registry import takes
 from xnorforge.hw.streams import value_range
 
 

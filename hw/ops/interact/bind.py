@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
-from xnorforge.flows.bind.nodes import integer_thresholds, is_sign, with_threshold
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, get
+from xnorforge.hw.bind.nodes import integer_thresholds, is_sign, with_threshold
+from xnorforge.hw.bind.registry import takes
 
 
 @takes("Interact")

@@ -7,12 +7,12 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.examples import random_shape
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import example, meaning, rule
-from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Leaf, Value
-from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.lowering.examples import random_shape
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import example, meaning, rule
+from xnorforge.hw.lowering.sums import one_leaf
+from xnorforge.hw.lowering.values import Leaf, Value
+from xnorforge.hw.lowering.walk import refuse
 from xnorforge.hw.ops.threshold.lower import one_threshold
 
 

@@ -214,12 +214,14 @@ class Interact(PerChannel):
         low, bits = value_range(self.in_stream().bits, self.in_stream().signed)[0], self.out_stream().bits
         base = self.scale * low - self.offset
         index = [f"m{lane}" if slots else "fold" for lane, slots in enumerate(made.slots)]
-        words = [[base + self._moves(made, at, m) for m in _range(made, at)] for at in range(made.lanes)]
+        words = ((base + self._moves(made, lane)).tolist() for lane in range(made.lanes))
         return [[(name, each, bits)] for name, each in zip(index, words)]
 
-    def _moves(self, made: Plan, lane: int, m: int) -> int:
-        """What p~ - p is where the slots of a lane sum to m; beyond their largest sum, what it is there."""
-        return self.get_nodeattr("unit") * (min(m, made.top(lane)) - made.middle(lane))
+    def _moves(self, made: Plan, lane: int) -> np.ndarray:
+        """What p~ - p is, for all sums m that the bits of a lane show; beyond the largest, as there."""
+        top = made.top(lane)
+        m = np.minimum(np.arange(1 << top.bit_length()), top)
+        return self.get_nodeattr("unit") * (m - made.middle(lane))
 
     def _steps(self, made: Plan) -> tuple[list[list[tuple]], dict[str, int]]:
         """Tables of every lane, and the parameters of their comparison."""
@@ -231,7 +233,7 @@ class Interact(PerChannel):
         rest, base, top = self.scale // scale, self.offset - self.scale * low, scale * (high - low)
         tables, ends = [], [0, top]
         for lane, adder in enumerate(adders):
-            moves = [self._moves(made, lane, m) for m in _range(made, lane)]
+            moves = self._moves(made, lane).tolist()
             first = []
             for channel in made.channels[lane]:
                 # rest * scale * u + move >= bound, or <= bound; bounds out of reach stay so.
@@ -269,11 +271,6 @@ class Interact(PerChannel):
         fold, m = made.address_bits, made.top(lane).bit_length()
         per_bit = [1 << max(0, index - 6) for index in (fold + m, fold)]
         return form == "adder" or bits * per_bit[0] > bits * per_bit[1] * (fold > 2) + bits + 8
-
-
-def _range(made: Plan, lane: int) -> range:
-    """All m that the bits of a lane's sum can show."""
-    return range(1 << made.top(lane).bit_length())
 
 
 Op = Interact

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
-from xnorforge.flows.bind.nodes import is_scale, kinds, out_width
-from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.hw.bind.nodes import is_scale, kinds, out_width
+from xnorforge.hw.bind.registry import takes
 
 
 @takes("ElementwiseMul", "ElementwiseAdd", rank=30)

@@ -11,12 +11,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from xnorforge.flows.lower.emit import type_of
-from xnorforge.flows.lower.examples import random_leaf, random_shape
-from xnorforge.flows.lower.narrowing import FEWEST, Narrowed, narrowed
-from xnorforge.flows.lower.registry import NEGATABLE, emission, example, maker, meaning, tidying
-from xnorforge.flows.lower.values import Value, common_grid, reach_of
 from xnorforge.hw.any_width import weighted_sum, whole_numbers, width_of
+from xnorforge.hw.lowering.emit import type_of
+from xnorforge.hw.lowering.examples import random_leaf, random_shape
+from xnorforge.hw.lowering.narrowing import FEWEST, Narrowed, narrowed
+from xnorforge.hw.lowering.registry import NEGATABLE, emission, example, maker, meaning, tidying
+from xnorforge.hw.lowering.values import Value, common_grid, reach_of
 
 
 @meaning("Join")

@@ -1,7 +1,7 @@
 """The node Lookup of lowered.onnx is the operator Lookup."""
 
-from xnorforge.flows.bind.network import Bound
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound
+from xnorforge.hw.bind.registry import takes
 
 
 @takes("Lookup")

@@ -9,12 +9,12 @@ from math import prod
 
 import numpy as np
 
-from xnorforge.flows.lower.integers import run_operator
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import example, maker, meaning, tidying
-from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Leaf, exact
-from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.lowering.integers import run_operator
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import example, maker, meaning, tidying
+from xnorforge.hw.lowering.sums import one_leaf
+from xnorforge.hw.lowering.values import Leaf, exact
+from xnorforge.hw.lowering.walk import refuse
 
 from .op import MOST, looked_up
 

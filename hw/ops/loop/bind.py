@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.flows.bind import bind_nodes
-from xnorforge.flows.bind.network import Bound, Network, Taken, get
-from xnorforge.flows.bind.nodes import as_it_comes
-from xnorforge.flows.bind.registry import looping, takes
+from xnorforge.hw.bind import bind_nodes
+from xnorforge.hw.bind.network import Bound, Network, Taken, get
+from xnorforge.hw.bind.nodes import as_it_comes
+from xnorforge.hw.bind.registry import looping, takes
 from xnorforge.hw.graph import graph_of
 
 from .bind_layers import chains, loop_of

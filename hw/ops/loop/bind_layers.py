@@ -12,7 +12,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from xnorforge.flows.bind.network import OPS, Bound, is_width, widest
+from xnorforge.hw.bind.network import OPS, Bound, is_width, widest
 from xnorforge.hw.graph import graph_of
 from xnorforge.hw.ops.base import Stream
 

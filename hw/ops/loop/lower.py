@@ -9,12 +9,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.emit import Emission
-from xnorforge.flows.lower.examples import random_leaf, random_steps, random_weights
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import MEANINGS, emission, example, maker, meaning
-from xnorforge.flows.lower.values import Leaf, Node
-from xnorforge.flows.lower.walk import Lowered
+from xnorforge.hw.lowering.emit import Emission
+from xnorforge.hw.lowering.examples import random_leaf, random_steps, random_weights
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import MEANINGS, emission, example, maker, meaning
+from xnorforge.hw.lowering.values import Leaf, Node
+from xnorforge.hw.lowering.walk import Lowered
 
 from .lower_steps import LEAST_STEPS, PART, Steps, divisions, elements, without_equal_frames
 

@@ -14,9 +14,9 @@ from math import prod
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.registry import MEANINGS
-from xnorforge.flows.lower.values import Leaf, Node
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.lowering.registry import MEANINGS
+from xnorforge.hw.lowering.values import Leaf, Node
 
 MOST_TRIED = 2**22  # combinations of the numbers that a comparison reads, of all channels
 

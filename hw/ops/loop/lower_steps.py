@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.values import Leaf, Node
-from xnorforge.flows.lower.walk import Lowered
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.lowering.values import Leaf, Node
+from xnorforge.hw.lowering.walk import Lowered
 from xnorforge.hw.streams import divisors
 
 from .lower_first import first_is_equal

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, append_pool
+from xnorforge.hw.hls.net import Net, Wire, append_pool
 from xnorforge.hw.ops.base import HwOp
 
 

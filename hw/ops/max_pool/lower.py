@@ -5,11 +5,11 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.examples import random_image, random_pool, random_signs, random_windows
-from xnorforge.flows.lower.geometry import pool_windows
-from xnorforge.flows.lower.integers import windows
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import (
+from xnorforge.hw.lowering.examples import random_image, random_pool, random_signs, random_windows
+from xnorforge.hw.lowering.geometry import pool_windows
+from xnorforge.hw.lowering.integers import windows
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import (
     CHOOSING,
     PER_CHANNEL,
     emission,
@@ -19,9 +19,9 @@ from xnorforge.flows.lower.registry import (
     swap,
     tidying,
 )
-from xnorforge.flows.lower.sums import single
-from xnorforge.flows.lower.values import Leaf, Node, replay
-from xnorforge.flows.lower.walk import Lowered, refuse
+from xnorforge.hw.lowering.sums import single
+from xnorforge.hw.lowering.values import Leaf, Node, replay
+from xnorforge.hw.lowering.walk import Lowered, refuse
 from xnorforge.hw.ops.surround.lower import surrounded
 
 CHOOSING |= {"MaxPool", "GlobalMaxPool"}

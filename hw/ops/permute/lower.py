@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xnorforge.core.types import Ints
-from xnorforge.flows.lower.examples import random_leaf, random_shape
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import example, maker, meaning
-from xnorforge.flows.lower.values import Leaf
-from xnorforge.flows.lower.walk import Walk
+from xnorforge.hw.lowering.examples import random_leaf, random_shape
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import example, maker, meaning
+from xnorforge.hw.lowering.values import Leaf
+from xnorforge.hw.lowering.walk import Walk
 
 
 @meaning("Permute")

@@ -1,8 +1,8 @@
 """Products of two streams."""
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
-from xnorforge.flows.bind.nodes import is_scale, kinds, out_width
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.hw.bind.nodes import is_scale, kinds, out_width
+from xnorforge.hw.bind.registry import takes
 
 
 @takes("ElementwiseMul", "ElementwiseEqual", rank=20)

@@ -7,12 +7,12 @@ sum. Bits for -1 and +1 have no other terms where they are 1 if both are equal.
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.examples import random_leaf, random_shape
-from xnorforge.flows.lower.registry import MAKERS, emission, example, maker, meaning
-from xnorforge.flows.lower.sums import one_leaf, same_order
-from xnorforge.flows.lower.values import Value, reach_of
-from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import times
+from xnorforge.hw.lowering.examples import random_leaf, random_shape
+from xnorforge.hw.lowering.registry import MAKERS, emission, example, maker, meaning
+from xnorforge.hw.lowering.sums import one_leaf, same_order
+from xnorforge.hw.lowering.values import Value, reach_of
+from xnorforge.hw.lowering.walk import refuse
 
 
 @meaning("Product")

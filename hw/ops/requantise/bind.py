@@ -1,8 +1,8 @@
 """Thresholds at even distances of a power of two, and a PReLU with a rounding."""
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
-from xnorforge.flows.bind.nodes import levels_at
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, get
+from xnorforge.hw.bind.nodes import levels_at
+from xnorforge.hw.bind.registry import takes
 from xnorforge.hw.ops.requantise.op import evenly
 
 SMALLER = 7  # thresholds from which a shift is smaller than a search

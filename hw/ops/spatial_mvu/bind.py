@@ -1,8 +1,8 @@
 """Counts of equal bits, each times a constant of its place."""
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
-from xnorforge.flows.bind.nodes import matrix_at, shared_sizes
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.hw.bind.nodes import matrix_at, shared_sizes
+from xnorforge.hw.bind.registry import takes
 from xnorforge.hw.ops.spatial_mvu.op import MOST_BITS
 
 

@@ -1,7 +1,7 @@
 """Sums over windows."""
 
-from xnorforge.flows.bind.network import Network, NodeProto, Taken
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Network, NodeProto, Taken
+from xnorforge.hw.bind.registry import takes
 from xnorforge.hw.ops.window.bind import pool_at
 
 

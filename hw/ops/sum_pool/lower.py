@@ -5,17 +5,16 @@ from math import lcm, prod
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.examples import random_pool
-from xnorforge.flows.lower.geometry import pool_windows, spatial, window_shape
-from xnorforge.flows.lower.integers import windows
-from xnorforge.flows.lower.linear import nearest_border
-from xnorforge.flows.lower.moves import flatten
-from xnorforge.flows.lower.registry import MAKERS, emission, example, meaning, rule
-from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import reach_of
-from xnorforge.flows.lower.views import seen, view_of
-from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import as_width, width_of
+from xnorforge.hw.lowering.examples import random_pool
+from xnorforge.hw.lowering.geometry import pool_windows, spatial, window_shape
+from xnorforge.hw.lowering.integers import windows
+from xnorforge.hw.lowering.linear import nearest_border
+from xnorforge.hw.lowering.registry import MAKERS, emission, example, meaning, rule
+from xnorforge.hw.lowering.sums import one_leaf
+from xnorforge.hw.lowering.values import reach_of
+from xnorforge.hw.lowering.views import flatten, seen, view_of
+from xnorforge.hw.lowering.walk import refuse
 
 
 @meaning("SumPool")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, ints
-from xnorforge.flows.bind.nodes import BORDERS, border_at
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, ints
+from xnorforge.hw.bind.nodes import BORDERS, border_at
+from xnorforge.hw.bind.registry import takes
 
 
 @takes(*BORDERS, rank=30)

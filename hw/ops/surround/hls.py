@@ -1,6 +1,6 @@
 """The form in hls4ml."""
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, refused, without_window
+from xnorforge.hw.hls.net import Net, Wire, refused, without_window
 from xnorforge.hw.ops.base import HwOp
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xnorforge.core.types import Ints
-from xnorforge.flows.lower.examples import random_leaf
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import example, meaning
+from xnorforge.hw.lowering.examples import random_leaf
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import example, meaning
 
 
 def surrounded(x: np.ndarray, pads: Ints, values: ArrayLike) -> np.ndarray:

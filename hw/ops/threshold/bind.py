@@ -1,8 +1,8 @@
 """Any thresholds per channel."""
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
-from xnorforge.flows.bind.nodes import levels_at
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.hw.bind.nodes import levels_at
+from xnorforge.hw.bind.registry import takes
 
 LONG = 15  # steps, behind which equal rows are one
 

@@ -1,6 +1,6 @@
 """The operator as layers of hls4ml."""
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
+from xnorforge.hw.hls.net import Net, Wire, without_window
 from xnorforge.hw.ops.base import HwOp
 
 

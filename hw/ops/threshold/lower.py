@@ -14,11 +14,11 @@ import numpy as np
 from onnx import NodeProto
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.emit import type_of
-from xnorforge.flows.lower.evaluation import evaluate
-from xnorforge.flows.lower.examples import random_leaf, random_shape, random_steps
-from xnorforge.flows.lower.levels import check_order, steps_of, thresholds
-from xnorforge.flows.lower.quantisers import (
+from xnorforge.hw.lowering.emit import type_of
+from xnorforge.hw.lowering.evaluation import evaluate
+from xnorforge.hw.lowering.examples import random_leaf, random_shape, random_steps
+from xnorforge.hw.lowering.levels import check_order, steps_of, thresholds
+from xnorforge.hw.lowering.quantisers import (
     bounds,
     checked_scale,
     constant_quantiser,
@@ -28,7 +28,7 @@ from xnorforge.flows.lower.quantisers import (
     sign,
     width,
 )
-from xnorforge.flows.lower.registry import (
+from xnorforge.hw.lowering.registry import (
     EXAMPLES,
     MAKERS,
     NEGATABLE,
@@ -41,9 +41,9 @@ from xnorforge.flows.lower.registry import (
     rule,
     tidying,
 )
-from xnorforge.flows.lower.sums import single
-from xnorforge.flows.lower.values import F32, Leaf, Levels, Node, Value, exact
-from xnorforge.flows.lower.walk import Lowered, Walk, refuse
+from xnorforge.hw.lowering.sums import single
+from xnorforge.hw.lowering.values import F32, Leaf, Levels, Node, Value, exact
+from xnorforge.hw.lowering.walk import Lowered, Walk, refuse
 
 PER_CHANNEL["Threshold"] = "thresholds", "direction"
 

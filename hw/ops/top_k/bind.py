@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound
-from xnorforge.flows.bind.registry import ending
+from xnorforge.hw.bind.network import Bound
+from xnorforge.hw.bind.registry import ending
 
 
 @ending("scores")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xnorforge.flows.lower.registry import CURES, TAILS
-from xnorforge.flows.lower.tails import RELATIVE, Tail
+from xnorforge.hw.lowering.registry import CURES, TAILS
+from xnorforge.hw.lowering.tails import RELATIVE, Tail
 
 
 def _differs(scores: np.ndarray, given: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Every pixel repeated."""
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.hw.bind.registry import takes
 
 
 @takes("UpsampleNearestNeighbour")

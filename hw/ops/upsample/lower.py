@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.examples import random_leaf
-from xnorforge.flows.lower.registry import CHOOSING, MAKERS, emission, example, maker, meaning, rule
-from xnorforge.flows.lower.sums import single
-from xnorforge.flows.lower.values import Value, replay
-from xnorforge.flows.lower.views import has_channels_last, seen, usual_view, view_of
-from xnorforge.flows.lower.walk import refuse
+from xnorforge.hw.lowering.examples import random_leaf
+from xnorforge.hw.lowering.registry import CHOOSING, MAKERS, emission, example, maker, meaning, rule
+from xnorforge.hw.lowering.sums import single
+from xnorforge.hw.lowering.values import Value, replay
+from xnorforge.hw.lowering.views import has_channels_last, seen, usual_view, view_of
+from xnorforge.hw.lowering.walk import refuse
 from xnorforge.hw.ops.upsample.op import repeated
 
 CHOOSING |= {"Resize", "Upsample"}

@@ -10,9 +10,9 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get, ints
-from xnorforge.flows.bind.nodes import BORDERS, OWN_WINDOWS, around, border_in_front, own_sizes, sizes_of
-from xnorforge.flows.bind.registry import finishing, takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, get, ints
+from xnorforge.hw.bind.nodes import BORDERS, OWN_WINDOWS, around, border_in_front, own_sizes, sizes_of
+from xnorforge.hw.bind.registry import finishing, takes
 
 
 @takes(*BORDERS)

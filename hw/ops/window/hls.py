@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from xnorforge.flows.backends.hls4ml.net import Kernel, Net, Wire, refused, without_window
+from xnorforge.hw.hls.net import Kernel, Net, Wire, refused, without_window
 from xnorforge.hw.ops.base import HwOp
 
 

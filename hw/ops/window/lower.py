@@ -23,15 +23,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xnorforge.core.types import Ints, Record
-from xnorforge.flows.lower import integers
-from xnorforge.flows.lower.examples import random_conv, random_image, random_pads, random_windows
-from xnorforge.flows.lower.integers import windows
-from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import MAKERS, NEGATABLE, emission, example, maker, meaning, rule, tidying
-from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Leaf, Node, exact, of_leaf, reach_of
-from xnorforge.flows.lower.views import MOST_BITS, bits_again
-from xnorforge.flows.lower.walk import Lowered, Walk, refuse
+from xnorforge.hw.lowering import integers
+from xnorforge.hw.lowering.examples import random_conv, random_image, random_pads, random_windows
+from xnorforge.hw.lowering.integers import windows
+from xnorforge.hw.lowering.nodes import IntegerNode
+from xnorforge.hw.lowering.registry import MAKERS, NEGATABLE, emission, example, maker, meaning, rule, tidying
+from xnorforge.hw.lowering.sums import one_leaf
+from xnorforge.hw.lowering.values import Leaf, Node, exact, of_leaf, reach_of
+from xnorforge.hw.lowering.views import MOST_BITS, bits_again
+from xnorforge.hw.lowering.walk import Lowered, Walk, refuse
 from xnorforge.hw.ops.border.lower import everywhere
 from xnorforge.hw.ops.surround.lower import surrounded
 

@@ -1,9 +1,9 @@
 """Match counts of bits."""
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
-from xnorforge.flows.bind.nodes import matrix_at
-from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, get
+from xnorforge.hw.bind.nodes import matrix_at
+from xnorforge.hw.bind.registry import takes
 
 
 @takes("MVAU")

@@ -1,7 +1,7 @@
 """The operator as layers of hls4ml."""
 
-from xnorforge.flows.backends.hls4ml.matrices import int_weights, matrix
-from xnorforge.flows.backends.hls4ml.net import Net, Wire
+from xnorforge.hw.hls.matrices import int_weights, matrix
+from xnorforge.hw.hls.net import Net, Wire
 from xnorforge.hw.ops.base import HwOp
 
 

@@ -56,11 +56,9 @@ def _environment(root: Path) -> Item:
         return Item(".venv", "not installed", cure, required=False)
     same = stamp.read_bytes() == lock.read_bytes()
     return Item(
-        ".venv",
-        "up to date with requirements.lock" if same else "older than requirements.lock",
-        "" if same else "the next make target updates it",
-        False,
-    )
+        ".venv", "up to date with requirements.lock" if same else "older than requirements.lock",
+        "" if same else "the next make target updates it", False,
+    )  # fmt: skip
 
 
 def _package(name: str, checkout: bool) -> Item:

@@ -12,13 +12,17 @@ joins the search path of the package `xnorforge.hw.ops`, and its module is calle
 
 import ast
 import os
+import sys
 from functools import cache
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
+from typing import Any
 
 from xnorforge.core.errors import UserError, unknown
 
@@ -30,7 +34,30 @@ KINDS = {
     "view": "flows.report.views",
 }  # fmt: skip
 ENDINGS = {"flows.report.views": ".j2"}  # file suffixes; .py for all other kinds
+# Folders of which modules have moved: until version 0.4, plug-ins may import them where they were.
+MOVED = {"": "", ".lower": ".lowering", ".bind": ".bind", ".backends.hls4ml": ".hls"}  # {in flows: in hw}
 PARSER = Lock()
+
+
+class Moved(MetaPathFinder, Loader):
+    """Finds modules of `MOVED` by their former names, as the same modules."""
+
+    def find_spec(self, fullname: str, *_search: Any) -> ModuleSpec | None:
+        """How to load one, None for any other module."""
+        folder, _, name = fullname.removeprefix("xnorforge.flows").rpartition(".")
+        new = f"xnorforge.hw{MOVED.get(folder)}.{name}"
+        known = fullname.startswith("xnorforge.flows.") and folder in MOVED
+        return ModuleSpec(fullname, self, origin=new) if known and find_spec(new) else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module where it is now."""
+        return import_module(str(spec.origin))
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing: it is loaded."""
+
+
+sys.meta_path.insert(0, Moved())
 
 
 def plural(kind: str) -> str:

@@ -92,7 +92,7 @@ def sim(net_dir: Path, acc: Path, images: int, stalled: int, waves: bool) -> Non
 
 def synth(net_dir: Path, acc: Path, jobs: int = 2) -> None:
     """Yosys cells per operator."""
-    from xnorforge.flows.synth import synthesise
+    from xnorforge.flows.synth.stage import synthesise
 
     synthesise(acc, net_dir, jobs)
 

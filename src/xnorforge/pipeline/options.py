@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from xnorforge.core.errors import UserError, enumerated, unknown
+from xnorforge.pipeline import stages
 
 SEEDS = (1, 2, 3)
 WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -266,6 +267,12 @@ OF_FOLDERS = ("net", "task", "method", "weights", "data", "model", "board", "bac
 OF_PLAN = ("pnr", "pnr_minutes", "jobs")  # decide which stages run and how fast, not what a stage makes
 
 
+def read_by(stage: stages.Stage) -> tuple[str, ...]:
+    """What a stage reads of a request, and what decides its result."""
+    own = (one.name for one in fields(Options) if one.metadata["stage"] == stage.name)
+    return (*(name for name in own if name not in OF_PLAN), *stage.derived)
+
+
 ALSO = {  # options of single verbs
     one.name: one
     for one in (
@@ -367,8 +374,6 @@ class Verb:
         last = (self.stage,) if self.stage else self.reads
         if not (self.builds and last):
             return OPTIONS if self.builds else ()
-        from xnorforge.pipeline import stages  # which reads these declarations
-
         needed = set(last)
         for stage in reversed(stages.STAGES):
             if stage.name in needed:

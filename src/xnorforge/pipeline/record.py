@@ -20,7 +20,6 @@ from functools import cache, partial
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import xnorforge
 from xnorforge.core import cache as results
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import data_folder, read_json, write_json
@@ -45,7 +44,7 @@ class Places:
     """Names of files that stay the same when a checkout or `out/` is moved."""
 
     def __init__(self, asked: Request):
-        package = Path(xnorforge.__file__).parent
+        package = Path(__file__).parent.parent
         linked = [path for path in package.iterdir() if path.is_symlink()]
         home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         roots = [

@@ -17,7 +17,7 @@ from xnorforge.core.artifacts import living
 from xnorforge.core.errors import UserError, enumerated, unknown
 from xnorforge.core.types import Record
 from xnorforge.pipeline import pictures, stages
-from xnorforge.pipeline.options import OPTIONS, Options, parses, variables
+from xnorforge.pipeline.options import OPTIONS, Options, parses, read_by, variables
 from xnorforge.sw.training import runs
 
 NET = Options.net
@@ -104,7 +104,7 @@ class Request(Options):
 
     def options(self, stage: stages.Stage) -> Record:
         """The options that a stage reads."""
-        given = {name: getattr(self, name) for name in stage.options}
+        given = {name: getattr(self, name) for name in read_by(stage)}
         if stage.name == "export":
             if self.model:
                 return given | {"net": None, "method": None, "weights": None}

@@ -5,14 +5,13 @@ Standard library only: a build with nothing to do must not load more.
 """
 
 import ast
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.core.types import Record
 from xnorforge.hw import boards, routing
-from xnorforge.pipeline import options
 
 CALLS = "xnorforge.pipeline.calls"
 
@@ -43,12 +42,6 @@ class Stage:
     times: bool = False
     pace: tuple[str, ...] = ()
     handed: tuple[str, ...] = ()
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """What it reads of a request, and what decides its result."""
-        own = (one.name for one in fields(options.Options) if one.metadata["stage"] == self.name)
-        return (*(name for name in own if name not in options.OF_PLAN), *self.derived)
 
     def before(self) -> tuple[str, ...]:
         """The stages whose options its result depends on; of a report, those of all."""

@@ -15,7 +15,6 @@ import numpy as np
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import several
 from xnorforge.core.types import Record
-from xnorforge.flows.bind import bind_folder, name_of_network
 from xnorforge.flows.fold import of_family
 from xnorforge.flows.fold.aims import Search, amounts_of, check_storable
 from xnorforge.flows.fold.bodies import with_bodies
@@ -25,6 +24,7 @@ from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import Price, cheapest, excess
 from xnorforge.flows.report.device import formatted
 from xnorforge.hw import boards
+from xnorforge.hw.bind import bind_folder, name_of_network
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.parts import estimates_of
 

@@ -9,13 +9,13 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import names
 from xnorforge.core.progress import now_at
 from xnorforge.core.types import Record
-from xnorforge.flows.bind import Bound, bind_folder, name_of_network
 from xnorforge.flows.fold import of_family
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
 from xnorforge.flows.fold.fifo_sizing import with_fifos
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.report.device import formatted
 from xnorforge.hw import boards, families
+from xnorforge.hw.bind import Bound, bind_folder, name_of_network
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.parts import estimates_of

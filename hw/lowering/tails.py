@@ -13,7 +13,7 @@ import numpy as np
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.flows.indexed_model import IndexedModel, attributes, indexed
+from xnorforge.core.indexed_model import IndexedModel, attributes, indexed
 
 from .registry import TAILS
 from .walk import refuse

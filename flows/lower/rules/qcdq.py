@@ -7,11 +7,12 @@ far becomes one quantiser (the task "steps").
 import numpy as np
 from onnx import helper
 
+from xnorforge.hw.lowering.registry import rule
+from xnorforge.hw.lowering.sums import affine, single
+from xnorforge.hw.lowering.values import F32, append, exact
+from xnorforge.hw.lowering.walk import refuse
+
 from .functions import stepped
-from .registry import rule
-from .sums import affine, single
-from .values import F32, append, exact
-from .walk import refuse
 
 
 def _zero_point(walk, node) -> np.ndarray:

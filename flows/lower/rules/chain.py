@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .registry import MAKERS, rule
-from .sums import sum_of_branches
-from .values import append, batch_norm, exact
-from .views import view_of
-from .walk import refuse
+from xnorforge.hw.lowering.registry import MAKERS, rule
+from xnorforge.hw.lowering.sums import sum_of_branches
+from xnorforge.hw.lowering.values import append, batch_norm, exact
+from xnorforge.hw.lowering.views import view_of
+from xnorforge.hw.lowering.walk import refuse
 
 
 @rule("BatchNormalization")

@@ -11,7 +11,7 @@ from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, num
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.core.types import Record
+from .types import Record
 
 
 class IndexedModel(ModelWrapper):

@@ -1,4 +1,4 @@
-"""Functions in a chain (`functions.py`): every integer is tried where float32 may violate their order, and
+"""Functions in a chain (`values.Function`): every integer is tried where float32 may violate their order, and
 step functions become the levels that they take."""
 
 from collections.abc import Callable, Iterator
@@ -8,14 +8,12 @@ from math import gcd
 import numpy as np
 from onnx import NodeProto
 
-from xnorforge.flows.lower.walk import Walk
 from xnorforge.hw.any_width import whole_numbers
 
 from .evaluation import along, at_base, evaluate, float32_ranks, of_ranks
-from .functions import Function
 from .narrowing import some_between
-from .values import F32, LINEAR, Leaf, Value, append, common_grid, exact, of_leaf, signs_of
-from .walk import refuse
+from .values import F32, LINEAR, Function, Leaf, Value, append, common_grid, exact, of_leaf, signs_of
+from .walk import Walk, refuse
 
 MOST_TRIED = 2**24  # integers of all channels
 MOST_LEVELS = 2**16

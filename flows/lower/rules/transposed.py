@@ -13,12 +13,11 @@ from fractions import Fraction
 import numpy as np
 
 from xnorforge.core.types import Ints
-
-from .linear import integer_weights, linear_layer
-from .registry import rule
-from .sums import one_leaf
-from .views import seen
-from .walk import refuse
+from xnorforge.hw.lowering.linear import integer_weights, linear_layer
+from xnorforge.hw.lowering.registry import rule
+from xnorforge.hw.lowering.sums import one_leaf
+from xnorforge.hw.lowering.views import seen
+from xnorforge.hw.lowering.walk import refuse
 
 
 @rule("ConvTranspose")

@@ -18,15 +18,16 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.indexed_model import indexed
 from xnorforge.core.types import Record
-from xnorforge.flows.indexed_model import indexed
 from xnorforge.hw.any_width import drawn, times, weighted_sum, whole_numbers
+from xnorforge.hw.lowering.evaluation import evaluate
+from xnorforge.hw.lowering.exact import UNIT, Exact, on_one_unit, plus
+from xnorforge.hw.lowering.values import Leaf, Node, Value, common_grid
+from xnorforge.hw.lowering.views import usual_view
+from xnorforge.hw.lowering.walk import Lowered
 
-from .evaluation import evaluate
-from .exact import UNIT, Exact, Network, on_one_unit, plus
-from .values import Leaf, Node, Value, common_grid
-from .views import usual_view
-from .walk import Lowered
+from .exact import Network
 
 AVOIDING_ZERO = (True, True, False)  # of each frame of random levels
 EDGES, DRAWS = 1 << 19, (4, 64)  # random sums of all thresholds, and of one at least and at most
@@ -198,17 +199,15 @@ class Links:
             kept = self.built.kept.get(node.out, slice(None))
             wanted = run.tensors[node.out][..., kept]
             if node.out in run.levels or node.out in self._activations:
-                self._check_equal(node, found, run.levels.get(node.out, run.tensors[node.out])[..., kept])
+                before = run.levels.get(node.out, run.tensors[node.out])[..., kept]
+                if (found != before).any():
+                    place = tuple(np.argwhere(found != before)[0].tolist())
+                    raise MismatchError(
+                        f"lower: {node.name}, element {list(place[1:])} of frame {place[0]}, is "
+                        f"{found[place]} in the built graph and {before[place]} before it was rearranged."
+                    )
                 tensors[node.out] = wanted
             self.pairs.setdefault(node.out, []).append((wanted, tensors[node.out]))
-
-    def _check_equal(self, node: Node, found: np.ndarray, wanted: np.ndarray) -> None:
-        if (found != wanted).any():
-            place = tuple(np.argwhere(found != wanted)[0].tolist())
-            raise MismatchError(
-                f"lower: {node.name}, element {list(place[1:])} of frame {place[0]}, is {found[place]} in "
-                f"the graph that is built and {wanted[place]} before it was rearranged."
-            )
 
     def link(self, leaf: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """p, q, r (channels,) with q found = p wanted + r; p = 0 where a channel has one integer only.

@@ -26,6 +26,28 @@ MOST_BITS = 2048  # of an exact number: some 80 consecutive float32 factors
 LINEAR = {"bn", "mul", "div", "add", "rsub"}
 
 
+@dataclass(frozen=True, eq=False)
+class Function:
+    """An operation of a chain.
+
+    Attributes:
+        name: of the ONNX operator.
+        compute: (x, constants…) -> float32; x (channels, any), constants (channels, 1). The last constant of
+            the chain, which is not passed, is +1 or -1, the function's direction.
+        spread: by how much another run of the reference may differ, (x, y) -> float32 like y; None for step
+            functions, which give the same result on every machine.
+        whole: all its results are whole numbers.
+    """
+
+    name: str
+    compute: Callable[..., np.ndarray]
+    spread: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    whole: bool = False
+
+    def __call__(self, x: np.ndarray, *constants: np.ndarray) -> np.ndarray:
+        return self.compute(x, *constants[:-1]).astype(F32, copy=False)
+
+
 @dataclass
 class Leaf:
     """One integer tensor: shape of a frame, channels last, (H, W, C) or (F,), and the range per channel.

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from hls4ml.model.quantizers import BinaryQuantizer
 
-from xnorforge.flows.backends.hls4ml.net import Kernel, Net, Wire, integer
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import signed_bits
+
+from .net import Kernel, Net, Wire, integer
 
 
 def matrix(net: Net, op: HwOp, source: Wire, weights: np.ndarray, w_bits: int, length: int = 0) -> list[Wire]:

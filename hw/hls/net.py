@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints, Record
-from xnorforge.flows.backends.hls4ml.layers import table_values
 from xnorforge.hw.ops.base import HwOp, Stream
+
+from .layers import table_values
 
 
 @dataclass(frozen=True)

@@ -7,44 +7,19 @@ position in the tensor: onnxruntime itself runs each, and `levels.py` tries it o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
 from onnx import NodeProto, TensorProto, helper
 
-from xnorforge.flows.lower.walk import Walk
-
-from .evaluation import evaluate
-from .registry import rule
-from .sums import single
-from .values import F32, Value, append
-from .walk import refuse
+from xnorforge.hw.lowering.evaluation import evaluate
+from xnorforge.hw.lowering.registry import rule
+from xnorforge.hw.lowering.sums import single
+from xnorforge.hw.lowering.values import F32, Function, Value, append
+from xnorforge.hw.lowering.walk import Walk, refuse
 
 # Relative: 4 units in the last place, the largest observed difference between runs of onnxruntime 1.25.
 SPREAD = F32(2.0**-21)
-
-
-@dataclass(frozen=True, eq=False)
-class Function:
-    """An operation of a chain.
-
-    Attributes:
-        name: of the ONNX operator.
-        compute: (x, constants…) -> float32; x (channels, any), constants (channels, 1). The last constant of
-            the chain, which is not passed, is +1 or -1, the function's direction.
-        spread: by how much another run of the reference may differ, (x, y) -> float32 like y; None for step
-            functions, which give the same result on every machine.
-        whole: all its results are whole numbers.
-    """
-
-    name: str
-    compute: Callable[..., np.ndarray]
-    spread: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
-    whole: bool = False
-
-    def __call__(self, x: np.ndarray, *constants: np.ndarray) -> np.ndarray:
-        return self.compute(x, *constants[:-1]).astype(F32, copy=False)
 
 
 def stepped(

@@ -9,11 +9,10 @@ from onnx import NodeProto
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
-from xnorforge.flows.bind.network import Taken
 from xnorforge.hw.beat import CombiningBeat
 from xnorforge.hw.streams import divisors, value_range
 
-from .network import OPS, Bound, Network, get, ints
+from .network import OPS, Bound, Network, Taken, get, ints
 from .registry import takes
 
 BORDERS = ("FMPadding", "Pad")

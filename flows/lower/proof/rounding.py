@@ -11,9 +11,9 @@ from math import ceil, prod
 
 import numpy as np
 
-from .exact import UNIT
-from .values import Node, Value, reach_of
-from .walk import Lowered
+from xnorforge.hw.lowering.exact import UNIT
+from xnorforge.hw.lowering.values import Node, Value, reach_of
+from xnorforge.hw.lowering.walk import Lowered
 
 
 def bound(graph: Lowered, operations: int) -> np.ndarray:

@@ -22,16 +22,14 @@ import numpy as np
 from onnx import NodeProto
 
 from xnorforge.core.types import Ints
-from xnorforge.flows.lower.values import Leaf
-from xnorforge.flows.lower.walk import Walk
 from xnorforge.hw.any_width import width_of
 
 from .geometry import spatial, window_shape
 from .registry import MAKERS, NEGATABLE, rule
 from .sums import added_up, one_leaf
-from .values import F32, Value, append, common_grid, exact, of_leaf, reach_of
+from .values import F32, Leaf, Value, append, common_grid, exact, of_leaf, reach_of
 from .views import channels_chosen, flattened, seen, usual_view, view_of
-from .walk import refuse
+from .walk import Walk, refuse
 
 LARGEST_RATIO = 2**64  # between the scales of channels in one matrix
 LARGEST_WEIGHT = 2**15 - 1  # of a matrix; products with ratios beyond become matrices of digits

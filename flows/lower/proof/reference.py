@@ -12,12 +12,12 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.indexed_model import indexed
+from xnorforge.core.indexed_model import indexed
 from xnorforge.flows.qonnx_execution import images_at_once, qonnx_scores, qonnx_tensors
+from xnorforge.hw.lowering.values import Node, Value
+from xnorforge.hw.lowering.walk import Lowered
 
 from . import rounding
-from .values import Node, Value
-from .walk import Lowered
 
 
 def scale_and_bias(value: Value) -> tuple[np.ndarray, np.ndarray]:

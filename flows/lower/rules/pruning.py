@@ -14,11 +14,10 @@ from math import gcd, prod
 import numpy as np
 
 from xnorforge.hw.any_width import whole_numbers, width_of
-
-from .linear import MATRICES, range_of_sums
-from .registry import PER_CHANNEL, tidying
-from .values import Node
-from .walk import Lowered
+from xnorforge.hw.lowering.linear import MATRICES, range_of_sums
+from xnorforge.hw.lowering.registry import PER_CHANNEL, tidying
+from xnorforge.hw.lowering.values import Node
+from xnorforge.hw.lowering.walk import Lowered
 
 GRAIN = 4
 

@@ -10,10 +10,9 @@ from onnx import NodeProto
 from qonnx.custom_op.general.intquant import resolve_rounding_mode
 
 from xnorforge.core.types import Record
-from xnorforge.flows.lower.walk import Walk
 
 from .values import F32, exact
-from .walk import refuse
+from .walk import Walk, refuse
 
 MOST_WIDTH = 32  # bits of a quantiser of constants; float32 numbers do not need more
 MODES = (

@@ -12,11 +12,10 @@ from onnx import NodeProto
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints
-from xnorforge.flows.lower.walk import Walk
 
 from .registry import MAKERS, rule
 from .values import LINEAR, MOST_BITS, Value, append, exact, of_leaf, reach_of
-from .walk import refuse
+from .walk import Walk, refuse
 
 
 def affine(walk: Walk, value: Value, node: NodeProto) -> Value:

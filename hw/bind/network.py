@@ -9,9 +9,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.indexed_model import indexed
 from xnorforge.core.plugins import load, names
 from xnorforge.core.types import Record
-from xnorforge.flows.indexed_model import indexed
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops.base import HwOp, Stream
 

@@ -9,12 +9,12 @@ from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
 from xnorforge.flows import finn_execution
+from xnorforge.hw.lowering.exact import UNIT
+from xnorforge.hw.lowering.tails import differences, host_function
+from xnorforge.hw.lowering.values import fits_float32, reach_of
+from xnorforge.hw.lowering.walk import Lowered
 
-from .exact import UNIT
 from .reference import dequantise, report_mismatch, scale_and_bias
-from .tails import differences, host_function
-from .values import fits_float32, reach_of
-from .walk import Lowered
 
 __all__ = [
     "chosen_classes", "class_ties", "finn_is_equal", "run_all", "scale_and_bias",

@@ -1,0 +1,1 @@
+"""Rules of nodes that produce no operator, and of the whole graph."""
