@@ -18,7 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp, is_custom_op
 
 from xnorforge.core.errors import UserError
-from xnorforge.core.indexed_model import IndexedModel, shape_inputs
+from xnorforge.core.indexed_model import IndexedModel, attributes, shape_inputs
 from xnorforge.flows.qonnx_execution import Runner
 
 QONNX = "qonnx.custom_op.general"
@@ -237,7 +237,7 @@ def _transposed(proto: ModelProto) -> bool:
         source = makers.get(node.input[0]) if node.op_type == "Transpose" else None
         if source is None or readers[source.output[0]] > 1 or not all(i in constants for i in source.input):
             continue
-        order = next((list(one.ints) for one in node.attribute if one.name == "perm"), None)
+        order = attributes(node).get("perm")
         for name in source.input:
             values = numpy_helper.to_array(constants[name])
             if order is None or len(order) == values.ndim:

@@ -167,7 +167,8 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, .
 def registered(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether a decorator puts it into a table under a name: `@meaning("Concat")`."""
     calls = [each for each in function.decorator_list if isinstance(each, ast.Call)]
-    given = [each.args[0] for each in calls if isinstance(each.func, ast.Name) and each.args]
+    calls = [each for each in calls if ast.unparse(each.func).rpartition(".")[0] in ("", "registry")]
+    given = [each.args[0] for each in calls if each.args]
     return any(isinstance(one, ast.Constant) and isinstance(one.value, str) for one in given)
 
 

@@ -54,13 +54,10 @@ CALLED_ELSEWHERE = {
 }
 # Functions above radon's grade C, {file: names}.
 BRANCHING = {
-    "flows/clean_up.py": "_fold _transposed", "flows/finn_execution.py": "within_float32",
-    "flows/fold/__init__.py": "fold", "flows/fold/finn_folding.py": "read_finn_folding",
-    "flows/fold/search.py": "cheapest", "flows/importing/graph_checks.py": "_in_order",
-    "flows/importing/modules.py": "load_weights", "hw/lowering/linear.py": "_matrix",
-    "hw/ops/interact/text.py": "_slot", "hw/ops/window/lower.py": "_pad fused",
+    "flows/clean_up.py": "_fold", "flows/finn_execution.py": "within_float32",
+    "flows/fold/__init__.py": "fold", "flows/importing/modules.py": "load_weights",
+    "hw/lowering/linear.py": "_matrix", "hw/ops/window/lower.py": "fused",
     "sim/bits/plans.py": "in_one_call", "sim/cosim.py": "attempt",
-    "src/xnorforge/pipeline/own_data.py": "_labels", "sw/datasets/folder.py": "read_folder",
 }  # fmt: skip
 
 
@@ -81,7 +78,7 @@ def _git(*words: str) -> subprocess.CompletedProcess:
 
 def dead(paths: list[Path]) -> Iterator[str]:
     """Functions, methods and classes that nothing outside tests names."""
-    seeker = Vulture(ignore_decorators=[f"@{name}" for name in REGISTRIES.split()])
+    seeker = Vulture(ignore_decorators=["@registry.*", *(f"@{name}" for name in REGISTRIES.split())])
     seeker.scavenge(paths)
     kinds = ("function", "method", "class", "property")
     found = [one for one in seeker.get_unused_code() if one.typ in kinds]

@@ -9,7 +9,7 @@ integers on every golden image.
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from math import prod
@@ -112,109 +112,39 @@ def fold(
             f"fold: COUNT={count} counts our own RTL, not that of BACKEND={backend}; leave it out."
         )
     aim = Aim(interval, "max" if fps == "max" else "", limits or {}, spare or "")
-    cut = levels_of(target) <= FEW and "latency" not in aim.limits
     given = read_folding(folding) if folding else {}
     with artifacts.measured("qonnx", "numpy") as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
-        part = Part.of(target.capacity)
         adders = "generate" in base.load(backend).stages
-        asked = any(isinstance(one, dict) and "interval" in one for one in given.values())  # for a loop
-        quick = (fps == "max" or "latency" in aim.limits) and not asked  # then steps side by side
         looped = None
-        if loops != "off" and adders and not (quick or loadable):
-            looped = _with_loops(net_dir, output, given, interval, target, part, loops == "on")
+        if loops != "off" and adders and not loadable:
+            looped = _with_loops(net_dir, output, given, aim, target, loops == "on")
         bounds = looped or bind_folder(net_dir, output)
         if like and not loadable:
             raise UserError("fold: LIKE is for weights that are loaded; add LOADABLE=1, or leave LIKE out.")
         if loadable:
             bounds = as_loadable(widened(bounds, like, output))
-        if not adders and any(one.attributes.get("loadable") for one in bounds):
-            raise UserError(
-                f"fold: weights that a host loads do not work with BACKEND={backend}; use BACKEND=rtl."
-            )
         last = bounds[-1].make()
         shape = last.out_stream().shape
         if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):
             say("fold        no index of the largest score: OUTPUT=labels has it if there is one output")
-        left: list[str] = []
-        if folding and is_of_finn(given):
-            model = ModelWrapper(str(net_dir / "lowered.onnx"))
-            taken = read_finn_folding(given, model, bounds, folding, target.part)
-            given, left = taken.folding, taken.left
+        given, left = _of_finn(given, net_dir, bounds, folding, target.part)
         known = [one.name for one in bounds]
-        if strange := [name for name in given if name not in known]:
-            raise unknown("folding", strange[0], known)
+        if strange := [*(given.keys() - known)]:
+            raise unknown("folding", min(strange), known)
         bounds, given = from_outside(bounds, given, interval)
-        if not adders and any(one.attributes.get("outside") for one in bounds):
-            raise UserError(f'fold: "outside" does not work with BACKEND={backend}; use BACKEND=rtl.')
-
-        def counts(ops: list[HwOp]) -> list[Record]:
-            return counts_of(of_family([copied(op) for op in ops], target), target.family)
-
-        options: dict[tuple, Options] = {}  # that attempts share
-
-        def search_of(bounds: list[Bound], given: dict) -> Search:
-            free = ("depth", "structure")
-            fixed = {name: {k: v for k, v in one.items() if k not in free} for name, one in given.items()}
-            fixed = {name: one for name, one in fixed.items() if one}
-            depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
-
-            def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
-                return with_fifos(of_family(ops, target), depths, most_beats, cut)
-
-            search = Search(bounds, target, fixed, finish, adders, stream, known=options)
-            now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
-            return search
-
-        def attempt(graph: Graph, reserve: dict[str, float] | None = None) -> _Attempt:
-            bounds, given = graph
-            try:
-                check_storable(bounds, target)
-            except UserError as error:
-                return _Attempt(None, bounds, lambda error=error: error, True, list, {})
-            bounds = _as_adders(bounds, given)
-            search = search_of(bounds, given)
-            if count and reserve is None:
-                ops = search.best_counted(aim, count, counts)
-            else:
-                ops = search.meeting(aim, reserve)
-            lacks = ops is None and reserve is None and search.lacks_block_ram(aim)
-            faster, refusal = partial(search.faster, ops or [], aim), partial(search.refusal, aim)
-            if reserve is not None:  # with weights from a memory
-                refusal = partial(search.refusal_with, aim, gb_per_s or memory.GB_PER_S, bounds)
-            return _Attempt(ops, bounds, refusal, lacks, faster, search.fifos)
-
-        def possible(graph: Graph, reserve: dict[str, float]) -> bool:
-            try:
-                check_storable(graph[0], target)
-            except UserError:
-                return False
-            return search_of(_as_adders(*graph), graph[1]).possible(aim, reserve)
-
-        found = attempt((bounds, given))
-        if found.ops is None and found.lacks_block_ram and adders and fps != "max":
-            room = interval * memory.bytes_per_cycle(gb_per_s or memory.GB_PER_S, target.clock_mhz)
-            plain = bind_folder(net_dir, output) if looped else bounds
-            other = fewest_outside(plain, given, interval, room, part, possible, attempt)
-            if other and other.ops and not gb_per_s:
-                raise UserError(
-                    f"{str(found.refusal()).rstrip('.')}; or give MEMORY={memory.GB_PER_S:g}, if a memory "
-                    f"outside the part gives {memory.GB_PER_S:g} GB/s for weights."
-                )
-            found = other if other and gb_per_s else found
+        if not adders:
+            _check_constant(bounds, backend)
+        searches = _Searches(target, aim, adders, stream, count, gb_per_s)
+        found = searches.attempt((bounds, given))
+        if found.lacks_block_ram:
+            found = searches.with_memory(bind_folder(net_dir, output) if looped else bounds, given, found)
         if found.ops is None:
             raise found.refusal()
         ops, bounds = found.ops, found.bounds
         if reads := memory.memory_traffic(ops, gb_per_s or memory.GB_PER_S, target.clock_mhz):
-            names = ", ".join(reads["operators"])
             reads["interval_modelled"] = interval_with(ops, reads["gb_per_s"], target.clock_mhz)
-            say(
-                f"fold        weights of {names} are read from a memory with every frame: "
-                f"{reads['needed_gb_per_s']} of {reads['gb_per_s']:g} GB/s, with which the cycle model takes "
-                f"{reads['interval_modelled']:,} cycles per frame"
-            )
-            if count:
-                say("fold        COUNT is not used with weights from a memory: the cost model decides")
+            _say_reads(reads, count)
         _check_streams(ops)
         costs = {op.name: op.estimate() for op in ops}
         names = (*RESOURCES, *SITES)
@@ -270,11 +200,115 @@ class _Attempt:
     fifos: dict[str, float]
 
 
+@dataclass
+class _Searches:
+    """Attempts at foldings of graphs as it is asked for, which share the options of their operators."""
+
+    target: boards.Board
+    aim: Aim
+    adders: bool
+    stream: int | None
+    count: int | None
+    gb_per_s: float | None
+    options: dict[tuple, Options] = field(default_factory=dict)
+
+    def attempt(self, graph: Graph, reserve: dict[str, float] | None = None) -> _Attempt:
+        """The best folding of a graph, some of the part left where weights come from outside."""
+        bounds, given = graph
+        try:
+            check_storable(bounds, self.target)
+        except UserError as error:
+            return _Attempt(None, bounds, lambda error=error: error, True, list, {})
+        bounds = _as_adders(bounds, given)
+        search = self._search(bounds, given)
+        if self.count and reserve is None:
+            ops = search.best_counted(self.aim, self.count, self._counts)
+        else:
+            ops = search.meeting(self.aim, reserve)
+        lacks = ops is None and reserve is None and search.lacks_block_ram(self.aim)
+        faster, refusal = partial(search.faster, ops or [], self.aim), partial(search.refusal, self.aim)
+        if reserve is not None:  # with weights from a memory
+            refusal = partial(search.refusal_with, self.aim, self.gb_per_s or memory.GB_PER_S, bounds)
+        return _Attempt(ops, bounds, refusal, lacks, faster, search.fifos)
+
+    def with_memory(self, bounds: list[Bound], given: Record, without: _Attempt) -> _Attempt:
+        """The attempt with the fewest weights from a memory, if there is one; UserError if it would help."""
+        if not self.adders or self.aim.fps:
+            return without
+        interval, rate = self.aim.interval, self.gb_per_s or memory.GB_PER_S
+        room = interval * memory.bytes_per_cycle(rate, self.target.clock_mhz)
+        part = Part.of(self.target.capacity)
+        other = fewest_outside(bounds, given, interval, room, part, self._possible, self.attempt)
+        if other and other.ops and not self.gb_per_s:
+            raise UserError(
+                f"{str(without.refusal()).rstrip('.')}; or give MEMORY={rate:g}, if a memory outside the "
+                f"part gives {rate:g} GB/s for weights."
+            )
+        return other if other and self.gb_per_s else without
+
+    def _possible(self, graph: Graph, reserve: dict[str, float]) -> bool:
+        try:
+            check_storable(graph[0], self.target)
+        except UserError:
+            return False
+        return self._search(_as_adders(*graph), graph[1]).possible(self.aim, reserve)
+
+    def _search(self, bounds: list[Bound], given: dict) -> Search:
+        free = ("depth", "structure")
+        fixed = {name: {k: v for k, v in one.items() if k not in free} for name, one in given.items()}
+        fixed = {name: one for name, one in fixed.items() if one}
+        depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
+        cut = levels_of(self.target) <= FEW and "latency" not in self.aim.limits
+
+        def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
+            return with_fifos(of_family(ops, self.target), depths, most_beats, cut)
+
+        search = Search(bounds, self.target, fixed, finish, self.adders, self.stream, known=self.options)
+        now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
+        return search
+
+    def _counts(self, ops: list[HwOp]) -> list[Record]:
+        return counts_of(of_family([copied(op) for op in ops], self.target), self.target.family)
+
+
+def _of_finn(
+    given: Record, net_dir: Path, bounds: list[Bound], folding: Path | None, part: str
+) -> tuple[Record, list[str]]:
+    """The folding of operators that a file gives, and what it gives that is not taken."""
+    if folding is None or not is_of_finn(given):
+        return given, []
+    model = ModelWrapper(str(net_dir / "lowered.onnx"))
+    taken = read_finn_folding(given, model, bounds, folding, part)
+    return taken.folding, taken.left
+
+
+def _check_constant(bounds: list[Bound], backend: str) -> None:
+    """Raise if weights change; they do with our own RTL alone."""
+    for key, what in (("loadable", "weights that a host loads do"), ("outside", '"outside" does')):
+        if any(one.attributes.get(key) for one in bounds):
+            raise UserError(f"fold: {what} not work with BACKEND={backend}; use BACKEND=rtl.")
+
+
+def _say_reads(reads: Record, count: int | None) -> None:
+    say(
+        f"fold        weights of {', '.join(reads['operators'])} are read from a memory with every frame: "
+        f"{reads['needed_gb_per_s']} of {reads['gb_per_s']:g} GB/s, with which the cycle model takes "
+        f"{reads['interval_modelled']:,} cycles per frame"
+    )
+    if count:
+        say("fold        COUNT is not used with weights from a memory: the cost model decides")
+
+
 def _with_loops(
-    net_dir: Path, output: str, given: Record, interval: int, target: boards.Board, part: Part, always: bool
+    net_dir: Path, output: str, given: Record, aim: Aim, target: boards.Board, always: bool
 ) -> list[Bound] | None:
-    """The operators of a network, equal steps as a loop, and layers of one form (`with_layers`); None
-    if that of steps misses the interval, or if the given folding is for operators of its own."""
+    """The operators of a network, equal steps as a loop, and layers of one form (`with_layers`); None if that
+    of steps misses the interval, or if the given folding is for operators of its own. Where the most frames
+    or the least latency are asked for, and no interval of a loop, steps are built side by side."""
+    asked = any(isinstance(one, dict) and "interval" in one for one in given.values())
+    if not asked and (aim.fps or "latency" in aim.limits):
+        return None
+    interval, part = aim.interval, Part.of(target.capacity)
 
     def finish(ops: list[HwOp]) -> list[HwOp]:
         return with_fifos(of_family(ops, target), {})

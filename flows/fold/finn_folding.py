@@ -8,6 +8,7 @@ of a file are ignored, and a message lists them.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import extras
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import UserError, several
 from xnorforge.flows.finn_execution import specialised_names
 from xnorforge.hw.bind import OPS
 from xnorforge.hw.bind.network import Bound
@@ -90,13 +91,12 @@ def read_finn_folding(
     rows = _rows_of(given)
     numbered = _numbered(rows, model, path, part)
     working = {one.name: one for one in bounds}
-    inside = {node: one.name for one in bounds for node in one.nodes if node != one.name}
+    inside = {node: one.name for one in bounds for node in one.nodes}
     folding: dict[str, dict[str, int]] = {}
     left: list[str] = []
-    other: dict[str, int] = {}
+    other = Counter[str]()
     for name, row in rows.items():
-        for key in (key for key, value in row.items() if key not in ATTRIBUTES and value not in DEFAULTS):
-            other[key] = other.get(key, 0) + 1
+        other.update(key for key, value in row.items() if key not in ATTRIBUTES and value not in DEFAULTS)
         asked = {key: row[key] for key in ATTRIBUTES if key in row}
         node = numbered[name]
         if node is None or node not in working:
@@ -108,7 +108,7 @@ def read_finn_folding(
         left += [f"{key} of {name} (not a setting of {node})" for key in asked if ATTRIBUTES[key] not in has]
         if fits:
             folding[node] = fits
-    left += [f"{key} of {count} node{'s' if count > 1 else ''}" for key, count in other.items()]
+    left += [f"{key} of {several(count, 'node')}" for key, count in other.items()]
     return Taken(folding, left)
 
 

@@ -204,14 +204,13 @@ def cheapest(
         UserError: no width converter can connect two operators.
     """
     while True:
-        some = [one.within(interval) for one in options]
-        of_lut = price.weights[:, RESOURCES.index("lut")].max()
         own = extra or (lambda _place, _one: 0.0)
-        more = [[of_lut * one.wasted + own(k, one) for one in ones] for k, ones in enumerate(some)]
-        some = [[one for one, its in zip(*rows) if its < np.inf] for rows in zip(some, more)]
+        within = (one.within(interval) for one in options)
+        some = [[one for one in ones if own(k, one) < np.inf] for k, ones in enumerate(within)]
         if not all(some):
             return None
-        more = [[its for its in row if its < np.inf] for row in more]
+        of_lut = price.weights[:, RESOURCES.index("lut")].max()
+        more = [[of_lut * one.wasted + own(k, one) for one in ones] for k, ones in enumerate(some)]
         try:
             found = _cheapest(some, more, price, np.array([limits[name] for name in RESOURCES]))
         except UserError:

@@ -4,6 +4,7 @@ Checks names, order, attributes and domains; `fold_constants.py` checks sizes.
 """
 
 from collections import Counter
+from graphlib import CycleError, TopologicalSorter
 from math import isfinite, prod
 from pathlib import Path
 
@@ -165,29 +166,21 @@ def _in_order(path: Path, graph: GraphProto) -> None:
         UserError: the graph has a cycle.
     """
     there = {entry.name for entry in (*graph.input, *graph.initializer)} | {""}
-    lost = [len({name for name in node.input if name not in there}) for node in graph.node]
-    readers: dict[str, list[int]] = {}
-    for index, node in enumerate(graph.node):
-        for name in {name for name in node.input if name not in there}:
-            readers.setdefault(name, []).append(index)
-    order = [index for index, count in enumerate(lost) if not count]
-    for index in order:  # grows while it is read
-        for name in graph.node[index].output:
-            for reader in readers.get(name, []):
-                lost[reader] -= 1
-                if not lost[reader]:
-                    order.append(reader)
-    if len(order) < len(lost):
-        node = next(graph.node[index] for index, count in enumerate(lost) if count)
-        raise UserError(
-            f"{path}: {node_text(node)} depends on its own result; export the network without that loop."
-        )
     for node in graph.node:  # in the file's own order, if that is an execution order
         if not there.issuperset(node.input):
             break
         there.update(node.output)
     else:
         return
+    makers = {name: index for index, node in enumerate(graph.node) for name in node.output}
+    needs = {k: {makers[name] for name in one.input if name in makers} for k, one in enumerate(graph.node)}
+    try:
+        order = list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        node = graph.node[error.args[1][0]]
+        raise UserError(
+            f"{path}: {node_text(node)} depends on its own result; export the network without that loop."
+        ) from error
     set_entries(graph.node, [graph.node[index] for index in order])
 
 

@@ -7,6 +7,7 @@ a picture stay together. If the variable is not set, made-up shapes are used.
 
 import hashlib
 import os
+from bisect import bisect
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,9 +101,10 @@ def read_folder(root: Path) -> OwnFolder:
     left_out = list[Path]()
     for label, folder in enumerate(folders):
         files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
-        left_out += [path for path in files if path.suffix.lower() not in endings]
+        pictures = [path for path in files if path.suffix.lower() in endings]
+        left_out += sorted({*files}.difference(pictures))
         copies: dict[str, list[Path]] = defaultdict(list)
-        for path in (path for path in files if path.suffix.lower() in endings):
+        for path in pictures:
             content = _sha256(path)
             first, other = owner.setdefault(content, (label, path))
             if first != label:
@@ -118,7 +120,7 @@ def read_folder(root: Path) -> OwnFolder:
             )
         test, watched = max(1, len(copies) // 5), max(1, len(copies) // 10)
         for rank, content in enumerate(sorted(copies)):
-            which = "test" if rank < test else "watched" if rank < test + watched else "training"
+            which = ("test", "watched", "training")[bisect([test, test + watched], rank)]
             parts[which] += [(content, path, label) for path in copies[content]]
     if left_out:
         say(

@@ -162,16 +162,15 @@ def _table(name: str, index: str, words: list[int], bits: int) -> list[str]:
 
 def _slot(name: str, slot: Slot, plan: Plan) -> list[str]:
     """Pick the teacher's code, then look up its number."""
-    wide = max(plan.code_bits(teacher[1]) for teacher in slot.teachers if teacher)
-    sources = sorted({teacher for teacher in slot.teachers if teacher})
+    sources = sorted(filter(None, {*slot.teachers}))
+    wide = max(plan.code_bits(lane) for _, lane in sources)
     address = plan.address_bits
     lines: list[str] = []
     picks = [None if teacher is None else sources.index(teacher) for teacher in slot.teachers]
     index, index_bits = _chosen(f"sel{name}", picks, address, bits_for(len(sources)), lines)
+    listed = sources + sources[-1:] * ((1 << index_bits) - len(sources))
     if index == "fold":
         listed = [sources[pick or 0] for pick in picks]
-    else:
-        listed = [sources[min(k, len(sources) - 1)] for k in range(1 << index_bits)]
     if index_bits:
         lines.append(f"logic [{wide - 1}:0] c{name};")
         for b in range(wide):
@@ -185,12 +184,10 @@ def _slot(name: str, slot: Slot, plan: Plan) -> list[str]:
     kinds = sorted(set(slot.values))
     which = [kinds.index(value) for value in slot.values]
     kind, kind_bits = _chosen(f"kind{name}", which, address, bits_for(len(kinds)), lines, limit=6 - wide)
-    by_kind = [slot.values[a] for a in range(1 << address)] if kind == "fold" else kinds
-    words = [
-        (value[at] if value else slot.middle) if not value or at < len(value) else slot.middle
-        for value in (by_kind[min(k, len(by_kind) - 1)] for k in range(1 << kind_bits))
-        for at in range(1 << wide)
-    ]
+    by_kind = list(slot.values) if kind == "fold" else kinds
+    words: list[int] = []
+    for value in by_kind + by_kind[-1:] * ((1 << kind_bits) - len(by_kind)):
+        words += [*value, *[slot.middle] * ((1 << wide) - len(value))]
     both = f"{{{kind}, {picked}}}" if kind_bits else picked
     return lines + _table(f"v{name}", both, words, slot.top.bit_length())
 

@@ -5,31 +5,22 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.types import Record
+from xnorforge.hw.lowering import registry
 from xnorforge.hw.lowering.examples import random_image, random_pool, random_signs, random_windows
 from xnorforge.hw.lowering.geometry import pool_windows
 from xnorforge.hw.lowering.integers import windows
 from xnorforge.hw.lowering.nodes import IntegerNode
-from xnorforge.hw.lowering.registry import (
-    CHOOSING,
-    PER_CHANNEL,
-    emission,
-    example,
-    meaning,
-    rule,
-    swap,
-    tidying,
-)
 from xnorforge.hw.lowering.sums import single
 from xnorforge.hw.lowering.values import Leaf, Node, replay
 from xnorforge.hw.lowering.walk import Lowered, refuse
 from xnorforge.hw.ops.surround.lower import surrounded
 
-CHOOSING |= {"MaxPool", "GlobalMaxPool"}
-PER_CHANNEL["MaxPool"] = ("direction",)
+registry.CHOOSING |= {"MaxPool", "GlobalMaxPool"}
+registry.PER_CHANNEL["MaxPool"] = ("direction",)
 NONE = [0, 0, 0, 0]
 
 
-@meaning("MaxPool")
+@registry.meaning("MaxPool")
 def max_pool(x: np.ndarray, at: Record) -> np.ndarray:
     """Maximum where the channel's direction is +1, minimum where it is -1; a border never wins."""
     x = x * at["direction"]
@@ -45,7 +36,7 @@ class DirectedPool(IntegerNode):
     arrays: tuple[str, ...] = ("direction",)
 
 
-@emission("MaxPool")
+@registry.emission("MaxPool")
 def _emit(emission, node, inputs, out) -> None:
     """Windows and Pool where all channels take the maximum."""
     if (node.at["direction"] < 0).any():
@@ -54,14 +45,14 @@ def _emit(emission, node, inputs, out) -> None:
         emission.pool(node, inputs[0], out, "MaxPool")
 
 
-@swap("MaxPool")
+@registry.swap("MaxPool")
 def _levels_first(_graph, pool, levels) -> bool:
     """T(max n) = max T(n), and min T(n) where T falls: a gate per bit."""
     pool.at["direction"] = pool.at["direction"] * levels.at["direction"]
     return True
 
 
-@rule("MaxPool", "GlobalMaxPool")
+@registry.rule("MaxPool", "GlobalMaxPool")
 def _max_pool(walk, node, at):
     """Maximum of the integers of a window; the minimum where the scale is negative."""
     value = single(walk, walk.value(node), node)
@@ -78,7 +69,7 @@ def _max_pool(walk, node, at):
     return replay(value, out)
 
 
-@tidying(50)
+@registry.tidying(50)
 def _borders_of_pools(graph: Lowered) -> None:
     """A border of a pool becomes an operator: of each channel the integer that never wins."""
     for node in [n for n in graph.nodes if n.op == "MaxPool" and any(n.at["pads"])]:
@@ -97,7 +88,7 @@ def _borders_of_pools(graph: Lowered) -> None:
         node.inputs, node.at["pads"] = [name], NONE
 
 
-@example("MaxPool")
+@registry.example("MaxPool")
 def _extremes(rng):
     if rng.random() < 0.3:
         at = random_windows(rng, 2)

@@ -14,41 +14,19 @@ import numpy as np
 from onnx import NodeProto
 
 from xnorforge.core.types import Record
+from xnorforge.hw.lowering import quantisers, registry
 from xnorforge.hw.lowering.emit import type_of
 from xnorforge.hw.lowering.evaluation import evaluate
 from xnorforge.hw.lowering.examples import random_leaf, random_shape, random_steps
 from xnorforge.hw.lowering.levels import check_order, steps_of, thresholds
-from xnorforge.hw.lowering.quantisers import (
-    bounds,
-    checked_scale,
-    constant_quantiser,
-    levels,
-    rounding,
-    scalar,
-    sign,
-    width,
-)
-from xnorforge.hw.lowering.registry import (
-    EXAMPLES,
-    MAKERS,
-    NEGATABLE,
-    PER_CHANNEL,
-    SWAPS,
-    emission,
-    example,
-    maker,
-    meaning,
-    rule,
-    tidying,
-)
 from xnorforge.hw.lowering.sums import single
 from xnorforge.hw.lowering.values import F32, Leaf, Levels, Node, Value, exact
 from xnorforge.hw.lowering.walk import Lowered, Walk, refuse
 
-PER_CHANNEL["Threshold"] = "thresholds", "direction"
+registry.PER_CHANNEL["Threshold"] = "thresholds", "direction"
 
 
-@meaning("Threshold")
+@registry.meaning("Threshold")
 def level(x: np.ndarray, at: Record) -> np.ndarray:
     """Number of thresholds t of the channel with direction * x >= t."""
     x, steps = x * at["direction"], at["thresholds"]
@@ -58,7 +36,7 @@ def level(x: np.ndarray, at: Record) -> np.ndarray:
     return np.stack(counts, -1).astype(np.int64)
 
 
-@emission("Threshold")
+@registry.emission("Threshold")
 def _emit(emission, node, inputs, out) -> None:
     """Thresholding; channels that compare downwards are multiplied by -1 first."""
     x = inputs[0]
@@ -82,7 +60,7 @@ def _emit(emission, node, inputs, out) -> None:
     )  # fmt: skip
 
 
-@maker("levels")
+@registry.maker("levels")
 def levelled(walk: Walk, leaf: Leaf, thresholds: np.ndarray, direction: np.ndarray, name: str) -> Leaf:
     """The levels that a leaf reaches: thresholds (channels, steps), direction (channels,)."""
     at = {"thresholds": thresholds, "direction": direction}
@@ -119,14 +97,14 @@ def _levels_of(walk, node, value: Value, level, steps: int, scale, low) -> Value
     if _is_identity(found, direction, leaf):
         return replace(walk.levels_of(leaf, scale, scale * (low - leaf.range[0])), view=value.view)
     name = f"{leaf.layer}_threshold"
-    out = MAKERS["bent levels"](walk, value, leaf, found, direction, scale, low, name)
+    out = registry.MAKERS["bent levels"](walk, value, leaf, found, direction, scale, low, name)
     if out is None:
         out = levelled(walk, leaf, found, direction, name)
     walk.makers[out.name].quantises = Levels(value, level, found, direction)
     return replace(walk.levels_of(out, scale, scale * low), view=value.view)
 
 
-@maker("steps")
+@registry.maker("steps")
 def _steps(walk, value: Value, node) -> tuple[Value, list]:
     """A chain with step functions as levels, and the operations that are left behind them."""
     part, least, grid, steps = steps_of(walk, value, node)
@@ -152,43 +130,48 @@ def _is_identity(found, direction, leaf) -> bool:
     )
 
 
-@rule("BipolarQuant")
+@registry.rule("BipolarQuant")
 def _bipolar(walk, node, at):
     """The sign of an activation, as one threshold; or binary weights."""
     if node.input[0] in walk.constants:
-        return constant_quantiser(walk, node, at)
-    scale = checked_scale(node, scalar(walk, node, 1))
-    return quantised(walk, node, lambda x: sign(x / F32(scale)), 1, 2 * exact([scale])[0], Fraction(-1, 2))
+        return quantisers.constant_quantiser(walk, node, at)
+    scale = quantisers.checked_scale(node, quantisers.scalar(walk, node, 1))
+    return quantised(
+        walk, node, lambda x: quantisers.sign(x / F32(scale)), 1, 2 * exact([scale])[0], Fraction(-1, 2)
+    )
 
 
-@rule("Quant")
+@registry.rule("Quant")
 def _quant(walk, node, at):
     """Quantisation of an activation, as thresholds on the integer before it; or integer weights."""
     if node.input[0] in walk.constants:
-        return constant_quantiser(walk, node, at)
+        return quantisers.constant_quantiser(walk, node, at)
     value = walk.value(node, arrange=False)
     zero = walk.per_channel(node, walk.constant(node, 2).astype(F32), value)
-    level, steps, step, low = levels(walk, node, at, zero[:, None])
+    level, steps, step, low = quantisers.levels(walk, node, at, zero[:, None])
     low = low.reshape(-1)
-    scale = walk.per_channel(node, checked_scale(node, walk.constant(node, 1).astype(F32)), value)
+    scale = walk.per_channel(node, quantisers.checked_scale(node, walk.constant(node, 1).astype(F32)), value)
     return quantised(walk, node, lambda x: level(x / scale[:, None]), steps, step * exact(scale), low)
 
 
-@rule("Trunc")
+@registry.rule("Trunc")
 def _trunc(walk, node, at):
     """Truncation of low bits in both versions of qonnx; version 2 gives the scale and clips."""
-    scale, zero, nearest = scalar(walk, node, 1), scalar(walk, node, 2), rounding(node, at, "FLOOR")
+    scale, zero = quantisers.scalar(walk, node, 1), quantisers.scalar(walk, node, 2)
+    nearest = quantisers.rounding(node, at, "FLOOR")
     second = len(node.input) == 6
-    out_scale = scalar(walk, node, 4) if second else scale
-    checked_scale(node, [scale, out_scale])
-    bits = width(walk, node, 5 if second else 4)
-    shift = 2.0 ** (np.round(np.log2(out_scale / scale)) if second else width(walk, node, 3) - bits)
+    out_scale = quantisers.scalar(walk, node, 4) if second else scale
+    quantisers.checked_scale(node, [scale, out_scale])
+    bits = quantisers.width(walk, node, 5 if second else 4)
+    shift = 2.0 ** (
+        np.round(np.log2(out_scale / scale)) if second else quantisers.width(walk, node, 3) - bits
+    )
 
     def shifted(x):
         return np.round(x / F32(scale) + F32(zero)) / F32(shift)
 
     if second:
-        low, high = bounds(bits, at.get("signed", 1), at.get("narrow", 0))
+        low, high = quantisers.bounds(bits, at.get("signed", 1), at.get("narrow", 0))
     else:
         value = walk.values[node.input[0]] = single(walk, walk.value(node, arrange=False), node)
         leaf = walk.leaves[value.start[0]]
@@ -202,7 +185,7 @@ def _trunc(walk, node, at):
     return quantised(walk, node, level, high - low, exact([out_scale])[0], low - out_zero)
 
 
-@rule("MultiThreshold")
+@registry.rule("MultiThreshold")
 def _multi_threshold(walk, node, at):
     """The number of thresholds that an activation reaches, per channel or for all channels."""
     value = walk.values[node.input[0]] = walk.value(node)
@@ -224,11 +207,11 @@ def _multi_threshold(walk, node, at):
     return quantised(walk, node, level, steps.shape[1], scale, bias / scale)
 
 
-@tidying(10)
+@registry.tidying(10)
 def _levels_before_moves(graph: Lowered) -> None:
     """What is cheap comes first: levels have fewer bits than the sums that a move would carry."""
     readers, places = graph.readers(), {node.name: place for place, node in enumerate(graph.nodes)}
-    for op, adapt in SWAPS.items():
+    for op, adapt in registry.SWAPS.items():
         for node in [n for n in graph.nodes if n.op == op]:
             _threshold_first(graph, node, adapt, readers, places)
 
@@ -249,7 +232,7 @@ def _threshold_first(graph, move: Node, adapt, readers, places) -> None:
     places[move.name], places[threshold.name] = second, first
 
 
-@tidying(40)
+@registry.tidying(40)
 def _rising(graph: Lowered) -> None:
     """Falling comparisons become rising ones where the threshold is the only reader of what it compares."""
     makers, readers = graph.makers, graph.readers()
@@ -261,11 +244,11 @@ def _rising(graph: Lowered) -> None:
 def _fold_direction(graph, threshold, source: Node | None, readers) -> None:
     """Negate the weights of falling channels; K - p matches stand for p."""
     down = threshold.at["direction"] < 0
-    if not down.any() or source is None or source.op not in NEGATABLE:
+    if not down.any() or source is None or source.op not in registry.NEGATABLE:
         return
     if graph.only(readers[source.out], source.out) is not threshold:
         return
-    leaf, key = graph.leaves[source.out], NEGATABLE[source.op]
+    leaf, key = graph.leaves[source.out], registry.NEGATABLE[source.op]
     source.at[key] = np.where(down, -source.at[key], source.at[key])
     steps = threshold.at["thresholds"].copy()
     all_match = source.at[key][..., 0].size if source.at.get("xnor") else 0
@@ -280,11 +263,11 @@ def one_threshold(rng: np.random.Generator, lo: int, hi: int, channels: int) -> 
     return [("Threshold", random_steps(rng, low, high, 1))] if rng.random() < 0.5 else []
 
 
-@example("Threshold")
+@registry.example("Threshold")
 def _levels(rng):
     """Any thresholds, or those of rounding x / 2**shift half to even; behind a matrix one."""
     if rng.random() < 0.3:
-        inputs, [(op, at)] = EXAMPLES[rng.choice(["Conv", "Dense"])](rng)
+        inputs, [(op, at)] = registry.EXAMPLES[rng.choice(["Conv", "Dense"])](rng)
         at = {name: value for name, value in at.items() if name != "writable"}
         length, outputs = np.prod(at["weights"].shape[:-1]), at["weights"].shape[-1]
         low, high = (0, int(length)) if at["xnor"] else (-at["top"] // 2, at["top"] // 2)

@@ -114,7 +114,7 @@ def _pad(walk, node, at):
     """
     value = one_leaf(walk, walk.value(node), node)
     name, a = value.single
-    pads = [int(p) for p in (at["pads"] if "pads" in at else walk.constant(node, 1))]
+    pads = list(map(int, at["pads"] if "pads" in at else walk.constant(node, 1)))
     pads = [*pads[:2], 0, pads[2], *pads[3:5], 0, pads[5]] if len(pads) == 6 else pads  # of a single row
     if at.get("mode", b"constant") != b"constant" or len(pads) != 8 or pads[0] or pads[4] or min(pads) < 0:
         why = "it does more than add a constant border around images or channels"
@@ -135,7 +135,7 @@ def _pad(walk, node, at):
     leaf, layer = walk.leaves[name], f"conv{walk.layers}"
     if times > 1:
         leaf = MAKERS["by place"](walk, node, leaf, *everywhere(leaf, times))
-    out = bordered(walk, leaf, np.array([int(share * times) for share in wanted]), pads, layer)
+    out = bordered(walk, leaf, (wanted * times).astype(np.int64), pads, layer)
     found = of_leaf(out, a / times, value.offset, reach_of(value))
     return _more_channels(walk, node, found, before, after, border)
 

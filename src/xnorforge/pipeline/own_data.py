@@ -243,6 +243,22 @@ def _whole(labels: np.ndarray, path: Path) -> np.ndarray:
     return labels.astype(np.int64)
 
 
+def _by_name(pairs: list[list[str]], path: Path, order: list[str] | None) -> list[str]:
+    """The labels of lines name,label, in the order of the pictures."""
+    named = dict(pairs)
+    if order is None:
+        raise UserError(
+            f"LABELS: '{path}' labels files by name, but IMAGES_FROM is not a folder; give a label per line."
+        )
+    if lost := [name for name in order if name not in named]:
+        raise UserError(
+            f"LABELS: '{path}' lacks a line for '{lost[0]}'; give a line name,label for every picture."
+        )
+    if two := [name for name, label in pairs if named[name] != label]:
+        raise UserError(f"LABELS: '{path}' gives '{two[0]}' two labels; give it one.")
+    return [named[name] for name in order]
+
+
 def _labels(path: Path, order: list[str] | None) -> np.ndarray:
     """Labels of a file of their own."""
     _regular(path, "LABELS")
@@ -260,18 +276,8 @@ def _labels(path: Path, order: list[str] | None) -> np.ndarray:
         raise UserError(
             f"LABELS: '{path}' cannot be read ({error}); give a whole number per line."
         ) from error
-    pairs = [line.rsplit(",", 1) for line in lines if "," in line]
-    if lines and len(pairs) == len(lines):
-        named = dict(pairs)
-        lost = [name for name in order or () if name not in named]
-        if order is None or lost:
-            stray = "labels files by name, but IMAGES_FROM is not a folder"
-            what = f"lacks a line for '{lost[0]}'" if order else stray
-            remedy = "give a line name,label for every picture" if order else "give a label per line"
-            raise UserError(f"LABELS: '{path}' {what}; {remedy}.")
-        if two := [name for name, label in pairs if named[name] != label]:
-            raise UserError(f"LABELS: '{path}' gives '{two[0]}' two labels; give it one.")
-        lines = [named[name] for name in order]
+    if lines and all("," in line for line in lines):
+        lines = _by_name([line.rsplit(",", 1) for line in lines], path, order)
     for line in lines:
         if not whole_number(line.strip().removeprefix("-")):
             raise UserError(f"LABELS: '{line}' in '{path}' is not a whole number; give 0, 1, 2 …")
