@@ -7,7 +7,11 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.ops.base import HwOp, Matrix, Stream
+from xnorforge.hw.ops.permute.op import Permute
+from xnorforge.hw.ops.threshold.op import Threshold
+from xnorforge.hw.ops.xnor_matmul.op import XnorMatmul
 from xnorforge.hw.parts import LUTS_PER_BLOCK, family_in_use
+from xnorforge.hw.shells.dma import layout_of
 from xnorforge.hw.streams import divisors
 
 WIDEST_WORD = 2048  # bits of weights from outside at a time
@@ -24,8 +28,6 @@ def streamed(op: HwOp, matrix: Matrix, interval: int, rounds: int) -> list[HwOp]
     Raises:
         UserError: the unit has no such form, or no folding keeps the interval.
     """
-    from xnorforge.hw.shells.dma import layout_of
-
     kind, weights = _numbers(op, matrix)
     (mw, mh), vectors = weights.shape, op.get_nodeattr("vectors")
     words = {
@@ -70,10 +72,6 @@ def _numbers(op: HwOp, matrix: Matrix) -> tuple[Record, np.ndarray]:
 
 def _with_words(op: HwOp, weights: np.ndarray, sizes: Record, simd: int, pe: int) -> list[HwOp]:
     """The operators that read words of `pe` rows, `simd` elements of each."""
-    from xnorforge.hw.ops.permute.op import Permute
-    from xnorforge.hw.ops.threshold.op import Threshold
-    from xnorforge.hw.ops.xnor_matmul.op import XnorMatmul
-
     vectors, rounds, shape = sizes["vectors"], sizes["rounds"], op.get_nodeattr("out_shape")
     tiles = sizes["mh"] // pe
     own = {} if min(tiles, vectors) > 1 else {"out_shape": shape}  # in the order of the vectors

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
+from xnorforge.sw import modules
 from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.decode.square import fitted
 from xnorforge.sw.draw import bars
@@ -282,14 +283,10 @@ def shifted(
 def task_of(net: str) -> Task:
     """The task of a network; UserError, with all names, if either does not exist."""
     if net.startswith(f"{networks.MEMORY}-"):
-        from xnorforge.sw import modules
-
         return modules.MEMORY[net][1]
     if not networks.is_given(net):
         networks.plugin(net)
     task = plugins.load("sw.tasks", networks.task_name(net)).Task()
     if networks.is_given(net) and networks.takes_data(net):
-        from xnorforge.sw import modules
-
         task.shape = modules.picture_shape(net.partition("-")[2], task.shape, len(task.names("")))
     return task

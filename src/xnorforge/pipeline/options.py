@@ -304,7 +304,7 @@ ALSO = {  # options of single verbs
         Option("threads", "Threads of torch; the last bits of the result depend on it.", 1, kind="count", least=1),
         Option("set", "Hyper-parameters of the method.", (), kind="words", metavar="NAME=VALUE"),
         Option(
-            "recipe", "Recipe: ours, paper, or a method whose paper's recipe to use; changes follow commas.", "ours",
+            "recipe", "Recipe: ours, paper, brevitas, or a method whose paper's recipe to use; changes follow commas.", "ours",
             metavar="NAME[,KEY=VALUE…]",
         ),
         Option("init", "Folder of a run to start from: its latent weights and norms."),
