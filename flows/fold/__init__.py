@@ -9,7 +9,7 @@ integers on every golden image.
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from math import prod
@@ -116,9 +116,9 @@ def fold(
     with artifacts.measured("qonnx", "numpy") as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
         adders = "generate" in base.load(backend).stages
-        looped = None
+        looped, known = None, dict[tuple, Options]()
         if loops != "off" and adders and not loadable:
-            looped = _with_loops(net_dir, output, given, aim, target, loops == "on")
+            looped = _with_loops(net_dir, output, given, aim, target, loops == "on", known)
         bounds = looped or bind_folder(net_dir, output)
         if like and not loadable:
             raise UserError("fold: LIKE is for weights that are loaded; add LOADABLE=1, or leave LIKE out.")
@@ -129,13 +129,13 @@ def fold(
         if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):
             say("fold        no index of the largest score: OUTPUT=labels has it if there is one output")
         given, left = _of_finn(given, net_dir, bounds, folding, target.part)
-        known = [one.name for one in bounds]
-        if strange := [*(given.keys() - known)]:
-            raise unknown("folding", min(strange), known)
+        there = [one.name for one in bounds]
+        if strange := [*(given.keys() - there)]:
+            raise unknown("folding", min(strange), there)
         bounds, given = from_outside(bounds, given, interval)
         if not adders:
             _check_constant(bounds, backend)
-        searches = _Searches(target, aim, adders, stream, count, gb_per_s)
+        searches = _Searches(target, aim, adders, stream, count, gb_per_s, known)
         found = searches.attempt((bounds, given))
         if found.lacks_block_ram:
             found = searches.with_memory(bind_folder(net_dir, output) if looped else bounds, given, found)
@@ -210,7 +210,7 @@ class _Searches:
     stream: int | None
     count: int | None
     gb_per_s: float | None
-    options: dict[tuple, Options] = field(default_factory=dict)
+    options: dict[tuple, Options]
 
     def attempt(self, graph: Graph, reserve: dict[str, float] | None = None) -> _Attempt:
         """The best folding of a graph, some of the part left where weights come from outside."""
@@ -300,8 +300,9 @@ def _say_reads(reads: Record, count: int | None) -> None:
 
 
 def _with_loops(
-    net_dir: Path, output: str, given: Record, aim: Aim, target: boards.Board, always: bool
-) -> list[Bound] | None:
+    net_dir: Path, output: str, given: Record, aim: Aim, target: boards.Board, always: bool,
+    known: dict[tuple, Options],
+) -> list[Bound] | None:  # fmt: skip
     """The operators of a network, equal steps as a loop, and layers of one form (`with_layers`); None if that
     of steps misses the interval, or if the given folding is for operators of its own. Where the most frames
     or the least latency are asked for, and no interval of a loop, steps are built side by side."""
@@ -324,7 +325,7 @@ def _with_loops(
     if found is None:
         say(f"fold        a loop cannot keep {interval:,} cycles per frame: its steps are built side by side")
         return None
-    layers = with_layers(found, interval, part, finish, always)
+    layers = with_layers(found, interval, part, finish, always, known)
     return found if given.keys() - {one.name for one in layers} else layers
 
 

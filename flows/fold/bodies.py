@@ -11,7 +11,7 @@ from math import inf
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
-from xnorforge.flows.fold.options import Option, converters
+from xnorforge.flows.fold.options import Option, Options, converters
 from xnorforge.flows.fold.search import Part, cheapest, options_of
 from xnorforge.hw.bind import OPS, Bound
 from xnorforge.hw.bind.registry import LOOPINGS
@@ -40,14 +40,14 @@ def with_bodies(
 
 def with_layers(
     bounds: list[Bound], interval: int, part: Part, finish: Callable[[list[HwOp]], list[HwOp]],
-    always: bool = False,
+    always: bool = False, known: dict[tuple, Options] | None = None,
 ) -> list[Bound]:  # fmt: skip
     """The operators, with loops in place of layers of one form where these keep an interval, in cycles per
     frame, and take clearly less of the part, or `always`. A loop takes and gives a frame at once, and so may
     need another one in front of it and behind it.
 
     Args:
-        part, finish: as of `with_bodies`.
+        part, finish: as of `with_bodies`; known: as of `options_of`.
     """
     found: list[list[Bound]] = [[one] for one in bounds]
     for places, loop in (pair for one in LOOPINGS for pair in one(bounds)):
@@ -60,7 +60,8 @@ def with_layers(
         op = folded.make()
         if not always:
             its = part.cost([op, *_frames(op)])
-            if not _clearly_less(its, bounds[places.start : places.stop], interval, part, finish):
+            options = options_of(bounds[places.start : places.stop], {}, True, known=known)
+            if not _clearly_less(its, options, interval, part, finish):
                 continue
         for place in places:
             found[place] = [folded] if place == places.start else []
@@ -73,10 +74,10 @@ def _frames(op: HwOp) -> list[HwOp]:
     return [fifo(shape=list(s.shape), lanes=s.lanes, bits=s.bits, depth=s.beats) for s in ends]
 
 
-def _clearly_less(cost: float, bounds: list[Bound], interval: int, part: Part, finish) -> bool:
+def _clearly_less(cost: float, options: list[Options], interval: int, part: Part, finish) -> bool:
     """Whether a cost is clearly less than that of operators without a loop. FIFOs, whose depths
     take longest to find, are added only if it is less without them."""
-    choice = cheapest(options_of(bounds, {}, True), interval, part.price())
+    choice = cheapest(options, interval, part.price())
     if choice is None:
         return True
     apart = choice.operators()

@@ -168,10 +168,11 @@ def options_of(
         UserError: a given value does not fit its operator.
     """
     given = {bound.name: checked_folding(bound, fixed.get(bound.name, {})) for bound in graph}
-    own = [ports and replace(ports, tensors=ports.tensors & {*one.inputs, *one.outputs}) for one in graph]
     known = {} if known is None else known
     found = []
-    for bound, its in zip(graph, own):
+    for bound in graph:
+        ends = ports.tensors & {*bound.inputs, *bound.outputs} if ports else None
+        its = replace(ports, tensors=ends) if ports and ends else None
         key = id(bound), repr(given[bound.name]), adders, its
         if key not in known or known[key].bound is not bound:
             known[key] = Options(bound, given[bound.name], adders, its)
