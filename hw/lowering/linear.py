@@ -264,7 +264,7 @@ def _matrix(walk, node, value: Value, border, weights, scale, windows, groups) -
         out = walk.emit(op, [read], shape, low, high, layer, weights=matrix, xnor=xnor, top=top, **padding)
         if short is not None and not terms:
             share = short / Fraction(factor)
-            out, times = MAKERS["beyond"](walk, node, out, share, image, stride, dilation, pads)
+            out, times = MAKERS["beyond"](walk, out, share, image, stride, dilation, pads)
         terms[out.name] = scale * step * factor / times
 
     # sum W B; for 2 n - 1 all taps, also outside the image, have the border's value in addition. Matches

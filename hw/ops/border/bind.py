@@ -4,6 +4,7 @@ from math import prod
 
 import numpy as np
 
+from xnorforge.hw.any_width import INT64_BITS
 from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, get, ints
 from xnorforge.hw.bind.nodes import around, out_width, own_sizes, ungrouped
 from xnorforge.hw.bind.registry import takes
@@ -49,7 +50,7 @@ def by_place(network: Network, node: NodeProto) -> Taken:
     attributes = {"in_shape": network.shape(node.input[0]), **network.width(node.input[0])}
     attributes |= {name: ints(node, name) for name in ("rows", "columns")} | out_width(network, node)
     arrays, first = {"table": table}, int(factors.flat[0])
-    if (factors == first).all():
+    if (factors == first).all() and first < 1 << INT64_BITS:
         attributes["mul"] = first
     else:
         arrays["factors"] = factors

@@ -11,17 +11,17 @@ from math import gcd, lcm
 from typing import ClassVar
 
 import numpy as np
-from onnx import NodeProto
 
 from xnorforge.core.types import Ints, Record
-from xnorforge.hw.any_width import INT64_BITS
+from xnorforge.hw.any_width import times, whole_numbers
 from xnorforge.hw.lowering.emit import GroupedConv
+from xnorforge.hw.lowering.exact import plus
 from xnorforge.hw.lowering.examples import random_conv, random_image, random_leaf, random_pads, random_windows
 from xnorforge.hw.lowering.integers import conv
 from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import NEGATABLE, example, maker, meaning
 from xnorforge.hw.lowering.values import Leaf
-from xnorforge.hw.lowering.walk import Walk, refuse
+from xnorforge.hw.lowering.walk import Walk
 from xnorforge.hw.ops.border.offsets import offsets
 
 
@@ -46,8 +46,8 @@ NEGATABLE["SignedConv"] = "weights"
 def _by_place(x, at):
     """factors[row, column] * x + table[row, column, channel], by the classes of rows and columns."""
     places = np.ix_(at["rows"], at["columns"])
-    factors, table = np.asarray(at["factors"])[places], np.asarray(at["table"])[places]
-    return x * factors[..., None] + table
+    factors, table = whole_numbers(at["factors"])[places], whole_numbers(at["table"])[places]
+    return plus(times(x, factors[..., None]), table)
 
 
 class ByPlace(IntegerNode):
@@ -66,38 +66,23 @@ def everywhere(leaf: Leaf, factor: int) -> tuple[list[int], list[int], np.ndarra
 
 @maker("by place")
 def by_place(
-    walk: Walk, node: NodeProto, leaf: Leaf, rows: list[int], columns: list[int], factors: np.ndarray,
-    table: np.ndarray,
-) -> Leaf:  # fmt: skip
-    """Emit factors (classes of rows, classes of columns) > 0 and a table (…, …, C) of whole numbers by place.
-
-    Raises:
-        UserError: the results need more than 62 bits.
-    """
+    walk: Walk, leaf: Leaf, rows: list[int], columns: list[int], factors: np.ndarray, table: np.ndarray
+) -> Leaf:
+    """Emit whole factors (classes of rows, classes of columns) > 0 and a table (…, …, C) by place."""
     if (factors == 1).all() and not table.any():
         return leaf
     ends = [factors[..., None] * end.astype(object) + table for end in (leaf.lo, leaf.hi)]
     low, high = ends[0].min((0, 1)), ends[1].max((0, 1))
-    top = max(abs(low).max(), abs(high).max())
-    if int(top).bit_length() >= INT64_BITS:
-        raise refuse(
-            node,
-            f"its padding value lies between two levels of its input, and exact sums would need "
-            f"{int(top).bit_length() + 1} bits; at most {INT64_BITS} are possible",
-            "quantise its input with a power-of-two scale and levels that include the padding value, or "
-            "remove the padding",
-        )
     return walk.emit(
         "ByPlace", [leaf], leaf.shape, low, high, f"{leaf.layer}_place", leaf.layer,
-        rows=rows, columns=columns, factors=factors.astype(np.int64), table=table.astype(np.int64),
+        rows=rows, columns=columns, factors=whole_numbers(factors), table=whole_numbers(table),
     )  # fmt: skip
 
 
 @maker("beyond")
 def beyond(
-    walk: Walk, node: NodeProto, leaf: Leaf, taps: np.ndarray, image: Ints, stride: Ints, dilation: Ints,
-    pads: Ints,
-) -> tuple[Leaf, int]:  # fmt: skip
+    walk: Walk, leaf: Leaf, taps: np.ndarray, image: Ints, stride: Ints, dilation: Ints, pads: Ints
+) -> tuple[Leaf, int]:
     """Add what taps beyond the image lack.
 
     Args:
@@ -113,7 +98,7 @@ def beyond(
     rows, columns, table = offsets(whole, image, taps.shape[:2], stride, dilation, pads)
     common = gcd(times, *(int(x) for x in table.flat))
     factors = np.full(table.shape[:2], times // common, object)
-    return by_place(walk, node, leaf, rows, columns, factors, table // common), times // common
+    return by_place(walk, leaf, rows, columns, factors, table // common), times // common
 
 
 @example("SignedConv")

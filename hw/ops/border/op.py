@@ -6,6 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints, Record
+from xnorforge.hw.any_width import as_width, whole_numbers
 from xnorforge.hw.beat import LoadedBeat
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ir.values import Value, choose, sum_of, tables
@@ -54,12 +55,12 @@ class Border(LoadedBeat):
         return self.get_nodeattr("rows"), self.get_nodeattr("columns")
 
     def table(self) -> np.ndarray:
-        """The offsets, int64 (classes of rows, classes of columns, C).
+        """The offsets, integers (classes of rows, classes of columns, C).
 
         Raises:
             UserError: it does not fit the image's channels or the classes.
         """
-        table = np.asarray(self.arrays_of["table"]).astype(np.int64)
+        table = whole_numbers(self.arrays_of["table"])
         height, width, channels = self.get_nodeattr("in_shape")
         if table.ndim != 3 or table.shape[2] != channels:
             raise UserError(
@@ -76,7 +77,7 @@ class Border(LoadedBeat):
         return table
 
     def factors(self) -> np.ndarray | None:
-        """The factors, int64 (classes of rows, classes of columns); None where `mul` is that of all places.
+        """The factors, whole (classes of rows, classes of columns); None where `mul` is that of all places.
 
         Raises:
             UserError: one is less than 1, or they do not fit the table.
@@ -86,7 +87,7 @@ class Border(LoadedBeat):
             raise UserError(f"{self.name}: mul={mul} is out of range; use 1 or more.")
         if given is None:
             return None
-        found, classes = np.asarray(given).astype(np.int64), self.table().shape[:2]
+        found, classes = whole_numbers(given), self.table().shape[:2]
         if found.shape != classes or found.min() < 1:
             raise UserError(
                 f"{self.name}: factors have shape {found.shape} and a minimum of {int(found.min())}; use "
@@ -100,7 +101,9 @@ class Border(LoadedBeat):
         own = self.get_nodeattr("offset_bits") or signed_bits(table.min(), table.max())
         bits, used = min(out_bits, own), tuple(slice(max(classes) + 1) for classes in self.places)
         low, high = value_range(bits, True)
-        offset = self.constant("offset", ((table - low) % (1 << bits) + low)[used], (low, high)).cut()
+        offset = self.constant(
+            "offset", ((as_width(table, bits + 1) - low) % (1 << bits) + low)[used], (low, high)
+        ).cut()
         if factors is None:
             mul = self.get_nodeattr("mul")
             terms = [x << k for k in range(mul.bit_length()) if mul >> k & 1]
@@ -128,6 +131,7 @@ class Border(LoadedBeat):
             ((4, 4, 3), 3, 7, 1, 12, (2, 3), -18, "block"), ((3, 5, 6), 1, 5, 1, 9, (3, 3), -5, "logic"),
             ((1, 1, 2), 2, 4, 0, 8, (1, 1), -4, "auto"), ((7, 2, 5), 5, 1, 0, 6, (4, 2), -36, "auto"),
             ((3, 3, 2), 2, 6, 1, 56, (2, 2), 2**48 + 5, "auto"),
+            ((3, 3, 2), 1, 20, 1, 84, (2, 2), -(2**62), "auto"),
         ]  # fmt: skip
         found = []
         for index, (shape, pe, bits, signed, out_bits, classes, factor, rom) in enumerate(points):

@@ -118,7 +118,7 @@ def _with_one_offset(walk, node, value: Value, table: np.ndarray) -> Value:
     times = lcm(*(x.denominator for x in apart))
     rows, columns, factors, shift = everywhere(walk.leaves[name], times)
     shift[0, 0] = [int(x * times) for x in apart]
-    out = MAKERS["by place"](walk, node, walk.leaves[name], rows, columns, factors, shift)
+    out = MAKERS["by place"](walk, walk.leaves[name], rows, columns, factors, shift)
     return of_leaf(out, a / times, offset, reach_of(value))
 
 

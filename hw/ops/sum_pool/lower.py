@@ -67,7 +67,7 @@ def _average_pool(walk, node, at):
     if not at.get("count_include_pad", 0):
         padded = MAKERS["border"](walk, leaf, np.zeros_like(leaf.lo), pads, leaf.layer)
         sums = _sums(walk, padded, kernel, stride)
-        sums, common = _same_divisor(walk, node, sums, leaf.shape[:2], kernel, stride, pads)
+        sums, common = _same_divisor(walk, sums, leaf.shape[:2], kernel, stride, pads)
         return _average(walk, value, sums, kernel, a / common)
     if pads != spatial(at, leaf.shape[:2], kernel)[2]:
         raise refuse(
@@ -78,11 +78,11 @@ def _average_pool(walk, node, at):
     there = nearest_border(leaf, wanted, np.ones(leaf.channels, np.int64))
     sums = _sums(walk, MAKERS["border"](walk, leaf, there, pads, leaf.layer), kernel, stride)
     missing = np.broadcast_to(wanted - there, (*kernel, leaf.channels))
-    sums, times = MAKERS["beyond"](walk, node, sums, missing, leaf.shape[:2], stride, dilation, pads)
+    sums, times = MAKERS["beyond"](walk, sums, missing, leaf.shape[:2], stride, dilation, pads)
     return _average(walk, value, sums, kernel, a / (times * prod(kernel)))
 
 
-def _same_divisor(walk, node, sums, image, kernel, stride, pads):
+def _same_divisor(walk, sums, image, kernel, stride, pads):
     """Sums times common / divisor of their place, and the common multiple of all divisors, which are the
     numbers of pixels of the image under a window."""
     axes = []
@@ -94,7 +94,7 @@ def _same_divisor(walk, node, sums, image, kernel, stride, pads):
     common = lcm(*divisors.flat)
     table = np.zeros((*divisors.shape, sums.channels), object)
     places = of_row.tolist(), of_column.tolist()
-    return MAKERS["by place"](walk, node, sums, *places, common // divisors, table), common
+    return MAKERS["by place"](walk, sums, *places, common // divisors, table), common
 
 
 @rule("GlobalAveragePool", "ReduceMean")

@@ -134,7 +134,7 @@ def _pad(walk, node, at):
         return value
     leaf, layer = walk.leaves[name], f"conv{walk.layers}"
     if times > 1:
-        leaf = MAKERS["by place"](walk, node, leaf, *everywhere(leaf, times))
+        leaf = MAKERS["by place"](walk, leaf, *everywhere(leaf, times))
     out = bordered(walk, leaf, (wanted * times).astype(np.int64), pads, layer)
     found = of_leaf(out, a / times, value.offset, reach_of(value))
     return _more_channels(walk, node, found, before, after, border)
