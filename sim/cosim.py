@@ -44,13 +44,13 @@ class Feed:
     """What goes into a lane where that is more than frames, and what it should give.
 
     Attributes:
-        inputs: integers (frames, *shape), per stream in.
+        inputs: integers (frames, *shape), per stream in; or what makes those of every frame.
         frames: frames to expect, per stream out.
         more: {stream in: uint32 (beats,)}, what its port `more` carries; 0 where it is not named.
         gates: (stream in, beat, stream out, beats): that beat waits until so many have come out there.
     """
 
-    inputs: list[np.ndarray]
+    inputs: list[Any]
     frames: list[int]
     more: dict[int, np.ndarray] = field(default_factory=dict)
     gates: list[Gate] = field(default_factory=list)
@@ -158,7 +158,8 @@ def attempt(
                 constants, otherwise = iter(pauses.outside), Pause() if pauses.memory else pauses.source
                 file.write(_numbers(*(pauses.memory or (0,) * 4)))
                 for index, (port, x) in enumerate(zip(lane.sources, feed.inputs, strict=True)):
-                    beats = port.stream.pack(x)
+                    times = feed.frames[0] if callable(x) else 1  # many words in every frame are made once
+                    beats = port.stream.pack(np.asarray(x() if callable(x) else x))
                     if port.more:
                         more = feed.more.get(index, np.zeros(len(beats)))
                         beats = np.column_stack([beats, np.asarray(more, np.uint32)])
@@ -166,7 +167,8 @@ def attempt(
                     pause = pauses.source if port.every is None else next(constants, otherwise)
                     file.write(_numbers(*pause.numbers(generator_start(seed, number, index, "in"))))
                     slot = layout_of(port.stream).slot if port.every is not None else 0
-                    file.write(_numbers(slot, port.stream.beats, len(beats)) + beats.tobytes())
+                    file.write(_numbers(slot, port.stream.beats, times * len(beats)))
+                    file.writelines([beats.tobytes()] * times)
                     file.write(_numbers(len(gates), *(number for gate in gates for number in gate)))
                 for index, (port, frames) in enumerate(zip(lane.sinks, feed.frames, strict=True)):
                     file.write(_numbers(*pauses.sink.numbers(generator_start(seed, number, index, "out"))))
@@ -197,7 +199,7 @@ def _feed(lane, given) -> Feed:
     inputs = given if isinstance(given, list) else [given]
     frames = [len(inputs[0])] * len(lane.sinks)
     constants = [port.every for port in lane.sources[len(inputs) :] if port.every is not None]
-    inputs = [*inputs, *(np.repeat(words[None], frames[0], 0) for words in constants)]
+    inputs = [*inputs, *constants]
     if lane.control:
         inputs = [*inputs, *(np.zeros((0, 1)) for _ in lane.sources[len(inputs) :])]
         frames[1:] = [0] * len(frames[1:])
@@ -219,9 +221,10 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
     head = np.fromfile(file, "<u8", 5).tolist()
     accepted, taken, asked = 0, [], 0
     for x, port in zip(feed.inputs, lane.sources):
-        asked += len(x) * port.stream.beats
+        beats = (feed.frames[0] if callable(x) else len(x)) * port.stream.beats
+        asked += beats
         accepted += int(np.fromfile(file, "<u8", 1).sum())
-        taken.append(np.fromfile(file, "<u8", len(x) * port.stream.beats).astype(np.int64))
+        taken.append(np.fromfile(file, "<i8", beats))
     found = []
     for port, frames in zip(lane.sinks, feed.frames):
         beats, words = frames * port.stream.beats, -(-port.width // 32) + (port.more is not None)

@@ -26,7 +26,7 @@ class Port:
         data, valid, ready, last: port names; `last`, of a stream out, may be missing.
         width: bits of the data port, which may be wider than the stream.
         more: name and bits (at most 31) of a port that travels beside the data, such as `tuser`.
-        every: of a stream in, what it carries in every frame, where nothing else is given.
+        every: of a stream in, makes what it carries in every frame, where nothing else is given.
     """
 
     stream: Stream
@@ -150,7 +150,7 @@ def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
         name = f"lane_{index}"
         sources, sinks = _ports(name, "s", op.in_streams()), _ports(name, "m", op.out_streams())
         own = _ports(name, "w", [op.outside] if op.outside else [])
-        outside = [replace(port, every=op.outside_words()) for port in own]
+        outside = [replace(port, every=op.outside_words) for port in own]
         ways = (("input", "input", "output"), sources + outside), (("output", "output", "input"), sinks)
         ports.append(f"  input logic {name}_rst_ni")
         for way, port in ((way, port) for way, group in ways for port in group):
@@ -220,7 +220,7 @@ def network(
     constants = []
     for number, (op, stream) in enumerate(graph.outside(ops)):
         data, valid, ready = (f"s_axis_weights{number}_{role}" for role in ("tdata", "tvalid", "tready"))
-        constants.append(Port(stream, data, valid, ready, stream.port_bits, every=op.outside_words()))
+        constants.append(Port(stream, data, valid, ready, stream.port_bits, every=op.outside_words))
     lane = Lane("xf_top", "aresetn", [source, *constants], [sink], patience(ops), pause=pause)
     if bits := control_address_bits(ops):
         sources_in, sinks_out = axi_lite("s_axi_ctrl", bits)
