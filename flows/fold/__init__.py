@@ -22,7 +22,7 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
-from xnorforge.core.errors import MismatchError, UserError, unknown
+from xnorforge.core.errors import MismatchError, UserError, enumerated, unknown
 from xnorforge.core.limits import most
 from xnorforge.core.progress import now_at, say
 from xnorforge.core.types import Record
@@ -30,7 +30,7 @@ from xnorforge.flows.backends import base
 from xnorforge.flows.fold.aims import FEW, Aim, Search, check_storable, interval_of, levels_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
-from xnorforge.flows.fold.finn_folding import check_finn_folding, is_of_finn, read_finn_folding
+from xnorforge.flows.fold.finn_folding import Taken, check_finn_folding, is_of_finn, read_finn_folding
 from xnorforge.flows.fold.loading import as_loadable, widened
 from xnorforge.flows.fold.options import RESOURCES, Options, adders_of, copied
 from xnorforge.flows.fold.outside import Graph, fewest_outside, from_outside
@@ -128,11 +128,11 @@ def fold(
         shape = last.out_stream().shape
         if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):
             say("fold        no index of the largest score: OUTPUT=labels has it if there is one output")
-        given, left = _of_finn(given, net_dir, bounds, folding, target.part)
+        taken = _of_finn(given, net_dir, bounds, folding, target.part)
         there = [one.name for one in bounds]
-        if strange := [*(given.keys() - there)]:
+        if strange := [*(taken.folding.keys() - there)]:
             raise unknown("folding", min(strange), there)
-        bounds, given = from_outside(bounds, given, interval)
+        bounds, given = from_outside(bounds, taken.folding, interval)
         if not adders:
             _check_constant(bounds, backend)
         searches = _Searches(target, aim, adders, stream, count, gb_per_s, known)
@@ -164,7 +164,7 @@ def fold(
     record = {
         "stage": "fold", "checks": [check], "net": net_dir.name, "board": target.name,
         "part": target.part, "clock_mhz": {"value": target.clock_mhz, "kind": target.clock_kind},
-        "backend": backend, "output": output, "not_taken": left,
+        "backend": backend, "output": output, "not_taken": taken.left,
         "interval": interval if fps != "max" else bound, "loadable": loadable, "memory": reads,
         "aim": {
             "fps": fps, "limits": aim.limits, "spare": spare, "stream": stream, "count": count,
@@ -218,7 +218,14 @@ class _Searches:
         try:
             check_storable(bounds, self.target)
         except UserError as error:
-            return _Attempt(None, bounds, lambda error=error: error, True, list, {})
+            why = str(error)
+            if reserve is not None:
+                names = enumerated([one.name for one in bounds if one.attributes.get("outside")])
+                why = (
+                    f"{self.target.name}: a memory of {self.rate:g} GB/s gives {self.room:,.0f} bytes per "
+                    f"frame, more at fewer frames per second; of those but {names}, {why.partition(': ')[2]}"
+                )
+            return _Attempt(None, bounds, lambda: UserError(why), True, list, {})
         bounds = _as_adders(bounds, given)
         search = self._search(bounds, given)
         if self.count and reserve is None:
@@ -228,23 +235,29 @@ class _Searches:
         lacks = ops is None and reserve is None and search.lacks_block_ram(self.aim)
         faster, refusal = partial(search.faster, ops or [], self.aim), partial(search.refusal, self.aim)
         if reserve is not None:  # with weights from a memory
-            refusal = partial(search.refusal_with, self.aim, self.gb_per_s or memory.GB_PER_S, bounds)
+            refusal = partial(search.refusal_with, self.aim, self.rate, bounds)
         return _Attempt(ops, bounds, refusal, lacks, faster, search.fifos)
 
     def with_memory(self, bounds: list[Bound], given: Record, without: _Attempt) -> _Attempt:
         """The attempt with the fewest weights from a memory, if there is one; UserError if it would help."""
         if not self.adders or self.aim.fps:
             return without
-        interval, rate = self.aim.interval, self.gb_per_s or memory.GB_PER_S
-        room = interval * memory.bytes_per_cycle(rate, self.target.clock_mhz)
-        part = Part.of(self.target.capacity)
-        other = fewest_outside(bounds, given, interval, room, part, self._possible, self.attempt)
+        part, interval = Part.of(self.target.capacity), self.aim.interval
+        other = fewest_outside(bounds, given, interval, self.room, part, self._possible, self.attempt)
         if other and other.ops and not self.gb_per_s:
             raise UserError(
-                f"{str(without.refusal()).rstrip('.')}; or give MEMORY={rate:g}, if a memory outside the "
-                f"part gives {rate:g} GB/s for weights."
+                f"{str(without.refusal()).rstrip('.')}; or give MEMORY={self.rate:g}, if a memory outside "
+                f"the part gives {self.rate:g} GB/s for weights."
             )
         return other if other and self.gb_per_s else without
+
+    @property
+    def rate(self) -> float:
+        return self.gb_per_s or memory.GB_PER_S
+
+    @property
+    def room(self) -> float:
+        return self.aim.interval * memory.bytes_per_cycle(self.rate, self.target.clock_mhz)
 
     def _possible(self, graph: Graph, reserve: dict[str, float]) -> bool:
         try:
@@ -271,15 +284,12 @@ class _Searches:
         return counts_of(of_family([copied(op) for op in ops], self.target), self.target.family)
 
 
-def _of_finn(
-    given: Record, net_dir: Path, bounds: list[Bound], folding: Path | None, part: str
-) -> tuple[Record, list[str]]:
+def _of_finn(given: Record, net_dir: Path, bounds: list[Bound], folding: Path | None, part: str) -> Taken:
     """The folding of operators that a file gives, and what it gives that is not taken."""
     if folding is None or not is_of_finn(given):
-        return given, []
+        return Taken(given, [])
     model = ModelWrapper(str(net_dir / "lowered.onnx"))
-    taken = read_finn_folding(given, model, bounds, folding, part)
-    return taken.folding, taken.left
+    return read_finn_folding(given, model, bounds, folding, part)
 
 
 def _check_constant(bounds: list[Bound], backend: str) -> None:

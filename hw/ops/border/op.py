@@ -131,7 +131,6 @@ class Border(LoadedBeat):
             ((4, 4, 3), 3, 7, 1, 12, (2, 3), -18, "block"), ((3, 5, 6), 1, 5, 1, 9, (3, 3), -5, "logic"),
             ((1, 1, 2), 2, 4, 0, 8, (1, 1), -4, "auto"), ((7, 2, 5), 5, 1, 0, 6, (4, 2), -36, "auto"),
             ((3, 3, 2), 2, 6, 1, 56, (2, 2), 2**48 + 5, "auto"),
-            ((3, 3, 2), 1, 20, 1, 84, (2, 2), -(2**62), "auto"),
         ]  # fmt: skip
         found = []
         for index, (shape, pe, bits, signed, out_bits, classes, factor, rom) in enumerate(points):
