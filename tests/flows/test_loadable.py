@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from pipeline import flowing
 
+from xnorforge import build
 from xnorforge.core import plugins
+from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.export import export
@@ -22,6 +24,8 @@ from xnorforge.sim.device import network
 from xnorforge.sim.loading import first_new, load_feed, writes_of
 from xnorforge.sim.stage import locate_rtl, simulate
 from xnorforge.sw import zoo
+from xnorforge.sw.nn.building_blocks import Bits, Block, Network, Scores
+from xnorforge.sw.nn.stream import plain_stream
 
 from ..refusals import stops
 
@@ -181,6 +185,19 @@ def test_weights_that_do_not_fit_come_from_a_memory_that_is_quick_enough(chains,
     assert record["memory"]["operators"] == ["fc1"] and record["checks"][0]["mismatches"] == 0
     assert record["estimate"]["bram36"] <= 4 and record["interval_bound"] <= 40_000
     assert record["memory"]["needed_gb_per_s"] == round(32_768 / record["interval_bound"] / 10, 3)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("module", "shape", "fps", "outside"), [
+    (lambda: plain_stream((512, 1024, 2048)), (3, 32, 32), 5, 5),  # cifar10_vgg_small, four times as wide
+    (lambda: Network(Bits(), Block(784, 4096), Block(4096, 4096), Scores(4096, 10, 1/8)), (1, 28, 28), 99, 1),
+])  # fmt: skip
+def test_weights_beyond_what_the_part_stores_come_from_a_memory(tmp_path, module, shape, fps, outside):
+    images = {"images": np.zeros((2, *shape), np.uint8), "input_shape": shape, "scale": 1}
+    asked = {**images, "fps": fps, "folder": tmp_path / "net", "until": "fold"}
+    stops(r"store at most|MEMORY=2", build, module(), **asked)
+    record = read_json(build(module(), memory=2, **asked).acc / "fold.json")
+    assert len(record["memory"]["operators"]) == outside and record["checks"][0]["mismatches"] == 0
 
 
 @pytest.mark.full

@@ -60,14 +60,10 @@ def body(name, top, parameters, source, sink, meaning, texts, memories=None, fra
 
 SHELL = """// SPDX-License-Identifier: Apache-2.0
 module {top} {parameters}(
-  input  logic clk_i,
-  input  logic rst_ni,
+  input  logic clk_i, rst_ni,
   input  logic [{wide_in}-1:0] s_data_i,
-  input  logic s_valid_i,
-  output logic s_ready_o,
-  output logic [{wide_out}-1:0] m_data_o,
-  output logic m_valid_o,
-  input  logic m_ready_i
+  input  logic s_valid_i, output logic s_ready_o,
+  output logic [{wide_out}-1:0] m_data_o, output logic m_valid_o, input logic m_ready_i
 );
   localparam int unsigned Stages = {stages};
   logic [Stages-1:0] valid_q;

@@ -15,15 +15,10 @@ STEPS, PIXELS = np.array([[1], [2]]), (4, 5, 2)
 POOL = {"ifm": [8, 8, 6], "kernel": [2, 2], "stride": [2, 2]}
 # {kind: what it has where nothing else is said}; arrays are those attributes that are lists or arrays here.
 USUAL = {
-    "window": {"ifm": (8, 8, 6), "kernel": (3, 3)},
-    "sum_pool": POOL | {"in_bits": 4},
-    "max_pool": POOL | {"in_bits": 4},
-    "upsample": {"ifm": (4, 4, 2)},
-    "threshold": {"in_shape": (4, 2), "in_bits": 8},
-    "top_k": {"n": 10, "in_bits": 4},
-    "arg_max": {"in_shape": (4, 4, 3), "in_bits": 8},
-    "fifo": {"shape": (4,)},
-    "width": {"shape": (12,)},
+    "window": {"ifm": (8, 8, 6), "kernel": (3, 3)}, "upsample": {"ifm": (4, 4, 2)},
+    "sum_pool": POOL | {"in_bits": 4}, "max_pool": POOL | {"in_bits": 4},
+    "threshold": {"in_shape": (4, 2), "in_bits": 8}, "arg_max": {"in_shape": (4, 4, 3), "in_bits": 8},
+    "top_k": {"n": 10, "in_bits": 4}, "fifo": {"shape": (4,)}, "width": {"shape": (12,)},
     "clip": {"in_shape": (4, 2), "in_bits": 8, "out_bits": 8},
     "border": {
         "in_shape": (2, 3, 2), "in_bits": 4, "out_bits": 5, "rows": [0, 1], "columns": [0, 0, 0],

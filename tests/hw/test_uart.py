@@ -16,14 +16,10 @@ CLOCKS = 5
 
 HEAD = """
 module xf_line (
-  input  logic       clk_i,
-  input  logic       rst_ni,
+  input  logic       clk_i, rst_ni,
   input  logic [7:0] s_data_i,
-  input  logic       s_valid_i,
-  output logic       s_ready_o,
-  output logic [7:0] m_data_o,
-  output logic       m_valid_o,
-  input  logic       m_ready_i
+  input  logic       s_valid_i, output logic s_ready_o,
+  output logic [7:0] m_data_o, output logic m_valid_o, input logic m_ready_i
 );
 """
 

@@ -17,14 +17,10 @@ module test_add #(
   parameter AddFile = "",
   parameter int unsigned Break = 0
 ) (
-  input  logic clk_i,
-  input  logic rst_ni,
+  input  logic clk_i, rst_ni,
   input  logic [Lanes*Bits-1:0] s_data_i,
-  input  logic s_valid_i,
-  output logic s_ready_o,
-  output logic [Lanes*Bits-1:0] m_data_o,
-  output logic m_valid_o,
-  input  logic m_ready_i
+  input  logic s_valid_i, output logic s_ready_o,
+  output logic [Lanes*Bits-1:0] m_data_o, output logic m_valid_o, input logic m_ready_i
 );
   logic [Bits-1:0] add [1];
   initial $readmemh(AddFile, add);
