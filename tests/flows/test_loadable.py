@@ -196,7 +196,7 @@ def test_weights_beyond_what_the_part_stores_come_from_a_memory(tmp_path, module
     images = {"images": np.zeros((2, *shape), np.uint8), "input_shape": shape, "scale": 1}
     asked = {**images, "fps": fps, "folder": tmp_path / "net", "until": "fold"}
     stops(r"store at most|MEMORY=2", build, module(), **asked)
-    record = read_json(build(module(), memory=2, **asked).acc / "fold.json")
+    record = read_json(build(module(), memory=2, **asked).folder / "fold.json")
     assert len(record["memory"]["operators"]) == outside and record["checks"][0]["mismatches"] == 0
 
 
