@@ -176,10 +176,8 @@ def declared_stages() -> Iterator[tuple[dict[str, Any], str]]:
     """Every stage, with what its function says of it."""
     for stage in stages.STAGES:
         source, _, name = stage.function().partition(":")
-        yield (
-            vars(stage) | {"options": options.read_by(stage)},
-            first(getattr(import_module(source), name).__doc__),
-        )
+        about = first(getattr(import_module(source), name).__doc__)
+        yield vars(stage) | {"options": options.read_by(stage)}, about
 
 
 def report_keys() -> Iterator[tuple[str, ...]]:

@@ -51,6 +51,12 @@ def times(one: np.ndarray, other: ArrayLike) -> np.ndarray:
     return as_width(one, bits) * as_width(other, bits)
 
 
+def plus(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Sums of integers, element by element."""
+    bits = max(width_of(one), width_of(other)) + 1
+    return as_width(one, bits) + as_width(other, bits)
+
+
 def weighted_sum(terms: Sequence[np.ndarray], factors: Iterable[np.ndarray]) -> np.ndarray:
     """Sum of integers (…, C), each times factors (terms, C), exactly."""
     factors = [whole_numbers(row) for row in factors]

@@ -83,12 +83,6 @@ def exactly(given: ArrayLike) -> Exact:
     return Exact(whole_numbers(numbers // common), Fraction(2) ** (least - bits) * common, kind=x.dtype)
 
 
-def plus(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Sums of integers, element by element."""
-    bits = max(width_of(one), width_of(other)) + 1
-    return as_width(one, bits) + as_width(other, bits)
-
-
 def on_one_unit(*given: Exact) -> tuple[list[np.ndarray], Fraction]:
     """The numbers of several tensors in a common unit, and that unit."""
     unit = common_grid([x.unit for x in given])

@@ -600,6 +600,8 @@ REFUSED = {  # words of the sentence: what is refused
         "AveragePool", kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1, count_include_pad=1),
     "AveragePool_0 (AveragePool): … dilated … dilation 1":
         lambda g: g.node("AveragePool", kernel_shape=[2, 2], dilations=[2, 2]),
+    "Pad_0 (Pad): … 93 bits … 62 … scale": lambda g: scaled(g, 0.1, 0.3, 0.7, 0.9).node(
+        "Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(0.37)).node("MaxPool", kernel_shape=[2, 2]),
     "AveragePool_0 (AveragePool): … scale 0 … remove":
         lambda g: scaled(g, 1, 0, 1, 1).node("AveragePool", kernel_shape=[2, 2], pads=[1] * 4),
     "ReduceMean_0 (ReduceMean): … rows and columns … GlobalAveragePool":

@@ -12,10 +12,8 @@ from xnorforge.sim.shell import shell_library
 
 SOURCE = """// SPDX-License-Identifier: Apache-2.0
 module test_add #(
-  parameter int unsigned Lanes = 1,
-  parameter int unsigned Bits = 1,
-  parameter AddFile = "",
-  parameter int unsigned Break = 0
+  parameter int unsigned Lanes = 1, parameter int unsigned Bits = 1,
+  parameter AddFile = "", parameter int unsigned Break = 0
 ) (
   input  logic clk_i, rst_ni,
   input  logic [Lanes*Bits-1:0] s_data_i,

@@ -19,8 +19,8 @@ from onnx import NodeProto
 from xnorforge.core.indexed_model import IndexedModel, attributes
 from xnorforge.core.types import Ints
 from xnorforge.flows.qonnx_execution import execution_of
-from xnorforge.hw.any_width import as_width, times, whole_numbers, width_of
-from xnorforge.hw.lowering.exact import FLOAT, FLOAT64_BITS, Exact, exactly, on_one_unit, plus
+from xnorforge.hw.any_width import as_width, plus, times, whole_numbers, width_of
+from xnorforge.hw.lowering.exact import FLOAT, FLOAT64_BITS, Exact, exactly, on_one_unit
 from xnorforge.hw.lowering.geometry import in_two_dimensions, pool_windows, spatial
 from xnorforge.hw.lowering.integers import product, windows
 from xnorforge.hw.lowering.registry import ARITHMETIC, CHOOSING, arithmetic

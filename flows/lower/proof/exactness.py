@@ -20,9 +20,9 @@ from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.indexed_model import indexed
 from xnorforge.core.types import Record
-from xnorforge.hw.any_width import drawn, times, weighted_sum, whole_numbers
+from xnorforge.hw.any_width import drawn, plus, times, weighted_sum, whole_numbers
 from xnorforge.hw.lowering.evaluation import evaluate
-from xnorforge.hw.lowering.exact import UNIT, Exact, on_one_unit, plus
+from xnorforge.hw.lowering.exact import UNIT, Exact, on_one_unit
 from xnorforge.hw.lowering.values import Leaf, Node, Value, common_grid
 from xnorforge.hw.lowering.views import usual_view
 from xnorforge.hw.lowering.walk import Lowered

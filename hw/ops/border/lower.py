@@ -13,9 +13,8 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.types import Ints, Record
-from xnorforge.hw.any_width import times, whole_numbers
+from xnorforge.hw.any_width import plus, times, whole_numbers
 from xnorforge.hw.lowering.emit import GroupedConv
-from xnorforge.hw.lowering.exact import plus
 from xnorforge.hw.lowering.examples import random_conv, random_image, random_leaf, random_pads, random_windows
 from xnorforge.hw.lowering.integers import conv
 from xnorforge.hw.lowering.nodes import IntegerNode

@@ -101,9 +101,8 @@ class Border(LoadedBeat):
         own = self.get_nodeattr("offset_bits") or signed_bits(table.min(), table.max())
         bits, used = min(out_bits, own), tuple(slice(max(classes) + 1) for classes in self.places)
         low, high = value_range(bits, True)
-        offset = self.constant(
-            "offset", ((as_width(table, bits + 1) - low) % (1 << bits) + low)[used], (low, high)
-        ).cut()
+        table = (as_width(table, bits + 1) - low) % (1 << bits) + low
+        offset = self.constant("offset", table[used], (low, high)).cut()
         if factors is None:
             mul = self.get_nodeattr("mul")
             terms = [x << k for k in range(mul.bit_length()) if mul >> k & 1]

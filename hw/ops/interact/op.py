@@ -219,8 +219,7 @@ class Interact(PerChannel):
 
     def _moves(self, made: Plan, lane: int) -> np.ndarray:
         """What p~ - p is, for all sums m that the bits of a lane show; beyond the largest, as there."""
-        top = made.top(lane)
-        m = np.minimum(np.arange(1 << top.bit_length()), top)
+        m = np.minimum(np.arange(1 << made.top(lane).bit_length()), made.top(lane))
         return self.get_nodeattr("unit") * (m - made.middle(lane))
 
     def _steps(self, made: Plan) -> tuple[list[list[tuple]], dict[str, int]]:

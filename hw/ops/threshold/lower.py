@@ -136,9 +136,8 @@ def _bipolar(walk, node, at):
     if node.input[0] in walk.constants:
         return quantisers.constant_quantiser(walk, node, at)
     scale = quantisers.checked_scale(node, quantisers.scalar(walk, node, 1))
-    return quantised(
-        walk, node, lambda x: quantisers.sign(x / F32(scale)), 1, 2 * exact([scale])[0], Fraction(-1, 2)
-    )
+    step = 2 * exact([scale])[0]
+    return quantised(walk, node, lambda x: quantisers.sign(x / F32(scale)), 1, step, Fraction(-1, 2))
 
 
 @registry.rule("Quant")
@@ -163,9 +162,8 @@ def _trunc(walk, node, at):
     out_scale = quantisers.scalar(walk, node, 4) if second else scale
     quantisers.checked_scale(node, [scale, out_scale])
     bits = quantisers.width(walk, node, 5 if second else 4)
-    shift = 2.0 ** (
-        np.round(np.log2(out_scale / scale)) if second else quantisers.width(walk, node, 3) - bits
-    )
+    left_out = np.round(np.log2(out_scale / scale)) if second else quantisers.width(walk, node, 3) - bits
+    shift = 2.0**left_out
 
     def shifted(x):
         return np.round(x / F32(scale) + F32(zero)) / F32(shift)

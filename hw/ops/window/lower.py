@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xnorforge.core.types import Ints, Record
+from xnorforge.hw.any_width import INT64_BITS, width_of
 from xnorforge.hw.lowering import integers
 from xnorforge.hw.lowering.examples import random_conv, random_image, random_pads, random_windows
 from xnorforge.hw.lowering.integers import windows
@@ -135,9 +136,17 @@ def _pad(walk, node, at):
     leaf, layer = walk.leaves[name], f"conv{walk.layers}"
     if times > 1:
         leaf = MAKERS["by place"](walk, leaf, *everywhere(leaf, times))
-    out = bordered(walk, leaf, (wanted * times).astype(np.int64), pads, layer)
+    out = bordered(walk, leaf, _storable(node, wanted * times), pads, layer)
     found = of_leaf(out, a / times, value.offset, reach_of(value))
     return _more_channels(walk, node, found, before, after, border)
+
+
+def _storable(node, values: np.ndarray) -> np.ndarray:
+    """Whole numbers as the values of a border."""
+    if (bits := width_of(values)) > INT64_BITS:
+        why = f"its padding value needs exact integers of {bits} bits, and at most {INT64_BITS} are possible"
+        raise refuse(node, why, "quantise its input with a power-of-two scale, or remove the padding")
+    return values.astype(np.int64)
 
 
 def _more_channels(walk, node, value, before: int, after: int, border: Fraction):

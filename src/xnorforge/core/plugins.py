@@ -35,7 +35,7 @@ KINDS = {
 }  # fmt: skip
 ENDINGS = {"flows.report.views": ".j2"}  # file suffixes; .py for all other kinds
 # Folders of which modules have moved: until version 0.4, plug-ins may import them where they were.
-MOVED = {"": "", ".lower": ".lowering", ".bind": ".bind", ".backends.hls4ml": ".hls"}  # {in flows: in hw}
+MOVED = {".lower": ".lowering", ".bind": ".bind", ".backends.hls4ml": ".hls"}  # {in flows: in hw}
 PARSER = Lock()
 
 
@@ -45,9 +45,9 @@ class Moved(MetaPathFinder, Loader):
     def find_spec(self, fullname: str, *_search: Any) -> ModuleSpec | None:
         """How to load one, None for any other module."""
         folder, _, name = fullname.removeprefix("xnorforge.flows").rpartition(".")
-        new = f"xnorforge.hw{MOVED.get(folder)}.{name}"
-        known = fullname.startswith("xnorforge.flows.") and folder in MOVED
-        return ModuleSpec(fullname, self, origin=new) if known and find_spec(new) else None
+        new = f"xnorforge.hw{MOVED[folder]}.{name}" if folder in MOVED else ""
+        new = "xnorforge.hw.bind" if fullname == "xnorforge.flows.bind" else new  # all of it has moved
+        return ModuleSpec(fullname, self, origin=new) if new and find_spec(new) else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module where it is now."""
