@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.hw.ops.surround.op import Surround
-from xnorforge.sim.bits.packed import Packed, Step, pack
+from xnorforge.sim.bits.packed import Packed, Step, as_integers, pack
 
 
 def step(op: Surround) -> Step:
@@ -24,7 +24,7 @@ def step(op: Surround) -> Step:
             image = x.words.reshape(len(x.words), height, width, -1)
             words = surrounded(image, pack(values[None]).words[0, 0])
             return Packed(words.reshape(len(words), -1, x.words.shape[-1]), x.bits)
-        plain = x.unpack() if isinstance(x, Packed) else x
-        return surrounded(plain.astype(np.int64).reshape(-1, height, width, shape[-1]), values)
+        plain = as_integers(x, op.in_stream())
+        return surrounded(plain.reshape(-1, height, width, shape[-1]), values)
 
     return run
