@@ -267,7 +267,7 @@ def test_without_epochs_the_recipes_are_taken_and_without_methods_all_of_them(tm
 
 
 def test_the_command_in_the_table_asks_for_the_same(tmp_path, monkeypatch, command):
-    this, caught = asked(tmp_path, threads=2, board="pynq-z2"), []
+    this, caught = asked(tmp_path, threads=2, board="pynq-z2", init="out/float"), []
     monkeypatch.setattr(compare, "compare", lambda again, jobs, say: caught.append((again, jobs)))
     assert command(*shlex.split(this.command(jobs=3))[3:])[0] == 0
     assert caught == [(this, 3)]
@@ -320,10 +320,13 @@ def test_a_variant_may_say_its_recipe_and_where_it_starts(tmp_path):
 
 
 def test_one_recipe_for_all_that_name_none(tmp_path):
-    asked = compare.compare_request(NET, "ste bonn,recipe=paper", recipe="ours,images=100", out=tmp_path)
+    asked = compare.compare_request(
+        NET, "ste,epochs=1 bonn,recipe=paper", recipe="ours,images=100", init="a", out=tmp_path
+    )
     ste, bonn = (compare.recipe_of_variant(asked, variant) for variant in asked.variants)
     assert (ste.images, ste.optimiser, bonn.images, bonn.optimiser) == (100, "adam", 0, "sgd")
-    assert "--recipe ours,images=100" in asked.command()
+    assert (ste.epochs, bonn.epochs) == (1, 2) and "--recipe ours,images=100" in asked.command()
+    assert [asked.training(one)["init"] for one in asked.variants] == ["a", "a"]
 
 
 def test_a_run_by_another_recipe_or_start_is_not_taken_for_a_finished_one(done):

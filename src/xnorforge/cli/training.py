@@ -81,7 +81,7 @@ def train_float_verb(what, net, task, data, out, epochs, lr, seed, threads, reci
 
 
 def compare_verb(
-    what, net, task, data, methods, seeds, epochs, recipe, threads, jobs, board, out, as_json
+    what, net, task, data, methods, seeds, epochs, recipe, init, threads, jobs, board, out, as_json
 ) -> None:
     """Train with each method and seed, export each run, and write a table and a plot; finished runs are
     kept."""
@@ -91,7 +91,7 @@ def compare_verb(
 
     folder = Path(out) if out else Path(f"out/compare{_pictures(net, data)}")
     wanted = study.compare_request(
-        net, methods, seeds, epochs, board, recipe=recipe, threads=threads, out=folder
+        net, methods, seeds, epochs, board, recipe=recipe, init=init, threads=threads, out=folder
     )
     with stage("compare", wanted.folder):
         results = study.compare(wanted, jobs, say)

@@ -309,7 +309,7 @@ ALSO = {  # options of single verbs
         ),
         Option("init", "Folder of a run to start from: its latent weights and norms."),
         Option("guide", "Folder of the train-float run that guides the training (rbcn, react)."),
-        Option("methods", "Methods, separated by spaces; hyper-parameters, recipe= and init= follow commas: "
+        Option("methods", "Methods, separated by spaces; hyper-parameters, recipe=, init=, epochs= follow commas: "
                "\"ste bonn,nu=1\".", "", usual="all"),
         Option("markdown", "Print a table for a pull request.", False, kind="flag"),
         Option("json", "Print one JSON object instead of text, also for an error.", False, kind="flag"),
@@ -478,7 +478,7 @@ VERBS = (
         options=(
             *_DATA, *_also("methods"),
             Option("seeds", "Seeds, each for every method.", "0 1 2"),
-            *_also("epochs", "recipe", "threads"),
+            *_also("epochs", "recipe", "init", "threads"),
             _like("jobs", default=1, help="Parallel trainings."), *_also("scheduler"),
             _like("board", default=None, help="Build each method's first run for this board.", usual="nothing is built"),
             *_also("out", help="Output folder.", usual="out/compare"),

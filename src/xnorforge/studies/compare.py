@@ -19,7 +19,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,7 @@ def compare_request(
 
 def variant(word: str) -> Variant:
     """ "group_net,bases=3,dilations=1,2,3" as a variant: a part without "=" belongs to the value before it.
-    `recipe=` and `init=` have the same meaning as for `make train` (a recipe by its name alone).
+    `recipe=`, `init=` and `epochs=` have the same meaning as for `make train` (a recipe by its name alone).
 
     Raises:
         UserError: no such method or hyper-parameter, or a hyper-parameter without a value.
@@ -172,16 +171,15 @@ def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
         source = exported["source"]
     except (OSError, ValueError, KeyError):
         return False
-    recipe = replace(recipe_of_variant(asked, variant), epochs=asked.epochs).stated()
-    init = variant.training.get("init", "")
+    recipe, init = recipe_of_variant(asked, variant).stated(), asked.training(variant).get("init", "")
     same = found == [asked.net, variant.method, seed, asked.threads, recipe, init]
     return same and source.endswith(card["weights"]["sha256"][:16])
 
 
 def recipe_of_variant(asked: Request, variant: Variant) -> Recipe:
-    """A variant's recipe, apart from the epochs; UserError if there is none."""
-    method = base.create(variant.method, variant.hyper)
-    return recipes.recipe_of(asked.net, method, asked.training(variant)["recipe"])
+    """A variant's recipe; UserError if there is none."""
+    method, given = base.create(variant.method, variant.hyper), asked.training(variant)
+    return recipes.recipe_of(asked.net, method, f"{given['recipe']},epochs={given['epochs']}")
 
 
 def read_run(asked: Request, variant: Variant, seed: int) -> Result:
@@ -231,8 +229,8 @@ def _failure(make, *what) -> Exception | None:
 def _here(asked: Request, variant: Variant, seed: int) -> None:
     folder, training = asked.run_folder(variant, seed), asked.training(variant)
     train.train(
-        asked.net, variant.method, folder, epochs=asked.epochs, seed=seed, threads=asked.threads,
-        hyper=variant.hyper, recipe=training["recipe"], init=training.get("init"),
+        asked.net, variant.method, folder, seed=seed, threads=asked.threads, hyper=variant.hyper,
+        epochs=int(training["epochs"]), recipe=training["recipe"], init=training.get("init"),
     )  # fmt: skip
     complete_card(folder, asked.net, variant.method)
     module, meta = zoo.load(asked.net, variant.method, folder)
@@ -244,7 +242,7 @@ def _apart(asked: Request, variant: Variant, seed: int) -> None:
     arguments = [asked.net, "--method", variant.method]
     conditions = [word for key, value in variant.hyper.items() for word in ("--set", f"{key}={value}")]
     conditions += [word for key, value in asked.training(variant).items() for word in (f"--{key}", value)]
-    conditions += ["--epochs", str(asked.epochs), "--seed", str(seed), "--threads", str(asked.threads)]
+    conditions += ["--seed", str(seed), "--threads", str(asked.threads)]
     folder = asked.run_folder(variant, seed)
     folder.mkdir(parents=True, exist_ok=True)
     carry_out(folder, _train_and_export, arguments, conditions)

@@ -13,7 +13,7 @@ from xnorforge.plot.figures import as_svg, drawing
 from xnorforge.plot.svg import colours, write_svg
 from xnorforge.studies.paired import LEVEL, paired_difference
 
-TRAINING = ("recipe", "init")
+TRAINING = ("recipe", "init", "epochs")
 # Of a card, and the heads of their columns.
 COMPLEXITY = {
     "binary": "binary operations",
@@ -26,7 +26,7 @@ BASELINE = "ste"  # what the others are compared with, if it is among them
 
 @dataclass(frozen=True)
 class Variant:
-    """A method, and what differs from its defaults, `recipe` and `init` too, as "name=value"."""
+    """A method, and what differs from its defaults, `recipe`, `init` and `epochs` too, as "name=value"."""
 
     method: str
     settings: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Variant:
 
     @property
     def training(self) -> dict[str, str]:
-        """`recipe` and `init`, if given."""
+        """`recipe`, `init` and `epochs`, if given."""
         return {key: value for key, value in self._pairs.items() if key in TRAINING}
 
     @property
@@ -61,10 +61,12 @@ class Request:
     out: Path = Path("out/compare")
     board: str | None = None
     recipe: str = "ours"
+    init: str | None = None
 
     def training(self, variant: Variant) -> dict[str, str]:
-        """Recipe of a variant, its own where it names one, and what it starts from, if anything."""
-        return {"recipe": self.recipe} | variant.training
+        """Recipe, epochs and start, if any, of a variant: its own where it names them."""
+        start = {"init": self.init} if self.init else {}
+        return {"recipe": self.recipe, "epochs": str(self.epochs)} | start | variant.training
 
     @property
     def built_for(self) -> str:
@@ -87,6 +89,7 @@ class Request:
         arguments += ["--methods", " ".join(map(str, self.variants))]
         arguments += ["--seeds", " ".join(map(str, self.seeds)), "--epochs", str(self.epochs)]
         arguments += ["--recipe", self.recipe] if self.recipe != "ours" else []
+        arguments += ["--init", self.init] if self.init else []
         arguments += ["--threads", str(self.threads)] if self.threads != 1 else []
         arguments += ["--jobs", str(jobs)] if jobs != 1 else []
         arguments += ["--board", self.board] if self.board else []
