@@ -19,6 +19,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ from xnorforge.studies.complexity import complete_card
 from xnorforge.sw import networks, zoo
 from xnorforge.sw.methods import base
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.training import recipes, train
+from xnorforge.sw.training import curves, recipes, train
+from xnorforge.sw.training.summands import largest_terms
 
 
 def compare_request(
@@ -191,7 +193,8 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
     run = [row for row in exported["accuracy"] if row["stage"] == "exported"]
     known = {row["set"] for row in run}
     trained = [{"stage": "test", **row} for row in card["accuracy"] if row["set"] not in known]
-    checkpoint = folder / "checkpoint.pt"
+    curve, checkpoint = curves.read_curve(folder / curves.TABLE), folder / "checkpoint.pt"
+    phases = groupby(row["phase"] for row in curve)
     saved = torch.load(checkpoint, weights_only=True, map_location="cpu") if checkpoint.exists() else {}
     return Result(
         variant=variant, seed=seed, sets=[watched, *trained, *run],
@@ -199,6 +202,8 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
         complexity=card.get("complexity"), sha256=card["weights"]["sha256"],
         seconds=saved.get("seconds"), cpu_seconds=saved.get("cpu_seconds"),
         where=saved.get("machine", ""),
+        phases=", ".join(f"{phase} {len([*rows])}" for phase, rows in phases),
+        terms=", ".join(f"{term} {value:.2g}" for term, (value, _) in largest_terms(curve).items()),
     )  # fmt: skip
 
 

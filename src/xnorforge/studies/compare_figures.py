@@ -11,7 +11,7 @@ from xnorforge.core.types import Record
 from xnorforge.pipeline.request import assignment
 from xnorforge.plot.figures import as_svg, drawing
 from xnorforge.plot.svg import colours, write_svg
-from xnorforge.studies.paired import LEVEL, paired_difference
+from xnorforge.studies.paired import LEVEL, differences
 
 TRAINING = ("recipe", "init", "epochs")
 # Of a card, and the heads of their columns.
@@ -106,6 +106,9 @@ class Result:
             none.
         seconds, cpu_seconds: of the epochs, wall and processor time (of all threads and processes); None
             if the checkpoint is missing or older than this measurement.
+        phases: epochs of each phase.
+        terms: largest share of each own term of the method in the task's gradient
+            (sw/training/summands.py), over layers and epochs.
     """
 
     variant: Variant
@@ -118,15 +121,18 @@ class Result:
     seconds: float | None
     cpu_seconds: float | None
     where: str
+    phases: str = ""
+    terms: str = ""
 
 
 def write_comparison(asked: Request, results: list[Result], jobs: int = 1, below: str = "") -> None:
     """table.csv (a row per run and set), table.md (a row per variant, and `below`), compare.svg."""
     rows = [
         {
-            "variant": str(result.variant), "seed": result.seed, "epochs": asked.epochs,
-            "stage": row["stage"],
-            "set": row["set"], "images": row.get("images"), "correct": row.get("correct"),
+            "variant": str(result.variant), "seed": result.seed, "init": "",
+            **asked.training(result.variant), "phases": result.phases, "own_terms": result.terms,
+            "stage": row["stage"], "set": row["set"],
+            "images": row.get("images"), "correct": row.get("correct"),
             "measure": accuracy.main(row)[0], "per_cent": accuracy.main(row)[1],
             "binary_weights": result.binary_weights,
             **{name: (result.complexity or {}).get(name) for name in COMPLEXITY},
@@ -151,15 +157,18 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
     sets = _sets(results)
     letters = {key: chr(ord("A") + at) for at, key in enumerate(sets)}
     head = [f"{letter}: {stage}" for (stage, _), letter in letters.items()]
-    lines = [["method", *head, "seeds", "binary weights", *COMPLEXITY.values(), "training"]]
-    lines.append(["---", *["---:"] * len(head), "---", *["---:"] * (2 + len(COMPLEXITY))])
+    lines = [
+        ["method", *head, "seeds", "epochs", "own terms", "binary weights", *COMPLEXITY.values(), "training"]
+    ]
+    lines.append(["---", *["---:"] * len(head), *["---"] * 3, *["---:"] * (2 + len(COMPLEXITY))])
     for variant, runs in _by_variant(results).items():
         accuracies = [accuracy.spread(list(_values(runs, key).values())) for key in sets]
         counted = runs[0].complexity
         sizes = [f"{runs[0].binary_weights:,}"]
         sizes += [f"{counted[name]:,}" if counted else "-" for name in COMPLEXITY]
         seeds = " ".join(str(run.seed) for run in runs)
-        lines.append([variant, *accuracies, seeds, *sizes, _time(_mean_cost(runs))])
+        acted = [runs[0].phases, "; ".join(dict.fromkeys(run.terms for run in runs if run.terms))]
+        lines.append([variant, *accuracies, seeds, *acted, *sizes, _time(_mean_cost(runs))])
     deployed = "deployed network"
     stages = {"held out": deployed, "test": deployed, "exported": "QONNX file, run by qonnx"}
     which = "\n".join(f"- {letter}: {images}; {stages[stage]}" for (stage, images), letter in letters.items())
@@ -174,8 +183,10 @@ with one seed).
 {which}
 - Every exported network was run on {min(run.equal for run in results):,} images: each of its scores equals \
 the module's.
-- No image of a test set influenced a choice. All runs have the same recipe and number of epochs; each \
-method divides the epochs among its phases.
+- No image of a test set influenced a choice. All runs have the same recipe and number of epochs, but for \
+what a name says; each method divides the epochs among its phases.
+- Own terms: the largest share of a method's own loss in the task's gradient, over layers and epochs, by \
+seed; of edges the share of sums that they move, and by how many deviations.
 - Operations: multiply-accumulates per image, 64 binary ones count as one multi-bit one. Stored bits: \
 weights and all other constants of the accelerator; a binary weight is one bit. Both of the run with the \
 first seed; the cards have them per layer.
@@ -192,11 +203,15 @@ def _differences_as_markdown(results: list[Result]) -> str:
         return ""
     plain = groups.pop(BASELINE)
     cost = _mean_cost(plain)
+    gaps = [
+        differences({name: _values(runs, key) for name, runs in groups.items()}, _values(plain, key))
+        for key in sets
+    ]
     letters = [f"{chr(ord('A') + at)}: {stage}" for at, (stage, _) in enumerate(sets)]
     lines = [["method", *letters, "pairs", f"training, {BASELINE} = 1"]]
     lines.append(["---", *["---:"] * (len(letters) + 2)])
     for variant, runs in groups.items():
-        found = [paired_difference(_values(runs, key), _values(plain, key)) for key in sets]
+        found = [gap.get(variant) for gap in gaps]
         own = _mean_cost(runs)
         ratio = f"{own / cost:.2f}" if own and cost else "-"
         pairs = str(max((one.count for one in found if one), default=0))
@@ -207,8 +222,8 @@ def _differences_as_markdown(results: list[Result]) -> str:
 {_table(lines)}
 
 - Percentage points above {BASELINE}: the mean difference between runs with the same seed and, in brackets, \
-its {LEVEL:.0%} Student t interval ("-" with one pair). An interval that contains 0 shows no significant \
-difference.
+its {LEVEL:.0%} interval ("-" with one pair), by the spread of all methods' differences, in which chance in \
+{BASELINE}'s own runs is counted once. An interval that contains 0 shows no significant difference.
 - Training: processor time, mean over the seeds, as a multiple of {BASELINE}'s.
 """
 
@@ -225,10 +240,10 @@ def _figures_as_markdown(groups: dict[str, list[Result]], key: tuple[str, str]) 
     for variant, columns in found.items():
         lines.append([variant, *(accuracy.spread([*values.values()]) for values in columns)])
     plain = found.pop(BASELINE, [])
-    for variant, columns in found.items():
-        gaps = [paired_difference(*pair) for pair in zip(columns, plain)]
-        cells = ["-" if one is None else str(one) for one in gaps]
-        lines += [[f"{variant}, above {BASELINE}", *cells]] if gaps else []
+    gaps = [differences({one: found[one][at] for one in found}, column) for at, column in enumerate(plain)]
+    lines += [
+        [f"{one}, above {BASELINE}", *(str(gap.get(one, "-")) for gap in gaps)] for one in found if gaps
+    ]
     words = f"- In per cent, of {images}; spread and intervals as above."
     return f"\n## All figures, {stage}\n\n{_table(lines)}\n\n{words}\n"
 

@@ -1,7 +1,12 @@
-"""Comparison of two methods by their differences seed by seed.
+"""Comparison of trainings with a baseline by their differences seed by seed.
 
-Runs with the same seed share the initial weights, the order of images and their augmentation, so a difference
-of two runs varies less than their accuracies do.
+Runs with the same seed share the initial weights, the order of images and their augmentation, so a
+difference of two runs varies less than their accuracies do. What chance adds to the baseline's run of a seed
+is in the differences of all variants with that seed: with V variants and S seeds that all have, d_vs = m_v +
+b_s + e_vs, where b_s is random, one for all variants, and e_vs one for each. The variance of a difference is the mean over
+the variants of its sample variance over the seeds, (B + (V - 1) W) / V with the mean squares B between and W
+within seeds. Its degrees of freedom (F. E. Satterthwaite, 1946) reach from S - 1, if all of it came from the
+baseline's runs, to V (S - 1).
 """
 
 import math
@@ -9,40 +14,55 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 LEVEL = 0.95  # of the interval
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean difference over `count` seeds, and the two-sided Student t interval of that mean, from `low` to
-    `high`; both are None with fewer than two seeds, which give no information about the spread."""
+    """Mean difference over `count` seeds, and its two-sided interval from `low` to `high`; both are NaN with
+    one seed, which gives no information about the spread."""
 
     mean: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     count: int
 
-    @property
-    def sign(self) -> int:
-        """+1 or -1 if the whole interval lies on one side of 0, else 0: no direction is shown."""
-        if self.low is None or self.high is None:
-            return 0
-        return int(self.low > 0) - int(self.high < 0)
-
     def __str__(self) -> str:
-        interval = "-" if self.low is None else f"{self.low:+.2f}, {self.high:+.2f}"
+        interval = "-" if math.isnan(self.low) else f"{self.low:+.2f}, {self.high:+.2f}"
         return f"{self.mean:+.2f} [{interval}]"
 
 
-def paired_difference(values: Mapping[int, float], others: Mapping[int, float]) -> Difference | None:
-    """`values` minus `others`, by seed, over the seeds that both have; None if they share none."""
-    gaps = [value - others[seed] for seed, value in values.items() if seed in others]
-    if not gaps:
-        return None
-    mean = statistics.mean(gaps)
-    if len(gaps) == 1:
-        return Difference(mean, None, None, 1)
-    from scipy.special import stdtrit  # costs a second to import, less than scipy.stats
+def differences(
+    values: Mapping[str, Mapping[int, float]], baseline: Mapping[int, float]
+) -> dict[str, Difference]:
+    """`values` by variant and seed minus those of the baseline, over the seeds that both have; without the
+    variants that share none. If fewer than two seeds are common to all, each variant's spread is its own."""
+    found, pairs = {}, {name: sorted(own.keys() & baseline.keys()) for name, own in values.items()}
+    gaps = {
+        name: {seed: values[name][seed] - baseline[seed] for seed in seeds}
+        for name, seeds in pairs.items()
+        if seeds
+    }
+    common = sorted(set.intersection(*map(set, gaps.values()))) if gaps else []
+    every = np.array([[gap[seed] for seed in common] for gap in gaps.values()])
+    for name, gap in gaps.items():
+        mean, reach = statistics.mean(gap.values()), math.nan
+        if len(gap) > 1:
+            from scipy.special import stdtrit  # costs a second to import, less than scipy.stats
 
-    reach = stdtrit(len(gaps) - 1, (1 + LEVEL) / 2) * statistics.stdev(gaps) / math.sqrt(len(gaps))
-    return Difference(mean, mean - float(reach), mean + float(reach), len(gaps))
+            deviation, freedom = spread_of(every if len(common) > 1 else np.array([[*gap.values()]]))
+            reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * deviation / math.sqrt(len(gap))
+        found[name] = Difference(mean, mean - reach, mean + reach, len(gap))
+    return found
+
+
+def spread_of(gaps: np.ndarray) -> tuple[float, float]:
+    """Standard deviation and degrees of freedom of a difference, from differences (variants, seeds)."""
+    count, seeds = gaps.shape
+    variance = gaps.var(1, ddof=1).mean()
+    between = count * gaps.mean(0).var(ddof=1)
+    within = count * variance - between  # times V - 1
+    parts = between**2 + (within**2 / (count - 1) if count > 1 else 0.0)
+    return math.sqrt(variance), (seeds - 1) * (count * variance) ** 2 / parts if parts else seeds - 1.0
