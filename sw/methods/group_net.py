@@ -116,16 +116,26 @@ class Method(base.Method):
         return splitting.structured(network, self.shape())
 
     def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
-        """Replace each binary layer that reads bits by a sum of K: groups of an unknown network are unknown.
+        """Split the residual parts of a stream into groups. Otherwise, or with `lbd`, replace each binary
+        layer that reads bits by a sum of K: groups of an unknown network are unknown.
 
         Raises:
-            UserError: a setting of groups is given, or nothing can be split.
+            UserError: a setting of groups is given where there are none, or nothing can be split.
         """
+        if self.relu != "residual":
+            raise UserError(
+                f"group_net: relu={self.relu} is for `building_blocks.Network` alone, such as cifar10-cnv; "
+                "leave it out: other networks keep their own functions."
+            )
+        stream = isinstance(network, nn.Sequential) and self.decomposition != "lbd"
+        if stream and splitting.grouped(network, self.shape()):
+            return network
         of_groups = {"decomposition": ("v1", "lbd"), "gate": ("none",), "dilations": ("none",)}
         for name in (name for name, known in of_groups.items() if getattr(self, name) not in known):
             raise UserError(
                 f"group_net: {name}={getattr(self, name)} is for groups of blocks, which are known in "
-                "`building_blocks.Network` alone, such as cifar10-cnv; leave it out: each layer is a sum."
+                "`building_blocks.Network` and residual streams alone, such as cifar10-cnv or "
+                "cifar10-resnet20; leave it out: each layer is a sum."
             )
         self.decomposition = "lbd"
         found = [use for use in tracing.uses(network, shape) if use.kind == "binary" and use.bits]
@@ -154,9 +164,8 @@ class Method(base.Method):
         Lin, C. Zhao, W. Pan, "Towards Accurate Binary Convolutional Neural Network", NIPS 2017, equation 4).
         """
         for part in network.modules():
-            if isinstance(part, branches.Sum):
-                dots: list[AnyModule] = list(part.dots)
-                first, *others = (dot.weight for dot in dots)
+            alike = list(getattr(part, "dots" if isinstance(part, branches.Sum) else "branches", ()))
+            for first, *others in zip(*(binary.latents(one).values() for one in alike)):
                 if others and all(one.equal(first) for one in others):
                     steps = torch.linspace(-1, 1, self.bases) * first.std()
                     for latent, step in zip((first, *others), steps.tolist()):

@@ -5,6 +5,7 @@
                                                                    numbers at its end; the sum is pooled and
                                                                    its sign taken
     `Residual` group     a real stream        a real stream        two convolutions with their shortcuts
+    `Streams`            a 12-bit stream      a 12-bit stream      residual parts of `sw/nn/stream.py`
     `Sum` as a layer     bits                 whole numbers        one layer
 
 `sw/nn/splitting.py` makes such a network from a plain one.
@@ -15,7 +16,7 @@ the norms contain the factor 1 / K (`MeanAffine2d`). A shortcut therefore passes
 weight 1 and without rounding.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -237,6 +238,36 @@ class Residual(nn.Module):
         for shortcut in self.shortcuts:
             x = shortcut(x)
         return new + x
+
+
+class Streams(nn.Module):
+    """K branches of a stream, each a chain of the parts `places` of the plain network, with its own weights,
+    norms and slopes.
+
+    x_i -> branch i -> y_i, and m = sum of lambda_i * y_i / K, lambda_i 1 or learned, rounded down to the
+    stream, where float32's rounded quotient gives what the exact one does. With gates the K streams
+    s_i * y_i + (1 - s_i) * m, rounded down too, go to the next group."""
+
+    replaced = "branches"
+
+    def __init__(
+        self, branches: Iterable[nn.Module], shares: Numbers | None, gates: Numbers | None,
+        places: list[str], rounded: Callable[[], nn.Module],
+    ):  # fmt: skip
+        super().__init__()
+        self.branches, self.shares, self.gates = nn.ModuleList(branches), shares, gates
+        self.places, self.stream = places, rounded()
+        self.streams = nn.ModuleList(rounded() for _ in self.branches if gates)
+
+    def forward(self, x: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
+        count = len(self.branches)
+        inputs = x if isinstance(x, list) else [x] * count
+        outputs = [branch(own) for branch, own in zip(self.branches, inputs)]
+        mean = self.stream(added(outputs, self.shares) / count)
+        if self.gates is None:
+            return mean
+        gates = one_each(self.gates, count)
+        return [own(y * s + mean * (1 - s)) for own, y, s in zip(self.streams, outputs, gates)]
 
 
 def added(outputs: list[torch.Tensor], shares: Numbers | None) -> Any:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.nn import binary
+from xnorforge.sw.nn import binary, stream
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.branches import (
     EIGHTH,
@@ -22,6 +22,7 @@ from xnorforge.sw.nn.branches import (
     Rectified1d,
     Rectified2d,
     Residual,
+    Streams,
     Sum,
     Summand,
 )
@@ -81,6 +82,30 @@ def structured(network: Network, shape: Shape) -> Network:
         UserError: rates that the branches or convolutions cannot have.
     """
     return Network(*Splitter(shape).parts(list(network)))
+
+
+def grouped(network: nn.Sequential, shape: Shape) -> bool:
+    """Put groups in place of the residual parts of a stream (`sw/nn/stream.py`), two in a block; each stands
+    in the place of its first part, and the places of the others are empty. All branches share the weights of
+    a shortcut. Returns whether there are such parts.
+
+    Raises:
+        UserError: rates that the branches cannot have.
+    """
+    splitter, parts = Splitter(shape), dict(network.named_children())
+    places = [name for name, part in parts.items() if isinstance(part, stream.Residual)]
+    size = {"v1": 2, "v2": 4}.get(shape.decomposition, max(1, len(places)))
+    for at in range(0, len(places), size):
+        names, gated = places[at : at + size], at + size < len(places) and shape.gate != "none"
+        branches = [
+            nn.Sequential(*(splitter.another(branch, parts[name]) for name in names))
+            for branch in splitter.bases()
+        ]
+        numbers = splitter.numbers(gated and shape.bases > 1, EIGHTH)
+        network.set_submodule(names[0], Streams(branches, *numbers, names, stream.rounded))
+        for name in names[1:]:
+            network.set_submodule(name, nn.Identity())
+    return bool(places)
 
 
 class Splitter:
@@ -174,6 +199,12 @@ class Splitter:
         kind = Affine2d if isinstance(block.norm, nn.BatchNorm2d) else Affine1d
         norm = MeanAffine2d(*sizes, self.shape.bases) if self.shape.bases > 1 else kind(*sizes)
         return Summand(pad, dot, self.relu, norm)
+
+    def another(self, branch: int, part: AnyModule) -> nn.Module:
+        """Return the residual part of a stream for a branch, with its own weights but for the shortcut."""
+        conv, rate = part.added.conv, self.shape.rates[branch] if self.shape.rates else 1
+        sizes = conv.in_channels, conv.out_channels, conv.stride[0]
+        return stream.Residual(*sizes, wider=lambda *_: part.shortcut, rate=rate)
 
     def layer(self, branch: int, part: AnyModule) -> tuple[nn.Module, AnyModule]:
         """Return padding and a new layer of the sizes of a part's layer, with the dilation of the branch.

@@ -46,6 +46,11 @@ class RoundedDown(binary.EightActivations):
     float_to_int_impl_type = FloatToIntImplType.FLOOR
 
 
+def rounded() -> binary.Identity:
+    """Return the layer that rounds to the stream."""
+    return binary.Identity(act_quant=RoundedDown)
+
+
 class Slopes(nn.PReLU):
     """PReLU with slopes rounded to 1/8, 1/4, 1/2 or 1, by logarithm; the gradient passes."""
 
@@ -71,7 +76,7 @@ class Stem(nn.Module):
         self.conv: binary.Conv = binary.Conv(
             inputs, outputs, edge, stride, edge // 2, bias=False, weight_quant=binary.EightWeights
         )
-        self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)
+        self.slopes, self.stream = Slopes(outputs), rounded()
         self.pool: nn.MaxPool2d | nn.Identity = nn.MaxPool2d(3, 2, 1) if large else nn.Identity()
         # Pixels in [-1, 1) of natural pictures have a root mean square near a half; the stream starts near 1.
         nn.init.normal_(self.conv.weight, std=min(0.4, 2 * (edge * edge * inputs) ** -0.5))
@@ -82,15 +87,15 @@ class Stem(nn.Module):
 
 class Added(nn.Module):
     """2^-k conv3x3(sign(BN(x))): what a residual block adds to the stream. The border is -1. k starts such
-    that a sum of random bits has a root mean square in [0.35, 0.71]."""
+    that a sum of random bits has a root mean square in [0.35, 0.71]. `rate` is the dilation."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1):
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, rate: int = 1):
         super().__init__()
         self.norm, self.sign = nn.BatchNorm2d(inputs), binary.sign_layer(TriangularSign)
-        self.pad: nn.ConstantPad2d = nn.ConstantPad2d(1, -1.0)
+        self.pad: nn.ConstantPad2d = nn.ConstantPad2d(rate, -1.0)
         k = round(math.log2(9 * inputs) / 2) + 1
         self.conv: binary.Conv = binary.Conv(
-            inputs, outputs, 3, stride=stride, bias=False,
+            inputs, outputs, 3, stride=stride, dilation=rate, bias=False,
             weight_quant=binary.ShiftedWeights, weight_scaling_init=2.0**-k,
         )  # fmt: skip
         nn.init.uniform_(self.conv.weight, -LATENT_START, LATENT_START)
@@ -127,12 +132,14 @@ class Repeated(nn.Module):
 class Residual(nn.Module):
     """PReLU(shortcut(x) + 2^-k conv3x3(sign(BN(x)))), rounded down; `wider` changes the shape."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1, wider: Wider = Convolved):
+    def __init__(
+        self, inputs: int, outputs: int, stride: int = 1, wider: Wider = Convolved, rate: int = 1
+    ):  # fmt: skip
         super().__init__()
-        self.added: Added = Added(inputs, outputs, stride)
+        self.added: Added = Added(inputs, outputs, stride, rate)
         same = (inputs, stride) == (outputs, 1)
         self.shortcut: nn.Module = nn.Identity() if same else wider(inputs, outputs, stride)
-        self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)
+        self.slopes, self.stream = Slopes(outputs), rounded()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.stream(self.slopes(self.shortcut(x) + self.added(x)))

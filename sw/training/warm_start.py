@@ -56,12 +56,16 @@ def _start(folder) -> tuple[Record, bool]:
 
 def _replaced(network: nn.Module, name: str) -> str:
     """Return the name that a tensor has in the network without the layers of a method. A module that stands
-    for a layer states in `replaced` the name of its child, or list of children, that is like that layer."""
-    part, path, listed = network, [], False
+    for a layer states in `replaced` the name of its child, or list of children, that is like that layer, and
+    where these are chains of several layers in `places` their names."""
+    part, path, listed, places = network, list[str](), False, list[str]()
     for step in name.split("."):
         skipped = step == getattr(part, "replaced", None)
-        if not skipped and not listed:
+        if places and not listed:
+            path, places = [places[int(step)]], []
+        elif not (skipped or listed):
             path.append(step)
+        places = getattr(part, "places", []) if skipped else places
         part = getattr(part, step)
         listed = skipped and isinstance(part, nn.ModuleList)
     return ".".join(path)

@@ -3,10 +3,10 @@
 Runs with the same seed share the initial weights, the order of images and their augmentation, so a
 difference of two runs varies less than their accuracies do. What chance adds to the baseline's run of a seed
 is in the differences of all variants with that seed: with V variants and S seeds that all have, d_vs = m_v +
-b_s + e_vs, where b_s is random, one for all variants, and e_vs one for each. The variance of a difference is the mean over
-the variants of its sample variance over the seeds, (B + (V - 1) W) / V with the mean squares B between and W
-within seeds. Its degrees of freedom (F. E. Satterthwaite, 1946) reach from S - 1, if all of it came from the
-baseline's runs, to V (S - 1).
+b_s + e_vs, where b_s is random, one for all variants, and e_vs one for each. The variance of a difference is
+the mean over the variants of its sample variance over the seeds, (B + (V - 1) W) / V with the mean squares B
+between and W within seeds. Its degrees of freedom (F. E. Satterthwaite, 1946) reach from S - 1, if all of it
+came from the baseline's runs, to V (S - 1).
 """
 
 import math
