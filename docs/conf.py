@@ -57,12 +57,10 @@ def pages(folder: str, order: list[str] | None = None) -> list[str]:
 
 
 NAVIGATION = {
-    "Guide": pages("docs/guide", GUIDE),
-    "Methods": pages("docs/methods"),
-    "Reference": pages("docs/reference", ["verbs", "python"]),
-    "Results": pages("docs/results"),
+    "Guide": pages("docs/guide", GUIDE), "Methods": pages("docs/methods"),
+    "Reference": pages("docs/reference", ["verbs", "python"]), "Results": pages("docs/results"),
     "Project": ["examples/README", "CONTRIBUTING", "CHANGELOG", "SECURITY", "CODE_OF_CONDUCT"],
-}
+}  # fmt: skip
 TITLES = {"CODE_OF_CONDUCT": "Code of conduct"}  # of pages whose own heading is long
 # A link to a folder without pages, or out of the checkout to the forge's, leads nowhere: its text stays.
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)\)")

@@ -142,11 +142,9 @@ def tasks() -> Iterator[tuple[str, ...]]:
         )
         shown = "x".join(map(str, shape)) if isinstance(shape, tuple) else ""
         yield (
-            code(name),
-            code(shown),
-            code(task.main),
+            code(name), code(shown), code(task.main),
             code(sorted(found, key=lambda net: net != f"{name}-{usual}")),
-        )
+        )  # fmt: skip
 
 
 def trained() -> Iterator[tuple[object, ...]]:

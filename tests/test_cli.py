@@ -520,8 +520,7 @@ ODD, FINN = '{"dense0": {"colour": 1}}', '{"MVAU_0": {"PE": 0}}'
 FILES = {"x.png": "", "cut.json": "{", "odd.json": ODD, "finn.json": FINN}
 # {command line: what its answer says, in order}; of each the words alone are wrong, or a file of FILES.
 WRONG = {
-    "biuld mnist-tfc": "xnorforge: 'biuld' … did you mean 'build'?",
-    "help": "'help' … `xnorforge --help`",
+    "biuld mnist-tfc": "xnorforge: 'biuld' … did you mean 'build'?", "help": "'help' … `xnorforge --help`",
     "explain mnist-cnn conv3": "'mnist-cnn' is a network … `xnorforge explain conv3 mnist-cnn`",
     "explain mnist-cnn": "'mnist-cnn' is a network … `xnorforge explain LAYER mnist-cnn`",
     "explain conv1 mnist-cn": "NET: 'mnist-cn' … did you mean 'mnist-cnn'?",
@@ -549,8 +548,7 @@ WRONG = {
     "build mnist-tfc --interval 1e3": "INTERVAL: '1e3' … whole number … INTERVAL=32768",
     "build mnist-tfc --latency 5ms": "LATENCY: '5ms' … LATENCY=500us or LATENCY=25ns",
     "build mnist-tfc --clock 1GHz": "CLOCK: '1GHz' … CLOCK=250MHz or CLOCK=4ns",
-    "build mnist-tfc --freq 100": "--freq … --clock.",
-    "build mnist-tfc --widht 8": "--widht … --stream.",
+    "build mnist-tfc --freq 100": "--freq … --clock.", "build mnist-tfc --widht 8": "--widht … --stream.",
     "build mnist-tfc --boards basys3": "--boards … --board.",
     "build mnist-tfc --stream 24": "STREAM: 24 bits … STREAM=32.",
     "build mnist-tfc --board xc7z020": "BOARD: 'xc7z020' is the part of … pynq-z2",
@@ -584,7 +582,7 @@ WRONG = {
     "cache clean": "ACTION: 'clean' … prune",
     "import net.py": "TARGET: 'net.py' does not exist … net.py:Net",
     "fit mnist-tfc --fps max": "FPS: 'max' … FPS=1000",
-}
+}  # fmt: skip
 # What a new process does with each: code, standard error, processor seconds, and whether torch was loaded.
 RUN = """
 import contextlib, io, json, shlex, sys, time

@@ -19,11 +19,9 @@ def heard(text=SCRIPT, shown=None, log=None):
 
 
 LOUD = {
-    "usual": "synth     out/n\n  µ 3 of 7\nlast\n",
-    "plain": "synth     out/n\n  µ 3 of 7\nlast\n",
-    "verbose": "synth     out/n\n  µ 3 of 7\nsynth       that graph on 9 images …\nlast\n",
-    "quiet": "",
-}
+    "usual": "synth     out/n\n  µ 3 of 7\nlast\n", "plain": "synth     out/n\n  µ 3 of 7\nlast\n",
+    "verbose": "synth     out/n\n  µ 3 of 7\nsynth       that graph on 9 images …\nlast\n", "quiet": "",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("loudness", LOUD)

@@ -33,18 +33,13 @@ def simulated(folder: Path, program: Path | list, failures: int = 0, bench: str 
         os.environ
         | (more or {})
         | {
-            "COCOTB_TEST_MODULES": f"{bench}_cocotb",
-            "COCOTB_TOPLEVEL": top or f"{bench}_bench",
-            "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
-            "COCOTB_RANDOM_SEED": "1",
-            "COCOTB_MAX_FAILURES": str(failures),
-            "COCOTB_LOG_LEVEL": "WARNING",
-            "TOPLEVEL_LANG": "verilog",
+            "COCOTB_TEST_MODULES": f"{bench}_cocotb", "COCOTB_TOPLEVEL": top or f"{bench}_bench",
+            "COCOTB_RESULTS_FILE": str(folder / "results.xml"), "COCOTB_RANDOM_SEED": "1",
+            "COCOTB_MAX_FAILURES": str(failures), "COCOTB_LOG_LEVEL": "WARNING", "TOPLEVEL_LANG": "verilog",
             "GPI_USERS": f"{find_libpython.find_libpython()};{cocotb_tools.config.pygpi_entry_point()}",
-            "PYGPI_PYTHON_BIN": sys.executable,
-            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYGPI_PYTHON_BIN": sys.executable, "PYTHONPATH": os.pathsep.join(sys.path),
         }
-    )
+    )  # fmt: skip
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     said = re.sub(r"^XF_FILL.*\n", "", done.stdout + done.stderr, flags=re.MULTILINE)
     assert (folder / "results.xml").exists(), said

@@ -59,14 +59,11 @@ def _packed(folder: Path) -> list[Scene]:
     try:
         return [
             _scene(
-                folder / "images" / f"{name}.jpg",
-                folder / "masks" / f"{name}.png",
-                (one["width"], one["height"]),
-                one["boxes_xyxy_1based"],
-                f"{path}, {name}",
+                folder / "images" / f"{name}.jpg", folder / "masks" / f"{name}.png",
+                (one["width"], one["height"]), one["boxes_xyxy_1based"], f"{path}, {name}",
             )
             for name, one in sorted(json.loads(read_text(path)).items())
-        ]
+        ]  # fmt: skip
     except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise unreadable(
             path, f"does not have the layout of docs/guide/tasks.md ({type(error).__name__}: {error})"

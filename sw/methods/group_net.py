@@ -32,12 +32,10 @@ from xnorforge.sw.nn.scaled import Scaled
 
 REAL, BINARY = "real", "binary"
 CHOICES = {
-    "decomposition": ("lbd", "v1", "v2", "v3"),
-    "aggregate": ("mean", "learned"),
-    "gate": ("none", "scalar", "per_branch"),
-    "relu": ("residual", "always", "never"),
+    "decomposition": ("lbd", "v1", "v2", "v3"), "aggregate": ("mean", "learned"),
+    "gate": ("none", "scalar", "per_branch"), "relu": ("residual", "always", "never"),
     "weight_scale": ("tensor", "channel"),
-}
+}  # fmt: skip
 
 
 class Sign(binary.Sign):

@@ -205,11 +205,9 @@ def train(
             )
     network = task.prepared(chosen.deploy(net, run.network.cpu()))
     record = settings | {
-        "hyper": asdict(chosen),
-        "command": _command(settings, task.data_option),
-        "curve": curves.points(curve),
-        **describe_run(run, network),
-    }
+        "hyper": asdict(chosen), "command": _command(settings, task.data_option),
+        "curve": curves.points(curve), **describe_run(run, network),
+    }  # fmt: skip
     record["accuracy"] = [stated(network, images, task) for images in task.test_sets()]
     card = weights.save_weights(run.out_dir, network, record)
     curves.draw_run(curve, card, run.out_dir)

@@ -362,12 +362,9 @@ TernaryOfMaximaPerChannel = TernaryOfMaxima.let(scaling_per_output_channel=True)
 WEIGHTS = {
     "binary, scale 0.1": (SignedBinaryWeightPerTensorConst, 1),
     "binary, scale 1": (SignedBinaryWeightPerTensorConst.let(scaling_const=1.0), 1),
-    "binary, mean": (BinaryOfMeans, 1),
-    "binary, mean per channel": (BinaryOfMeansPerChannel, 1),
-    "binary, learned": (BinaryLearned, 1),
-    "binary, power of two": (BinaryPowerOfTwo, 1),
-    "ternary, scale 0.1": (SignedTernaryWeightPerTensorConst, 2),
-    "ternary, maximum": (TernaryOfMaxima, 2),
+    "binary, mean": (BinaryOfMeans, 1), "binary, mean per channel": (BinaryOfMeansPerChannel, 1),
+    "binary, learned": (BinaryLearned, 1), "binary, power of two": (BinaryPowerOfTwo, 1),
+    "ternary, scale 0.1": (SignedTernaryWeightPerTensorConst, 2), "ternary, maximum": (TernaryOfMaxima, 2),
     "ternary, maximum per channel": (TernaryOfMaximaPerChannel, 2),
     "bnn_pynq": (CommonWeightQuant.let(bit_width=2), 2),
     "integers, float": (bq.Int8WeightPerTensorFloat, None),
@@ -380,7 +377,7 @@ WEIGHTS = {
     "integers, weight norm": (bq.Int8WeightNormL2PerChannelFixedPoint, None),
     "integers, accumulator aware": (bq.Int8AccumulatorAwareWeightQuant, None),
     "integers, zero point": (ShiftedUint8WeightPerTensorFloat, None),
-}
+}  # fmt: skip
 
 # name -> (quantiser of activations, its bits; None: any of 2 to 8, whether it gives negative numbers)
 ACTIVATIONS = {

@@ -202,15 +202,13 @@ def test_a_class_or_a_function_of_a_file_exports_what_torch_computes(nets, tmp_p
 
 
 SLIPS = {
-    "nets.py:Ned": "nets.py: … 'Ned' … Net",
-    "nets.py:Sized": "nets.py: Sized … width … function",
+    "nets.py:Ned": "nets.py: … 'Ned' … Net", "nets.py:Sized": "nets.py: Sized … width … function",
     "nets.py:broken": "nets.py: broken() … ZeroDivisionError (division by zero)",
     "nets.py:nothing": "nets.py: nothing … NoneType … nn.Module … return the network",
     "nets.py:WIDTH": "nets.py: 'WIDTH' … nn.Module",
-    "lost.py:Net": "lost.py: … no such Python file … file.py:Name",
-    "two.py": "two.py: … A, B … two.py:A",
+    "lost.py:Net": "lost.py: … no such Python file … file.py:Name", "two.py": "two.py: … A, B … two.py:A",
     "wrong.py:Net": "wrong.py: … ModuleNotFoundError (No module named 'nowhere')",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("target", SLIPS)

@@ -312,14 +312,12 @@ def imported_from(folder, network):
 
 
 NETWORKS = {
-    "dense": dense,
-    "dense, 8-bit head": lambda: dense(head=Int8WeightPerTensorFloat),
+    "dense": dense, "dense, 8-bit head": lambda: dense(head=Int8WeightPerTensorFloat),
     "dense, scales per channel": lambda: dense(weights=BinaryOfMeansPerChannel),
-    "dense, bias": lambda: dense(bias=True),
-    "convolution": conv,
+    "dense, bias": lambda: dense(bias=True), "convolution": conv,
     "convolution, 8-bit head": lambda: conv(head=Int8WeightPerTensorFloat),
     "convolution, scales per channel": lambda: conv(weights=BinaryOfMeansPerChannel),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -200,11 +200,9 @@ def test_one_epoch_is_too_few_for_two_phases():
 SHARES = {"float_share": 0.2, "polish_share": 0.4}
 # The settings and epochs in which all phases of a method and its own numbers appear in a short run.
 RUNS = {
-    "bonn": ({"anywhere": True}, 4),
-    "ci_bcnn": ({"batches": 4, "steps": 16, "images": 128}, 5),
-    "group_net": ({"warmup": 0.5, "aggregate": "learned", "bases": 2}, 4),
-    "layer_priority": (SHARES, 10),
-}
+    "bonn": ({"anywhere": True}, 4), "ci_bcnn": ({"batches": 4, "steps": 16, "images": 128}, 5),
+    "group_net": ({"warmup": 0.5, "aggregate": "learned", "bases": 2}, 4), "layer_priority": (SHARES, 10),
+}  # fmt: skip
 SENSITIVE = SHARES | {"order": "sensitivity", "binarise": 3, "max_loss": 0.5}
 
 

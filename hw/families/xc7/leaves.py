@@ -76,13 +76,11 @@ def lut(table: int, inputs: Sequence[Bit], output: Bit) -> Cell:
     connected: list[Bit] = [*free] or ["0"]
     pins = [f"I{k}" for k in range(len(connected))]
     return {
-        "hide_name": 0,
-        "type": f"LUT{len(connected)}",
-        "parameters": {"INIT": f"{folded:0{1 << len(connected)}b}"},
-        "attributes": {},
+        "hide_name": 0, "type": f"LUT{len(connected)}",
+        "parameters": {"INIT": f"{folded:0{1 << len(connected)}b}"}, "attributes": {},
         "port_directions": {**dict.fromkeys(pins, "input"), "O": "output"},
         "connections": {**{pin: [bit] for pin, bit in zip(pins, connected)}, "O": [output]},
-    }
+    }  # fmt: skip
 
 
 def _number(cell: Cell, name: str) -> int:
@@ -212,13 +210,11 @@ def _registers(name: str, cell: Cell, nets: _Nets) -> dict[str, Cell]:
         pins = {"C": _pin(cell, "CLK"), "CE": _pin(cell, "CE"), "R": "0", "D": chain[-2], "Q": chain[-1]}
         inverted = cell["parameters"].get("IS_CLK_INVERTED", "0")
         found[f"{name}.stage{stage}"] = {
-            "hide_name": 0,
-            "type": "FDRE",
+            "hide_name": 0, "type": "FDRE",
             "parameters": {"INIT": str(initial >> stage & 1), "IS_C_INVERTED": inverted[-1]},
-            "attributes": {},
-            "port_directions": {pin: "output" if pin == "Q" else "input" for pin in pins},
+            "attributes": {}, "port_directions": {pin: "output" if pin == "Q" else "input" for pin in pins},
             "connections": {pin: [bit] for pin, bit in pins.items()},
-        }
+        }  # fmt: skip
     if not fixed:
         chosen: list[Bit] = []
         for group in range(4):

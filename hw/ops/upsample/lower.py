@@ -45,10 +45,8 @@ def _repeats(node, at, size: int, factor: int) -> bool:
     }
     rounded: dict[bytes, Callable] = {
         b"round_prefer_floor": lambda at: np.ceil(at - 0.5),
-        b"round_prefer_ceil": lambda at: np.floor(at + 0.5),
-        b"floor": np.floor,
-        b"ceil": np.ceil,
-    }
+        b"round_prefer_ceil": lambda at: np.floor(at + 0.5), b"floor": np.floor, b"ceil": np.ceil,
+    }  # fmt: skip
     place = places.get(at.get("coordinate_transformation_mode", plain))
     nearest = at.get("nearest_mode", b"floor" if node.op_type == "Upsample" else b"round_prefer_floor")
     if place is None or nearest not in rounded:

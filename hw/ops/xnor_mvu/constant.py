@@ -147,11 +147,9 @@ class Constant:
             late = int(self.kept[0]) if count.wired else self.counting - count.latency
             picked = ", ".join(f"{'x' if self.weights[k, row] else 'xn'}[{k}]" for k in elements[::-1])
             lines += [
-                f"wire [{own - 1}:0] {name}_0;",
-                f"{count.module} u_{name} (",
-                f"  .clk_i, .en_i(go), .w_i({{{picked}}}), .sum_o({name}_0)",
-                ");",
-            ]
+                f"wire [{own - 1}:0] {name}_0;", f"{count.module} u_{name} (",
+                f"  .clk_i, .en_i(go), .w_i({{{picked}}}), .sum_o({name}_0)", ");",
+            ]  # fmt: skip
             for delay in range(late):
                 lines.append(f"logic [{own - 1}:0] {name}_{delay + 1};")
                 moves.append(f"{name}_{delay + 1} <= {name}_{delay};")

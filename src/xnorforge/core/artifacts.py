@@ -141,11 +141,9 @@ def measured(*tools: str):
     yield run
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     run.update(
-        wall_s=round(time.perf_counter() - wall, 2),
-        cpu_s=round(processor_seconds() - cpu, 2),
-        peak_mb=peak // 1024,
-        tools={name: version(name) for name in tools},
-    )
+        wall_s=round(time.perf_counter() - wall, 2), cpu_s=round(processor_seconds() - cpu, 2),
+        peak_mb=peak // 1024, tools={name: version(name) for name in tools},
+    )  # fmt: skip
 
 
 def processor_seconds() -> float:

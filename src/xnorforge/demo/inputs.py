@@ -159,11 +159,9 @@ def _sequence(folder: Path, needs_box: bool) -> InputFrames:
         raise _empty(folder)
     size = size_of(files[0])
     return InputFrames(
-        name,
-        [file.name for file in files],
-        lambda: (pixels(file, size, upright=True) for file in files),
+        name, [file.name for file in files], lambda: (pixels(file, size, upright=True) for file in files),
         RATE,
-    )
+    )  # fmt: skip
 
 
 def _files(folder: Path) -> list[Path]:

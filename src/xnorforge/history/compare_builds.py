@@ -134,12 +134,10 @@ def diff_text(found: Difference) -> str:
     ]
     return "\n".join(
         [
-            f"{found.before.name} -> {found.now.name}",
-            *(table if rows else ["  no figure changed"]),
-            *(f"  broken: {one}" for one in found.broken),
-            f"  {_verdict(found)}",
+            f"{found.before.name} -> {found.now.name}", *(table if rows else ["  no figure changed"]),
+            *(f"  broken: {one}" for one in found.broken), f"  {_verdict(found)}",
         ]
-    )
+    )  # fmt: skip
 
 
 def diff_markdown(found: Difference) -> str:
@@ -160,13 +158,11 @@ def diff_object(found: Difference) -> Record:
     keys = ("metric", "before", "now", "compare", "limit")
     rows = [(one.name, one.before, one.now, one.rule) for one in found.broken]
     return {
-        "schema": "xnorforge-diff-1",
-        "verdict": "FAIL" if found.broken else "PASS",
-        "before": found.before.name,
-        "now": found.now.name,
+        "schema": "xnorforge-diff-1", "verdict": "FAIL" if found.broken else "PASS",
+        "before": found.before.name, "now": found.now.name,
         "changed": [{"metric": name, "before": old, "now": new} for name, old, new in found.rows()],
         "broken": [dict(zip(keys, (*row, rule.compare, rule.limit))) for *row, rule in rows],
-    }
+    }  # fmt: skip
 
 
 FORMS: dict[str, Callable[[Difference], str]] = {"text": diff_text, "markdown": diff_markdown}

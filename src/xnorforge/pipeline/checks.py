@@ -13,12 +13,10 @@ from xnorforge.pipeline.request import Request
 def check_request(asked: Request) -> None:
     """Check a build's options first: a UserError of all names, files and folders that are wrong."""
     looks = [
-        lambda: request.names(asked),
-        lambda: request.plain(asked),
-        lambda: request.aims(asked),
+        lambda: request.names(asked), lambda: request.plain(asked), lambda: request.aims(asked),
         lambda: model_request.given_data(asked),
         lambda: pictures.given_pictures(None if asked.model else asked.net, asked.data, asked.task),
-    ]
+    ]  # fmt: skip
     if asked.model:
         looks.append(functools.partial(request.file, "model", asked.model))
     if asked.folding:

@@ -203,12 +203,10 @@ def _program(name: str, contents: Contents) -> str | None:
 def _settings(stage: Stage, asked: Request) -> dict:
     """What is known of a stage before it runs."""
     return {
-        "function": stage.function(),
-        "options": asked.options(stage),
+        "function": stage.function(), "options": asked.options(stage),
         "environment": {name: os.environ.get(name) or None for name in stage.environment},
-        "python": sys.version,
-        "plug-ins": list(map(str, plugins.roots())),
-    }
+        "python": sys.version, "plug-ins": list(map(str, plugins.roots())),
+    }  # fmt: skip
 
 
 def handed(stage: Stage, asked: Request) -> dict[str, str | None]:

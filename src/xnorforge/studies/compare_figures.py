@@ -16,11 +16,9 @@ from xnorforge.studies.paired import LEVEL, differences
 TRAINING = ("recipe", "init", "epochs")
 # Of a card, and the heads of their columns.
 COMPLEXITY = {
-    "binary": "binary operations",
-    "multi_bit": "multi-bit operations",
-    "operations": "operations",
+    "binary": "binary operations", "multi_bit": "multi-bit operations", "operations": "operations",
     "stored_bits": "stored bits",
-}
+}  # fmt: skip
 BASELINE = "ste"  # what the others are compared with, if it is among them
 
 

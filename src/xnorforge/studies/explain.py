@@ -29,12 +29,10 @@ def explain(acc: Path, layer: str) -> list[str]:
     bound = max(one.cycles() for one in ops.values())
     row = next(row for row in counted if row["name"] == layer)
     return [
-        _what(op),
-        f"folding   {_folding(op)}",
-        f"bound     {_bound(op, list(ops.values()), bound)}",
+        _what(op), f"folding   {_folding(op)}", f"bound     {_bound(op, list(ops.values()), bound)}",
         f"cost      {_cost(row, total)}",
         f"next      {_next(op, list(ops.values()), total, report['clock_mhz']['value'])}",
-    ]
+    ]  # fmt: skip
 
 
 def modules_of(acc: Path, layer: str) -> list[str]:
