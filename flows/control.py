@@ -68,8 +68,7 @@ def chain_logic(suffixes: list[str]) -> str:
 
 
 def control_logic(chain: LoadChain, beats: int) -> str:
-    """The logic between ports and operators; frames of `beats` beats go on as `frame_valid`,
-    `frame_ready`."""
+    """The logic between ports and operators; frames of `beats` beats go on as `frame_valid`/`_ready`."""
     channels = ",\n    ".join(
         f".{name}_{'i' if direction == 'input' else 'o'}(s_axi_ctrl_{name})"
         for name, (direction, _) in CHANNELS.items()

@@ -145,8 +145,7 @@ class Memory:
 
 @cache
 def block_choice(depth: int, width: int, written: bool = True, fabric: Fabric = REFERENCE):
-    """How Yosys puts a memory into block RAM: its price, BRAM36, and the rows of blocks among which a read
-    chooses.
+    """How Yosys puts a memory into block RAM: its price, BRAM36, and the rows of blocks that a read chooses.
 
     A block costs its price, a bit of a row beyond the first a half. The rows of a memory that is never
     `written` share blocks, side by side.

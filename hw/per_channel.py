@@ -59,8 +59,7 @@ class PerChannel(HwOp):
         """The constants by name, integers (C,) each.
 
         Args:
-            rules: for each constant, what stands for one that is not given, and the allowed values (None: any
-                integers).
+            rules: for each constant, what stands for one not given, and its values (None: any integers).
 
         Raises:
             UserError: one is not an integer per channel, or has another value.

@@ -56,8 +56,7 @@ def wrapped(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
 
 
 def packed(values: Iterable[int], bits: int) -> tuple[int, int]:
-    """Numbers of `bits` bits side by side, the first in the lowest bits, as a parameter: (bits in all,
-    number).
+    """Numbers of `bits` bits side by side, the first lowest, as a parameter: (bits in all, number).
 
     >>> packed([1, 2, -1], 4)
     (12, 3873)

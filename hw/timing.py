@@ -1,10 +1,8 @@
-"""The timing of an operator as a table: its `timing()` states it, and the cycle model (`hw/cycles`) evaluates
-it.
+"""The timing of an operator as a table: its `timing()` states it, and `hw/cycles` evaluates it.
 
 An operator is a pipeline whose stages are advanced by one enable. In every cycle in which it advances it does
 one *step*, or no step if the step's condition is not met. Data has no influence: steps have a fixed order,
-which repeats after a *period* (a vector, a row, a frame). The beat of a step is offered `latency` advances
-after it.
+which repeats after a *period* (a vector, a row, a frame). A step's beat is offered `latency` moves after it.
 
 With an input buffer, a step needs a number of beats in it and frees room. Without one, a step takes its beats
 from the streams directly, and their ready is the enable.
@@ -218,8 +216,7 @@ SKID = Timing([Work(needs=1, frees=1)], 1, Stop.READER, Buffer(1, 1, seen=0))
 
 
 def fifo(depth: int, block: bool) -> Timing:
-    """A FIFO: memory, register of the block RAM if any, output register; up to two beats a skid
-    (hw/rtl/xf_fifo.sv)."""
+    """A FIFO: memory, register of the block RAM if any, output register; up to two beats a skid."""
     if depth <= 2:
         return replace(SKID, buffer=Buffer(1, 1, seen=0, listed=True))
     latency, stop = (2, Stop.BEHIND) if block else (1, Stop.READER)

@@ -22,8 +22,7 @@ Loads: TypeAlias = Sequence[tuple[int, list[HwOp]]]  # before which frame, the o
 
 
 def rolled(ops: list[HwOp]) -> list[HwOp]:
-    """A network of the same structure whose weights have moved by a channel, or by an element of a
-    single one."""
+    """A network of the same structure whose weights moved by a channel, or by an element of a single one."""
 
     def moved(op: HwOp) -> HwOp:
         arrays = {

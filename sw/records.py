@@ -141,11 +141,9 @@ def pixels(
     numbers: bool = False,
     upright: bool = False,
 ) -> np.ndarray:
-    """Decode a picture: uint8 (H, W, 3) RGB; with `numbers`, the stored bytes (H, W) of a picture of
-    labels.
+    """Decode a picture: uint8 (H, W, 3) RGB; with `numbers` the stored bytes (H, W) of labels.
 
-    With `upright` it is rotated as the camera recorded (Exif); annotations usually refer to the stored
-    pixels.
+    With `upright` it is rotated as the camera recorded (Exif); annotations mostly refer to stored pixels.
 
     Raises:
         UserError: it is missing, empty or damaged, has another size than `size`, is too large, has more than
@@ -176,8 +174,7 @@ def pixels(
 
 
 def boxes_in(boxes: np.ndarray, size: tuple[int, int], where: str, partly: bool = False) -> np.ndarray:
-    """Return the boxes, (N, 4), float64, after checking that each is in the picture; up to a pixel beyond is
-    cut off.
+    """Return the boxes, (N, 4), float64, after checking that each is in the picture; a pixel is cut off.
 
     Args:
         where: beginning of the message: file, and picture if the file contains several.

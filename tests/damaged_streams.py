@@ -10,8 +10,7 @@ Beat = tuple[int, bool, bool]  # data, whether a packet ends with it, whether by
 def damaged(draw: Callable[[], tuple[Key, list[int]]], faults: int, rng) -> tuple[list[Beat], list[Key]]:
     """A stream with one fault in each of `faults` of its frames, and the frames that arrive whole.
 
-    Behind a lost mark comes a frame without a fault, as two faults can make of two frames one that looks
-    whole.
+    Behind a lost mark comes a frame without a fault, as two faults can make two frames one that is whole.
 
     Args:
         draw: gives a frame: what stands for it in the result, and its beats; always as many.

@@ -86,11 +86,10 @@ EQUIVALENT = {
     r"max\(2, AT_ONCE": "how many frames are computed at a time",
     r'return 0 \* (""|\[\]|\(\))$': "nothing, any number of times",
     r"Pages >= 1\) begin : gen_constant": "it only names `unused`",
-    r"\) exit\(4\);": "any exit code but 0 is a failure",
-    r"\.unsure = -2": "only the sign counts",
+    r"\) exit\(4\);": "any exit code but 0 is a failure", r"\.unsure = -2": "only the sign counts",
     r"np\.empty\(0\), np\.empty\(1\)": "nobody reads the labels of sequences",
     r"torch\.rand\(len\(at\), 6,": "other random numbers",
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """`make build` on the smallest network: what is there is kept, what changed is made again, and a killed build
 goes on. Jobs on a Dask cluster give the bytes that they give here.
 
-One whole build is shared by the tests of the first; the RTL sees few images, since what it computes is tested
-elsewhere."""
+One whole build is shared by tests of the first; the RTL sees few images, being tested elsewhere."""
 
 import csv
 import io

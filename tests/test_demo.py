@@ -83,8 +83,7 @@ def halves(rng, length):
 
 
 def colours():
-    """32x32 RGB to three classes: the bytes of one colour less those of the other two, a hundred-thousandth
-    each."""
+    """32x32 RGB to three classes: bytes of one colour less the other two's, a hundred-thousandth each."""
     window, shape = windows([32, 32, 3], 32, 1)
     weights = (np.arange(3072)[:, None] % 3 == np.arange(3)).astype(int)
     return [window, matrix("byte_mvu", weights, shape)], np.full(3, 1e-5), np.zeros(3)

@@ -33,8 +33,7 @@ def adapted(path: Path) -> str:
 
 
 def crossings(text: str, folder: str, package: str = "") -> list[tuple[int, str]]:
-    """(line, module) of every import in `text` that `folder` may not make; bare names (`import hw`) count
-    too.
+    """(line, module) of every import in `text` `folder` may not make; bare names (`import hw`) count too.
 
     Relative imports are read from `package`, the dotted name of the folder the file lies in."""
     found = []

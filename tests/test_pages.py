@@ -2,8 +2,7 @@
 Programs of examples/ run in an empty folder with an empty home. The notebook docs/guide/own-pictures.ipynb:
 its cells call what exists, and run offline; so does what docs/guide/python.md says about `xnorforge` from
 Python. A trailing comment marks a command, or in its first line a program, that cannot run everywhere: `#
-needs …` (a board, Vivado, the network, data, a file of yours) is only parsed, `# minutes` runs with the long
-tests."""
+needs …` (a board, Vivado, the network, data, a file of yours) is parsed, `# minutes` runs with long tests."""
 
 import ast
 import inspect

@@ -312,8 +312,7 @@ def accuracy(found: Record, golden: str) -> list[Record]:
 
 
 def with_interval(row: Record) -> Record:
-    """Add the share of correct images, `top1`, and its 95 % interval, `low` to `high`; a row of other figures
-    has its own."""
+    """Add the share of correct images, `top1`, and its 95 % interval; a row of other figures has its own."""
     if "figures" in row:
         return {"intervals": {}, **row}
     low, high = wilson(row["correct"], row["images"])

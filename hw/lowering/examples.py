@@ -94,8 +94,7 @@ def random_pool(rng: Generator) -> tuple[Leaf, Record]:
 
 
 def random_conv(rng: Generator, leaf: Leaf, windows: Record) -> Record:
-    """Constants of a convolution with these windows; in half of the cases in groups, up to one per
-    channel."""
+    """Constants of a convolution with these windows, in half of the cases in groups."""
     divisors = [n for n in range(1, leaf.channels + 1) if leaf.channels % n == 0]
     groups = int(rng.choice(divisors)) if rng.random() < 0.5 else 1
     shape = (*windows["kernel"], leaf.channels // groups, groups * int(rng.integers(1, 1 + 6 // groups)))

@@ -280,8 +280,7 @@ def common_grid(numbers: Iterable[Fraction]) -> Fraction:
 
 
 def fits_float32(a: np.ndarray, b: np.ndarray, reach: np.ndarray) -> bool:
-    """Whether float32 represents A n + B and all numbers on the way exactly; `reach` (channels,)
-    bounds them."""
+    """Whether float32 represents A n + B and all numbers on the way exactly; `reach`: (channels,)."""
     grid = common_grid([*a, *b])
     if not grid:
         return True

@@ -2,8 +2,7 @@
 
 
 def above(name: str, width: int, cut: int, signed: bool) -> str:
-    """number > cut in pieces that a LUT of six inputs holds, up to six bits, then five and the answer from
-    below.
+    """number > cut in pieces that a LUT6 holds, up to six bits, then five and the answer from below.
 
     A sign counts as the highest bit, inverted, and `cut` is shifted with it: 0 .. 2**width - 2."""
     low = width - 5 * -(-max(0, width - 6) // 5)

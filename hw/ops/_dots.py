@@ -165,8 +165,7 @@ def number_sum(
 
     Args:
         kind: first word of its name.
-        registered: the terms are registers already, so the first level of the tree has none; wired: nor has
-            any other.
+        registered: the terms are registers already, so the first level has none; wired: nor has any other.
     """
     top, size = count * (2**width - 1), count * width
     columns, plain = [[("w_i", size)]], [f"assign plain = {top.bit_length()}'($countones(w_i));"]
@@ -431,8 +430,7 @@ def _pairs(simd: int, width: int, planes: int, plane: int, gate: int) -> tuple[l
 def _two_planes(
     columns: Columns, count: int, width: int, planes: int, number: str, weight: str, inverse: bool
 ) -> list[str]:
-    """Products of numbers with weights, expressions of k and of the plane, put into columns; `inverse` of the
-    highest plane."""
+    """Products of numbers with weights, of k and of the plane, in columns; `inverse` of the highest plane."""
     lines = []
     for plane in range(0, planes, 2):
         both, name = plane + 1 < planes, f"term{plane}"

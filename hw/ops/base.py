@@ -467,8 +467,7 @@ class HwOp(CustomOp):
         return {}, []
 
     def side_ports(self) -> dict[str, tuple[int, int | None]]:
-        """Ports besides those of the streams: {name: (bits, value an input is tied to outside a network, or
-        None for an output)}."""
+        """Ports besides the streams: {name: (bits, value of an input outside a network, None: output)}."""
         return {"load_i": (LOAD_BITS, 0)} if self.first_load else {}
 
     def from_outside(self, _interval: int, _rounds: int = 1) -> "list[HwOp]":

@@ -51,8 +51,7 @@ def kernel_results(
 
 
 def matches(op: HwOp) -> Step:
-    """Of units that count equal bits of vectors and columns of weights, mw - unequal bits, maybe
-    against thresholds."""
+    """Of units that count equal bits of vectors and columns of weights, mw - unequal bits, or levels."""
     weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     thresholds = op.arrays_of.get("thresholds")
     mw, mh, shape = *weights.shape, op.out_stream().shape

@@ -67,8 +67,7 @@ def wide_sum(streams: Sequence[Stream], factors: np.ndarray, bits: int) -> Step 
 
 
 def wide_levels(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step:
-    """Levels of numbers of any width: how many of a channel's thresholds (C, steps) they reach, times its
-    direction (C,) of +-1."""
+    """Levels of numbers of any width: how many thresholds (C, steps) they reach, times direction (C,)."""
     found = [_keys(row) for row in thresholds]
 
     @reads_patches

@@ -32,8 +32,7 @@ _BATCHES = {
 
 
 def images(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, str]:
-    """Return images (N, 3, 32, 32) of `split` "train" or "test", labels, and the kind of pixels: "exact" or
-    "jpeg".
+    """Return images (N, 3, 32, 32) of `split` "train" or "test", labels, and the pixels: "exact" or "jpeg".
 
     Args:
         pixels: "exact": the published pixels; "jpeg": copies that went through JPEG once

@@ -11,8 +11,7 @@ SOURCE = "https://github.com/lightly-ai/coco128_yolo"
 
 
 def scenes_128(split: str) -> records.Split:
-    """COCO128: "train2017" or "val2017", with images and labels in folders of these names and classes in
-    classes.json.
+    """COCO128: "train2017" or "val2017", images and labels in folders of such names, classes in classes.json.
 
     Raises:
         Absent: no folder coco128/ in XNORFORGE_DATA.

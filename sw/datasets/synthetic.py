@@ -84,8 +84,7 @@ def shapes(count: int, seed: int = 0, width: int = 160, height: int = 128) -> Sp
 
 
 def segments(count: int, seed: int = 0, width: int = 160, height: int = 120) -> Split:
-    """The same shapes with a class per pixel. A "marked disc" is a disc with a bar next to it, 8 to 12 pixels
-    away.
+    """The same shapes with a class per pixel. A "marked disc" has a bar next to it, 8 to 12 pixels away.
 
     Disc and marked disc look alike locally; telling them apart takes context. The bar itself is background.
     """

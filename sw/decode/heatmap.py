@@ -14,8 +14,7 @@ REACH = 3.0  # head values of distances are cut at -REACH and REACH: 0.8 to 321 
 
 
 def least_score(probability: float, scale: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Return the smallest whole q with sigmoid(q * scale + bias) >= probability, so that no cell needs a
-    sigmoid.
+    """Return the smallest whole q with sigmoid(q * scale + bias) >= probability, so no cell needs a sigmoid.
 
     Args:
         probability: above 0, below 1.

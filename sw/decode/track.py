@@ -29,8 +29,7 @@ class Rules:
         rate: 0 .. 1, how fast the size follows the best window.
         least, most: bounds of the side, relative to the first.
         alike: response where all bits of the template agree.
-        unsure, patience: the object is lost where less than this share of bits agrees in so many frames in a
-            row.
+        unsure, patience: lost is where less than this share of bits agrees for so many frames in a row.
     """
 
     exemplar: int = 64
@@ -164,8 +163,7 @@ def _cubic(count: int, finer: int) -> np.ndarray:
     """float64 ((count - 1) * finer + 1, count): cubic interpolation with a = -0.75, corners aligned, border
     held.
 
-    R. G. Keys, "Cubic convolution interpolation for digital image processing", 1981; the kernel torch calls
-    bicubic."""
+    R. G. Keys, "Cubic convolution interpolation for digital image processing", 1981; torch's bicubic."""
     at = np.arange((count - 1) * finer + 1) / finer
     matrix = np.zeros((len(at), count))
     for cell in range(-2, count + 2):

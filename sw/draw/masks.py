@@ -18,13 +18,11 @@ KNOWN = {
 
 
 def draw_labels(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """Return the picture, uint8 (H, W, 3), tinted, above a legend of the classes with their shares of the
-    pixels.
+    """Return the picture, uint8 (H, W, 3), tinted, above a legend of classes and their shares of pixels.
 
     Args:
         labels: uint8 (H, W).
-        names: names of the first classes; these are in every legend, so that the frames of a video have one
-            size.
+        names: names of the first classes; in every legend, so that frames of a video have one size.
     """
     parts = shares(labels, names)
     colours = np.array([KNOWN.get(name, colour(number)) for number, name in enumerate(parts)])

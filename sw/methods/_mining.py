@@ -1,5 +1,4 @@
-"""Mining of the channel graph of CI-BCNN: a policy network proposes edges, and the loss of training images
-decides.
+"""Mining of the channel graph of CI-BCNN: a policy network proposes edges, the loss of images decides.
 
 A graph is one tensor per layer, K of shape (tiles, g, g). K[n, t, s] is the influence of channel t of group n
 on channel s: odd, or 0 without an edge. Equations in brackets are those of Wang et al., CVPR 2019.
@@ -87,8 +86,7 @@ class Miner:
         shapes: (tiles, g, g) per layer, g at most 16.
         space: K0; density: rho_max, of edges in each tile; edges: most of a layer; discount: gamma; rate:
             learning rate of Adam.
-        uniform: propose all edges and weights with equal probability and learn nothing, as a baseline for the
-            policy.
+        uniform: propose all edges and weights alike and learn nothing, as a baseline for the policy.
     """
 
     def __init__(
@@ -132,8 +130,7 @@ class Miner:
         return F.pad(state, (0, TILE - layer.shape[1]) * 2)
 
     def episode(self, graph: list[torch.Tensor], judge: Callable, steps: int, rng: torch.Generator) -> int:
-        """Make up to `steps` steps on one batch, each with one action per layer; return how many actions were
-        kept.
+        """Make up to `steps` steps on one batch, each with one action per layer; return how many were kept.
 
         Args:
             graph: K of the layers, changed by `judge`.
@@ -205,8 +202,7 @@ class Miner:
 class Judge:
     """The cross entropy of one batch under changes of the graph, computed from the changed part onward.
 
-    Weights are fixed. Batch norms use the statistics of the batch, so each graph is judged with its own
-    statistics.
+    Weights are fixed. Batch norms use the statistics of the batch, each graph has its own statistics.
 
     Args:
         run: the training; its network is a sequence of parts, in training mode.

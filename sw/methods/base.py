@@ -13,8 +13,7 @@ optimiser, task, phase, epoch and random generator.
     on_epoch      called after each epoch, before the checkpoint
     deploy        returns the trained network as it is exported
 
-The class is a dataclass. Its fields are the hyper-parameters: `--set name=value` changes them, and the card
-states them.
+The class is a dataclass. Its fields are the hyper-parameters: `--set name=value` sets, the card states them.
 
 Everything that a method carries from step to step, apart from network and optimiser, must be in `state` and
 `load_state`. Then an interrupted run resumes as if it had not been interrupted.

@@ -357,8 +357,7 @@ class Method(base.Method):
             layer.weight.sub_(way)
 
     def follow(self, features: torch.Tensor, labels: torch.Tensor) -> None:
-        """Move class means and variances towards a batch: c -= rate * sum(c - f) / (1 + count), as the center
-        loss does."""
+        """Move class means and variances to a batch: c -= rate sum(c - f) / (1 + count), the center loss."""
         count = torch.zeros_like(self.centres).index_add_(0, labels, torch.ones_like(features))
         share = CENTRE_RATE / (1 + count)
         away = features - self.centres[labels]

@@ -28,8 +28,7 @@ def finite_differences(bits: int) -> torch.Tensor:
     """Return the extended finite differences as matrices D, (bits, 2^bits, 2^bits): of a table T, row a of
     T @ D[j] is the change of the answer with input j at the address a.
 
-    D[j][k, a] = (-1)^(1 - k_j) / (H(k, a; j) + 1), where H counts the bits other than j in which k and a
-    differ."""
+    D[j][k, a] = (-1)^(1 - k_j) / (H(k, a; j) + 1), H counts bits other than j in which k and a differ."""
     address = torch.arange(1 << bits)
     bit = (address[:, None] >> torch.arange(bits) & 1).float()  # (2^bits, bits)
     apart = (bit[:, None] - bit[None]).abs()  # (k, a, j)
@@ -58,8 +57,7 @@ class _Answer(torch.autograd.Function):
 
 
 class _Read(torch.autograd.Function):
-    """The bits (neurons, k, N) that are read of x (N, inputs); the preferences for all bits learn from the
-    gradients of those."""
+    """The bits (neurons, k, N) that are read of x (N, inputs); all preferences learn from their gradients."""
 
     @staticmethod
     def forward(ctx, x, preference, wires):

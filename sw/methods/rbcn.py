@@ -210,8 +210,7 @@ def real(network: nn.Module) -> nn.Module:
 
 @dataclass
 class Method(base.Method):
-    """Training of a guide for a fifth of the epochs, then of the network; of the network alone if a guide is
-    given."""
+    """Training of a guide for a fifth of the epochs, unless one is given, then of the network."""
 
     # The text has no recipe; this is BONN's, from the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}

@@ -1,8 +1,7 @@
 """The baseline: straight-through training (Hubara, Courbariaux, Soudry, El-Yaniv, Bengio, "Binarized Neural
 Networks", NIPS 2016), Algorithm 1 with Adam and latent weights clipped to [-1, +1].
 
-Differences from the paper: no dropout, no shift-based batch norm, and cross entropy instead of the squared
-hinge loss.
+Differences from the paper: no dropout, no shift-based batch norm, cross entropy for squared hinge loss.
 """
 
 from typing import ClassVar

@@ -104,8 +104,7 @@ def assign(overlap: np.ndarray, ignore: np.ndarray, threshold: float) -> np.ndar
 
 
 def match(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
-    """Match the detections of one picture, whatever their class, where boxes to ignore absorb any number of
-    them.
+    """Match the detections of one picture, whatever their class, ignored boxes absorb any number of them.
 
     A detection is a hit at an intersection over union of `threshold` or more. It is left out where no such
     box is free and that part of it or more lies in a box to ignore (P. Dollár et al., "Pedestrian Detection:

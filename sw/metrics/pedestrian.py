@@ -25,16 +25,14 @@ def curve(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def miss_rates(outcomes: list[Outcome], fppi=FPPI) -> np.ndarray:
-    """Return the miss rate, 0 to 1, at given false alarms per picture: that of the last point at or below
-    each, else 1."""
+    """Return the miss rate, 0 to 1, at false alarms per picture: of the last point up to each, else 1."""
     at, miss = curve(outcomes)
     positives = sum(one.positives for one in outcomes)
     return np.append(1.0 if positives else np.nan, miss)[np.searchsorted(at, fppi, side="right")]
 
 
 def lamr(outcomes: list[Outcome]) -> float:
-    """Return the log-average miss rate, 0 to 1, lower is better: the geometric mean of the miss rates at the
-    nine FPPI.
+    """Return the log-average miss rate, 0 to 1, lower is better: the geometric mean at the nine FPPI.
 
     A miss rate of 0 counts as 1e-10, as in the toolbox. With few pictures it is coarse: with fewer than 100
     the lowest points allow no false alarm at all. nan if no picture has a person to find."""

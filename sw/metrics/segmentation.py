@@ -9,8 +9,7 @@ VOID = 255  # true label of a pixel that counts for nothing
 
 
 def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
-    """Return int64 (classes, classes): pixels by true class (row) and predicted class (column), without VOID
-    truth.
+    """Return int64 (classes, classes): pixels by true (row) and predicted class (column), no VOID truth.
 
     Args:
         predicted: int, any shape, 0 .. classes - 1 wherever the truth is not VOID.

@@ -62,8 +62,7 @@ def success(sequences: Sequence[np.ndarray]) -> float:
 
 
 def precision_curve(sequences: Sequence[np.ndarray]) -> np.ndarray:
-    """Share of frames with a centre error of at most 0, 1 … 50 pixels, (51,), mean over sequences (same
-    source)."""
+    """Share of frames with a centre error up to 0, 1 … 50 pixels, (51,), mean over sequences."""
     return np.mean([(_kept(one)[:, None] <= ERRORS).mean(0) for one in sequences], 0)
 
 

@@ -259,8 +259,7 @@ class Head(nn.Module):
 
 
 class Correlation(nn.Module):
-    """Finds a template in a map: the sums of products of `template`, bits (1, C, k, k), with each window of
-    bits.
+    """Finds a template in a map: sums of products of `template`, bits (1, C, k, k), with each window of bits.
 
     The template is not a weight: `learn` takes it from the features of an exemplar, which a host does at run
     time, and loads it.

@@ -45,8 +45,7 @@ def on_steps(x: torch.Tensor, step: float, low: float, high: float) -> torch.Ten
 
 
 class Rectifier(nn.Module):
-    """RPReLU; x and the result are (N, C, ...). Slopes stay in [0, 1]; with `on_grid` all numbers are the
-    deployed ones.
+    """RPReLU; x and the result are (N, C, ...). Slopes stay in [0, 1]; `on_grid`, all are the deployed ones.
 
     Attributes:
         slope: (C,), slope below `before`; before: gamma; after: zeta.

@@ -28,8 +28,7 @@ FINEST = 24  # pixels per cell at most, which bounds the memory of a large pictu
 
 
 class Task(MapTask):
-    """SegNet's split: 367 frames to train on, 101 to monitor the training, 233 to test, scored at 480
-    x 360."""
+    """SegNet's split: 367 frames to train on, 101 to monitor the training, 233 to test, at 480 x 360."""
 
     shape: tuple[int, int, int] = (3, HEIGHT, WIDTH)
     recipe_words = "each cut to 0.5 to 1 of its size, mirrored half of the time, and relit"

@@ -48,8 +48,7 @@ class Sighting:
 
 
 class Task(MapTask):
-    """Four sequences to train on and four to test, together with single pictures of COCO128 and
-    Penn-Fudan."""
+    """Four sequences to train on and four to test, with single pictures of COCO128 and Penn-Fudan."""
 
     shape: tuple[int, int, int] = (3, SEARCH, SEARCH)
     recipe_words = "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, relit"

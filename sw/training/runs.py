@@ -20,8 +20,7 @@ def made_up(card: Record) -> bool:
 
 
 def own(folder: Path) -> Path | None:
-    """Return the run folder from which the next build takes its weights by default, in place of the shipped
-    ones.
+    """Return the run folder from which the next build takes its weights by default, for the shipped ones.
 
     None if there are no weights, or if they come from made-up pictures: such a run is used only if its folder
     is named (WEIGHTS=)."""

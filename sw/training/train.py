@@ -215,8 +215,7 @@ def train(
 
 
 def fit(run: Run, settings: Record) -> list[Record]:
-    """Train, and update the statistics of batch norms if the task requests it. Return the curve, one row per
-    epoch.
+    """Train, and update the statistics of batch norms if the task asks. Return the curve, a row per epoch.
 
     Raises:
         UserError: the loss is not finite, or the folder contains a run with other settings.

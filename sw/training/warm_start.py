@@ -101,8 +101,7 @@ def warm_start(network: nn.Module, folder: Path | str) -> str:
 
     Args:
         network: of any method; changed in place.
-        folder: the folder of the run with its checkpoint; without one, with weights and card, as in
-            sw/shipped.
+        folder: the folder of the run with its checkpoint; else with weights and card, as in sw/shipped.
 
     Returns:
         The description of the run for the record: network, method, epochs and a hash of the numbers.

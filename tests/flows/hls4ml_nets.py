@@ -12,8 +12,7 @@ from xnorforge.flows.lower.proof import checks
 
 
 def folded(model, pixels, folder):
-    """Lower and fold a QONNX model and write the folder of its network; `pixels` uint8 (N, C, H, W) or (N,
-    F).
+    """Lower and fold a QONNX model; write its network's folder; `pixels` uint8 (N, C, H, W) or (N, F).
 
     The scores in `lowered.npz` are those of the integer graph, which knows nothing of operators or of hls4ml.
     """

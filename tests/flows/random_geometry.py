@@ -269,8 +269,7 @@ class RandomGeometry(Pictures):
 
 
 def build(net: RandomGeometry, seed: int, folder: Path, rtl: bool = False) -> None:
-    """A network through import, lower, bind, a random folding and the bit simulator; through RTL as well if
-    asked.
+    """A network through import, lower, bind, a random folding and the bit simulator; RTL if asked.
 
     Raises:
         UserError: refused; from `lower` on, because import lowers too. AssertionError, MismatchError: wrong.

@@ -1,6 +1,5 @@
 """Random networks with everything that streams can do: branches that meet, shortcuts, pools of all kinds,
-numbers of several bits, weights of several bits, paddings of -1, 0 and +1. A network is a function of its
-seed."""
+numbers of several bits, weights of several bits, paddings of -1, 0 and +1. One is a function of its seed."""
 
 from math import prod
 

@@ -319,11 +319,10 @@ def layer(inputs, outputs, pad=1, rate=1, stride=1, pool=1, kernel=3):
         norm.weight.copy_(torch.randn(outputs).sign())
     return nn.Sequential(
         nn.ConstantPad2d(pad * rate, -1.0) if pad else nn.Identity(),
-        QuantConv2d(inputs, outputs, kernel, stride=stride, dilation=rate, **BINARY),
-        norm,
+        QuantConv2d(inputs, outputs, kernel, stride=stride, dilation=rate, **BINARY), norm,
         QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0),
         nn.MaxPool2d(pool) if pool > 1 else nn.Identity(),
-    )
+    )  # fmt: skip
 
 
 class Rates(nn.Module):

@@ -130,10 +130,9 @@ def test_the_smallest_network_a_bias_and_bits_at_the_end(tmp_path):
 
 
 ENDS = {
-    "a class per image, (C, 1, 1)": (6, (5, 1, 1), 5),
-    "a map": (3, (5, 4, 4), 5),
+    "a class per image, (C, 1, 1)": (6, (5, 1, 1), 5), "a map": (3, (5, 4, 4), 5),
     "one score": (6, (1, 1, 1), 1),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -451,10 +450,9 @@ def test_what_brevitas_exports_is_lowered(tmp_path):
     layers = torch.nn.Sequential(
         qnn.QuantIdentity(bit_width=8, return_quant_tensor=True),
         qnn.QuantConv2d(3, 6, 3, weight_bit_width=2, bias=True, bias_quant=Int8Bias),
-        qnn.QuantReLU(bit_width=3, return_quant_tensor=True),
-        torch.nn.Flatten(),
+        qnn.QuantReLU(bit_width=3, return_quant_tensor=True), torch.nn.Flatten(),
         qnn.QuantLinear(6 * 36, 5, bias=False, weight_bit_width=4),
-    )
+    )  # fmt: skip
     pixels = np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8))
     with torch.no_grad():
         layers(torch.from_numpy(pixels / 255).float())

@@ -83,9 +83,8 @@ def unit(name, image, inputs, outputs, simd):
 BUSY = {
     "window-stride-3": (28, 10, 97, {"kernel": [2, 2], "stride": [3, 3]}),
     "window-stride-2-padded": (21, 12, 44, {"kernel": [3, 3], "stride": [2, 2], "pads": [1, 1, 1, 1]}),
-    "pool-row-over": (13, 9, 42, 2),
-    "pool-of-three": (27, 9, 81, 3),
-}
+    "pool-row-over": (13, 9, 42, 2), "pool-of-three": (27, 9, 81, 3),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BUSY)

@@ -326,19 +326,17 @@ def given_network() -> dict[str, dict]:
     given["export"] |= {
         "input": given["export"]["input"] | {"because": "nothing in the graph says it"},
         "doubts": ["accuracy is at chance: 25.00 % of 20 images", "are the labels right?"],
-        "host_function": "softmax",
-        "accuracy": [],
+        "host_function": "softmax", "accuracy": [],
         "not_measured": "accuracy of the imported network: the images have no labels",
         "checks": [*given["export"]["checks"], check("softmax = file", 7, 0, 21)],
-    }
+    }  # fmt: skip
     given["lower"] |= {
         "reference_rounds": ["join0"],
         "ties": {"join0_threshold": 3, "conv0_threshold": 0, "join1_threshold": 1},
         "judged": {"images": 4, "activations": 1234},
         "class_ties": {"classes": 20, "what": "images", "shared": 2, "differ": 1, "first": [13]},
-        "finn_not_run": [f"join{i}" for i in range(8)],
-        "nodes": {"MVAU": 5, "ElementwiseAdd": 8},
-    }
+        "finn_not_run": [f"join{i}" for i in range(8)], "nodes": {"MVAU": 5, "ElementwiseAdd": 8},
+    }  # fmt: skip
     return given
 
 

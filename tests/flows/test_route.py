@@ -736,8 +736,7 @@ def halves(data: int, parity: int) -> list[xc7_block_rams.Block]:
 def memory_blocks() -> Counter[xc7_block_rams.Block]:
     """What the block RAMs of mnist-cnn hold by its memory files and the manual of the cell (UG473).
 
-    conv2: 512 words of 72 bits, every ninth a parity bit; dense3: 8,192 words of 16 bits in four block RAMs
-    of 4 bits."""
+    conv2: 512 words of 72 bits, every ninth parity; dense3: 8,192 of 16 in four block RAMs of 4 bits."""
     data = parity = 0
     for address, word in enumerate(recorded("xc7-mnist-cnn-conv2.mem.xz").split()):
         bits = f"{int(word, 16):072b}"[::-1]

@@ -59,8 +59,7 @@ class Proof:
 
     `parameters`: a .mem file by its name in this folder. `properties`: text in place of a file of this
     folder. `steps`: with `bounded` the cycles from the start in which nothing fails; else the most steps of
-    an induction, which holds for all time. `long`: it takes more than six seconds: `make test-full` alone
-    proves it."""
+    an induction, which holds for all time. `long`: over six seconds: `make test-full` alone proves it."""
 
     module: str
     parameters: dict[str, int | str]

@@ -125,9 +125,8 @@ ALL = names("hw.boards")
 # How the two collections of boards write a role: amaranth-boards, litex-boards. Pins of headers stand alone.
 ROLES = {
     "clock": (r'Pins\("{}", dir="i"\),\s*Clock', r'\("clk\d+", +0, +Pins\("{}"\)'),
-    "rxd": (r'rx="{}"', r'"rx", +Pins\("{}"\)'),
-    "txd": (r'tx="{}"', r'"tx", +Pins\("{}"\)'),
-}
+    "rxd": (r'rx="{}"', r'"rx", +Pins\("{}"\)'), "txd": (r'tx="{}"', r'"tx", +Pins\("{}"\)'),
+}  # fmt: skip
 
 
 def test_twenty_boards_exist():

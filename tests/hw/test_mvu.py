@@ -68,9 +68,8 @@ def test_cells_and_portable_form_equal_the_contract_in_the_same_cycles(forms, st
 
 
 SUMS = {
-    XnorMvu: lambda v, row: (v == row).sum(),
-    ByteMvu: lambda v, row: v[row == 1].sum() - v[row == 0].sum(),
-}
+    XnorMvu: lambda v, row: (v == row).sum(), ByteMvu: lambda v, row: v[row == 1].sum() - v[row == 0].sum(),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind, index", [(kind, k) for kind in SUMS for k in range(len(examples_of(kind)))])

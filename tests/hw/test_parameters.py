@@ -30,9 +30,8 @@ SOURCES = sorted(HW.glob("*/**/*.sv"))
 MODULES = {path.stem: path for path in SOURCES}
 ANY_VALUE = {
     "xf_dma_bursts": "xf_dma_read and xf_dma_write, which refuse, hand it their own",
-    "xf_count3": "it has no parameter",
-    "xf_pkg": "it is a package",
-}
+    "xf_count3": "it has no parameter", "xf_pkg": "it is a package",
+}  # fmt: skip
 
 
 # Module, parameters in place of its defaults: what it says.

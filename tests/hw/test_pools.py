@@ -141,8 +141,7 @@ def test_upsampling_is_torch_s_nearest(factor):
 
 
 def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
-    """A clip with a channel for every bound within and beyond reach and both directions, and its pixels: all
-    inputs.
+    """A clip with a channel for every bound within and beyond reach, both directions; its pixels: all inputs.
 
     `wide`: all channels side by side, so that each compares with a constant."""
     low, high = value_range(bits, bool(signed))

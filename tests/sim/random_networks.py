@@ -137,8 +137,7 @@ class Bench:
     """Networks side by side, each on a lane of its own.
 
     Attributes:
-        called: per network {what its top calls a stream: tensor}; a run writes beats_<network>.txt into the
-            device's folder.
+        called: per network {stream of its top: tensor}; a run has beats_<network>.txt in device's folder.
     """
 
     networks: list[list[HwOp]]

@@ -40,12 +40,11 @@ def layer(kind, channels, rows, compared, seed, size=(7, 9), **window):
 
 
 WINDOWS = {
-    "plain": {"kernel": [3, 3]},
-    "padded": {"kernel": [3, 3], "pads": [1, 1, 1, 1], "pad_value": 1},
+    "plain": {"kernel": [3, 3]}, "padded": {"kernel": [3, 3], "pads": [1, 1, 1, 1], "pad_value": 1},
     "strided": {"kernel": [3, 2], "stride": [2, 3]},
     "dilated": {"kernel": [3, 3], "dilation": [2, 3], "pads": [1, 0, 2, 0]},
     "several dilations": {"kernel": [3, 3], "rates": [1, 2], "pads": [2, 2, 2, 2]},
-}
+}  # fmt: skip
 
 
 def wrong(kinds=tuple(KINDS), frames=9):
@@ -119,13 +118,12 @@ def test_channels_beside_each_other_are_those_of_numpy(channels):
 
 
 TABLES = {
-    "three strips of columns": {"size": (4, 110)},
-    "one channel": {"channels": 1},
+    "three strips of columns": {"size": (4, 110)}, "one channel": {"channels": 1},
     "seven channels, strided": {"channels": 7, "stride": [1, 2], "size": (5, 60)},
     "a kernel as wide as the image": {"size": (9, 3)},
     "rows apart": {"stride": [4, 1], "size": (11, 5), "rows": 128},
     "rows and columns apart": {"dilation": [2, 3], "size": (9, 12)},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", TABLES)

@@ -18,11 +18,10 @@ POINTS = [
 ]  # fmt: skip
 FAULTS = {
     1: r"bad1: .*cycle \d+: 31 of 32 output beats .*, 32 of 32 input beats .*",
-    2: r"bad2: m_data changed .*cycle \d+.*",
-    3: r"bad3: m_valid depends on m_ready .*cycle \d+.*",
+    2: r"bad2: m_data changed .*cycle \d+.*", 3: r"bad3: m_valid depends on m_ready .*cycle \d+.*",
     4: r"bad4: s_ready depends on s_valid .*cycle \d+.*",
     5: r"bad5: .*assertion .*TOP\.xf_bench\.u_lane_5\.u_op\.NotFive_A\.",
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

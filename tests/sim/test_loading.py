@@ -49,14 +49,13 @@ def correlator(seed):
 
 
 NETS = {
-    "template": correlator,
-    "LUT RAM": lambda seed: perceptron(seed),
+    "template": correlator, "LUT RAM": lambda seed: perceptron(seed),
     "block RAM": lambda seed: perceptron(seed, rom="block", starts="block"),
     "columns": lambda seed: perceptron(seed, rom="block", rom_rows=16),
     "one word each": lambda seed: perceptron(seed, simd=(48, 8), pe=(8, 4)),
     "UltraRAM": lambda seed: perceptron(seed, rom="ultra"),
     "wide words": lambda seed: perceptron(seed, simd=(24, 2), pe=(4, 2), rom="block"),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -55,10 +55,9 @@ def test_camvid(root, layout):
 
 
 LINES = {
-    "groundtruth_xywh.csv": ["2.00,3.00,10.00,5.50"] * 3,
-    "groundtruth_rect.txt": ["3\t4\t10\t5.5"] * 3,
+    "groundtruth_xywh.csv": ["2.00,3.00,10.00,5.50"] * 3, "groundtruth_rect.txt": ["3\t4\t10\t5.5"] * 3,
     "groundtruth.txt": ["2,3,12,3,12,8.5,2,8.5"] * 3,
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("annotation, place", [

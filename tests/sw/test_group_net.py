@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import graph
 from xnorforge.flows.lower.proof import checks
@@ -280,19 +279,6 @@ def test_a_group_of_a_stream_gives_the_mean_or_mixtures_on_the_stream_s_grid():
     mixed = [(3 * 256 * value + 5 * 170) // 8 / 256 for value in (1, 2, -1)]
     building_blocks.set_on_grid(group, True)
     assert [one.item() for one in group(y)] == mixed
-
-
-def test_settings_of_groups_are_refused_where_there_are_none(monkeypatch):
-    parts = frame.Pixels(), frame.Stem(1, 8), frame.Plain(8, 8), frame.Plain(8, 8), frame.Classifier(8, 10, 8)
-    give_network(monkeypatch, "plain", lambda: nn.Sequential(*parts))
-    for setting, said in (
-        ({"gate": "scalar"}, "gate=scalar is for groups"),
-        ({"relu": "never"}, "relu=never"),
-    ):
-        with pytest.raises(UserError, match=said):
-            Method(**setting).build("plain")
-    method = Method()
-    assert len(of_kind(method.build("plain"), Sum)) == 2 and method.decomposition == "lbd"
 
 
 # 3. Weights.

@@ -498,8 +498,7 @@ def fine_tuned(run, epochs):
 
 
 def curves_by_order(net, parts, seed, orders, epochs, count):
-    """Held-out accuracy in per cent (w1a1) after 0 .. `count` layers: one float training, then each order
-    from there.
+    """Held-out accuracy in % (w1a1) after 0 .. `count` layers: one float training, then orders from there.
 
     Args:
         epochs: of fine-tuning after each layer; 0 is none at all, batch norm's statistics included.

@@ -171,6 +171,7 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
     ("group_net", "decomposition=v4", NET, "decomposition: 'v4' lbd,|v1,|v2,|v3"),
     ("group_net", "decomposition=v2", "cifar10-vgg_small", "decomposition=v2 groups leave|it|out"),
     ("group_net", "gate=scalar", "cifar10-vgg_small", "gate=scalar groups cifar10-cnv leave|it|out"),
+    ("group_net", "relu=never", "cifar10-resnet20", "relu=never cifar10-cnv leave|it|out"),
     ("group_net", "bases=0", NET, "bases=0 bases|1|or|more"),
     ("group_net", "decomposition=lbd gate=scalar", NET, "gate=scalar decomposition=lbd gate=none"),
     ("group_net", "dilations=1;2", NET, "dilations=1;2 1,2,3 none"),

@@ -20,10 +20,9 @@ A, B, AWAY = [0, 0, 10, 20], [50, 0, 60, 20], [70, 70, 80, 90]
 def found(*rows):
     """Detections of one picture: rows (box, score[, label])."""
     return Found(
-        np.array([row[0] for row in rows], float).reshape(-1, 4),
-        np.array([row[1] for row in rows], float),
+        np.array([row[0] for row in rows], float).reshape(-1, 4), np.array([row[1] for row in rows], float),
         np.array([row[2] if len(row) > 2 else 0 for row in rows], int),
-    )
+    )  # fmt: skip
 
 
 def truth(*rows, ignore=(), labels=None):

@@ -61,13 +61,12 @@ def hashes(run) -> dict[str, str]:
     """One hash for each group of numbers that moves on its own."""
     network, method = run.network, run.method
     groups = {
-        "W": binary.latents(network).values(),
-        "C": [part.c for part in rbcn.rectified(network)],
+        "W": binary.latents(network).values(), "C": [part.c for part in rbcn.rectified(network)],
         "affine": [p for norm in rbcn._norms(network) for p in norm.parameters()],
         "statistics": [b for norm in rbcn._norms(network) for b in norm.buffers()],
         "guide": method.teacher_network.state_dict().values(),
         "D": method.discriminators.state_dict().values(),
-    }
+    }  # fmt: skip
     bytes_of = {name: [t.detach().numpy().tobytes() for t in group] for name, group in groups.items()}
     return {name: hashlib.sha256(b"".join(parts)).hexdigest() for name, parts in bytes_of.items()}
 

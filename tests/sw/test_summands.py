@@ -84,10 +84,9 @@ def test_a_loss_of_one_summand_leaves_the_curve_as_it_was(tmp_path):
 # By method the settings with which its losses act, and their names; the others have none of their own.
 LOSSES = {
     "bonn": ({"kernel": 1e-6, "anywhere": True}, {"kernel", "feature"}),
-    "rbcn": ({}, {"kernel", "adversarial"}),
-    "layer_priority": ({"rho": 1e-4}, {"discrepancy"}),
+    "rbcn": ({}, {"kernel", "adversarial"}), "layer_priority": ({"rho": 1e-4}, {"discrepancy"}),
     "react": ({"guide": "GUIDE"}, {"distribution"}),
-}
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -353,8 +353,7 @@ def retarget(node: NodeProto, name: str, domain: str) -> None:
 
 
 def chosen(model: ModelWrapper, node: NodeProto, part: str) -> bool:
-    """Whether an operator of ours implements an abstraction that FINN has as HLS alone, and HLS is
-    not asked for."""
+    """Whether an operator of ours implements what FINN has as HLS alone, and HLS is not asked for."""
     if node.domain != FINN or node.op_type not in CHOSEN:
         return False
     asked = getCustomOp(node).get_nodeattr("preferred_impl_style")

@@ -3,8 +3,7 @@
 An expression (`Beat`) becomes a layer whose C++ says the same, a matrix becomes a layer of hls4ml.
 Any other defines its layers in `hls.py` next to its `op.py`: `rule(net, op, sources)` takes the net, the
 operator and the wires of its inputs, appends layers to the net and returns the wires of its outputs. Tensors
-are channels last on both sides, so nothing is transposed. An operator that only passes its input on needs no
-layer.
+are channels last on both sides, so nothing is transposed. One that only passes its input on needs no layer.
 """
 
 import re

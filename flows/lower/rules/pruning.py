@@ -112,8 +112,7 @@ def _equal(path: list[Node], taps: np.ndarray, channels: np.ndarray) -> dict[int
 
 
 def _shift(graph: Lowered, last: Node, after: Node, values: np.ndarray, taps: np.ndarray) -> None:
-    """Subtract what channels of known integers (pixels or 1, channels, 1) add to sums and their
-    thresholds."""
+    """Subtract what channels of known integers (pixels or 1, channels, 1) add to sums from thresholds."""
     share = (values * taps).sum((0, 1)) + (taps < 0).sum((0, 1)) * bool(last.at["xnor"])
     leaf, direction = graph.leaves[last.out], after.at["direction"]
     leaf.lo, leaf.hi = range_of_sums(leaf.lo - share, leaf.hi - share, last.at["xnor"])

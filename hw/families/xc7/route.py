@@ -169,8 +169,7 @@ class Xc7(Router):
         return pins(board)
 
     def identity(self, board: Board) -> list[str]:
-        """The content of the tools, of the tables of delays and the pins; databases are known by path and
-        size."""
+        """The content of the tools, tables of delays and pins; databases are known by path and size."""
         programs = [artifacts.digest(path) for tool in self.tools if (path := tool.path())]
         found = [Path(path) for tool in self.databases(board) if (path := tool.path())]
         databases = [f"{path} {path.stat().st_size}" for path in found]

@@ -18,8 +18,7 @@ from xnorforge.hw.timing import Timing, some_given
 
 
 class Tree(HwOp):
-    """An operator that compares the elements of a beat in a tree, with registers behind every `levels` of its
-    levels."""
+    """An operator that compares the elements of a beat in a tree, registers behind every `levels` levels."""
 
     def register_levels(self) -> list[int]:
         """Levels of the tree, from 1, behind which there are registers; the last one has others."""

@@ -19,8 +19,7 @@ class ByteMvu(Mvu):
     "always" or "never". Inputs have `in_bits` bits (2 .. 12), unsigned or two's complement. Without
     thresholds the output is INT, as wide as the largest sum.
 
-    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles plus the pipeline of the
-    sum.
+    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles and the sum's pipeline.
 
     Cost: a minus sign is free: the sum takes the bitwise inverse of x, and the constant that this adds is
     subtracted from the row's start value."""

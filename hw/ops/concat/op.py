@@ -77,8 +77,7 @@ class Concat(HwOp):
         }  # fmt: skip
 
     def parts(self) -> Parts:
-        """A beat counter of 16 bits. Bits that are the sign in all streams have one register, bits that are 0
-        none."""
+        """A beat counter of 16 bits. Bits that are all streams' sign have one register, zeros none."""
         sink, signed, many = self.out_stream(), any(self.get_nodeattr("in_signed")), self.inputs
         kept = max(stream.bits - stream.signed for stream in self.in_streams()) + signed
         found = Parts(inputs=many, picked_bits=sink.width * -(-many // 2) if many > 1 else 0)

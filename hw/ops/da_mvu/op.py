@@ -24,8 +24,7 @@ SLACKS = (4, 0)  # sums in a row beyond the fewest, of the graphs that are tried
 
 
 class DaMvu(HwOp):
-    """Multiply vectors by a constant matrix with adders only; return x @ weights + bias or the bits of it >=
-    T.
+    """Multiply vectors by a constant matrix with adders; return x @ weights + bias or the bits of it >= T.
 
     Shapes: `vectors` vectors of `mw` integers to as many vectors of `mh` results; a beat has a whole vector
     on both sides. `weights` (mw, mh), `bias` (mh,) and `thresholds` (mh,), where present, are any integers.
@@ -34,8 +33,7 @@ class DaMvu(HwOp):
     every sum.
 
     It replaces an XnorMvu, ByteMvu or IntMvu where that is cheaper or a folding asks for it. `adders` (n, 5)
-    is the graph of sums; `with_adders` finds it with alkaid, and the RTL generator checks it against the
-    weights.
+    is the graph of sums; `with_adders` finds it with alkaid, and the generator checks it by the weights.
 
     Rate: one vector per cycle. Latency: the depth of the graph, which has a register after every `levels`
     additions and comparisons.

@@ -63,8 +63,7 @@ class Depthwise(HwOp):
         """Beats per tap, after a check of attributes and arrays.
 
         Raises:
-            UserError: pe does not divide the channels, an array does not fit, the kind of input does not
-                exist.
+            UserError: pe does not divide the channels, an array does not fit, unknown kind of input.
         """
         pe, bits = self.get_nodeattr("pe"), self.get_nodeattr("in_bits")
         channels = self.get_nodeattr("ofm")[-1]

@@ -28,8 +28,7 @@ class IntMvu(Mvu):
     -1 or +1. Sums are INT of `out_bits` bits, which must hold every sum that these weights can produce;
     out_bits=0 chooses enough for any weights.
 
-    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles plus the pipeline of the
-    sum.
+    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles and the sum's pipeline.
 
     Cost: dsp=0 adds one bit plane of the weights after the other in LUTs, or, where all
     weights are -1, 0 or 1 and this is smaller, gates the elements themselves. dsp=1
@@ -122,8 +121,7 @@ class IntMvu(Mvu):
 
     @property
     def acc_bits(self) -> int:
-        """Width of an accumulator: a sum, or one that may be off a threshold by the whole range; half if
-        bipolar."""
+        """Width of an accumulator: a sum, or one off a threshold by the whole range; half if bipolar."""
         return self.result_bits if self.raw or self.bipolar else self.result_bits + 1
 
     def result(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -222,8 +220,7 @@ class IntMvu(Mvu):
         return (self._borrowed(weights) if self.chain()[0] == 2 else weights) % 2**self.weight_bits
 
     def offset(self, weights: np.ndarray) -> np.ndarray:
-        """What a row counts beyond the sum of x times weight, bits as 0 and 1: constants of the dot product,
-        sign bits."""
+        """What a row counts beyond the sum of x times weight, bits as 0 and 1: constants, sign bits."""
         mw, _, simd, _ = self.folding()
         _, chain = self.chain()
         if chain:

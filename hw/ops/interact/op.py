@@ -14,8 +14,7 @@ from .plan import Plan, cuts, plan
 
 
 class Interact(PerChannel):
-    """Shift every sum by a step function of the other sums of its group; return the results or bits after a
-    threshold.
+    """Shift every sum by a step function of the other sums of its group; give results or bits of a threshold.
 
         p'[s] = p[s] + Σ over edges t -> s of sgn(K) * unit * (n - (|K| - 1) / 2)
         n = number of j in 1 .. |K| - 1 with p[t] * |K| > extent * (2 * j - |K|),  K = influence[group, t, s]
@@ -24,8 +23,7 @@ class Interact(PerChannel):
     and p = 2 * x - n0, else p = x (signed). `extent` is 1 .. n0, or 0 for n0. `influence` (groups, g, g) with
     groups * g = C holds odd numbers, or 0 where there is no edge; the channels of a group are neighbours.
     `thresholds` (C,) and `direction` (C,) of +1 and -1 are optional: with thresholds the output is the bit
-    direction * p' >= threshold, else p', signed. The formula holds for every input of `in_bits` bits, also
-    beyond n0.
+    direction * p' >= threshold, else p', signed. It holds for every input of `in_bits` bits, also beyond n0.
 
     Rate: one beat of `pe` channels per cycle. Latency: the beats of a group + 2 cycles.
 

@@ -84,8 +84,7 @@ def _codes(lane: int, cuts: list[int], plan: Plan, bits: int) -> list[str]:
 
 
 def _placed(lane: int, cuts: list[int], places: list[list[int]], low: int, wide: int) -> list[str]:
-    """One cut at most per value of the high bits: that value picks the comparison of the low bits, and both
-    the code."""
+    """One cut at most per value of the high bits: it picks the comparison of low bits, both the code."""
     first, top = lane * (low + 5), (1 << low) - 1
     high, rest = f"x[{first + low} +: 5]", f"x[{first} +: {low}]"
     values = sorted({cut & top for cut in cuts} - {top})

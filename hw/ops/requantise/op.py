@@ -100,8 +100,7 @@ class Requantise(LoadedBeat):
 
 
 def evenly(thresholds: np.ndarray) -> tuple[int, np.ndarray, np.ndarray] | None:
-    """Shift, offsets and ties of thresholds (C, steps), steps >= 3, or None where they do not lie at even
-    distances.
+    """Shift, offsets and ties of thresholds (C, steps), steps >= 3, None without even distances.
 
     Threshold k, from 1, is offset + k * 2**shift, and 1 more for the k at which a tie goes down."""
     distance = int(thresholds[0, 2] - thresholds[0, 0]) // 2

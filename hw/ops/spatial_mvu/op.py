@@ -15,16 +15,14 @@ MOST_BITS = 8  # of a constant
 
 
 class SpatialMvu(Mvu):
-    """Multiply vectors of bits by weights ±c whose magnitude c is shared by all rows; return sums or bits sum
-    >= T.
+    """Multiply vectors of bits by weights ±c whose magnitude c all rows share; return sums or sum >= T.
 
     Shapes: `vectors` vectors of `mw` bits (0 and 1) to as many vectors of `mh` results. `weights` (mw, mh)
     have one magnitude, 1 .. 2**scale_bits - 1, for each `run` consecutive elements, the same in all rows; a
     convolution with a scale per kernel position has such weights, with `run` channels. `thresholds` (mh,),
     where present, are any integers. simd is a divisor or a multiple of `run`.
 
-    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles plus the pipeline of the
-    sum.
+    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles and the sum's pipeline.
 
     Cost: one bit per weight in memory, one count of equal bits per magnitude in a beat, and its
     multiplication by the constant in LUTs; far less than an IntMvu with the same weights."""

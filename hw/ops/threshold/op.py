@@ -78,8 +78,7 @@ class Threshold(LoadedBeat):
         """As of every operator of its kind, with several pixels all channels of each side by side.
 
         Raises:
-            UserError: pe does not divide the channels, pixels not those of a frame, or they do not go
-                together.
+            UserError: pe does not divide the channels, pixels not those of a frame, or do not go together.
         """
         one, pixels = super().stream(bits, signed), self.get_nodeattr("pixels")
         *places, channels = one.shape

@@ -140,8 +140,7 @@ def pool_sizes(network: Network, node: NodeProto) -> dict[str, list[int]] | None
 def pool_at(network: Network, node: NodeProto) -> PoolNodes | None:
     """The pool that begins at a node, None where there is none, or one of single pixels.
 
-    Windows that overlap, have a dilation or leave pixels out stand in front of it, in the border that they
-    can make."""
+    Windows that overlap, have a dilation or leave pixels out stand before it, in a border they make."""
     sizes = pool_sizes(network, node)
     if sizes is None:
         return None

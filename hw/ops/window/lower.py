@@ -76,8 +76,7 @@ class Pad(IntegerNode):
 
 
 class RatesWindow(IntegerNode):
-    """Windows of several dilations around one pixel, (OH, OW, rates kh kw C); `pads`, filled with `value`, of
-    the largest."""
+    """Windows of several dilations around a pixel, (OH, OW, rates kh kw C); `pads` of the largest."""
 
     numbers: ClassVar[dict[str, str]] = {
         "kernel": "ints", "stride": "ints", "rates": "ints", "pads": "ints", "value": "i",

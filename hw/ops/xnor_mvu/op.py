@@ -62,8 +62,7 @@ class XnorMvu(Mvu):
         """As every matrix unit, and pixels.
 
         Raises:
-            UserError: as every matrix unit, or pixels does not divide the vectors or does not go with simd
-                and pe.
+            UserError: as every matrix unit, or pixels does not divide the vectors or fit simd and pe.
         """
         mw, mh, simd, pe = super().folding()
         pixels, vectors = self.get_nodeattr("pixels"), self.get_nodeattr("vectors")

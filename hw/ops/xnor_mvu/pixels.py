@@ -1,8 +1,7 @@
 """A binary matrix of several vectors at a time (xf_xnor_mvu_pixels.sv): a word of weights serves all of them.
 
 A row's weights are read once per cycle, and `pixels` vectors are compared with them: no accumulator, and a
-memory as narrow as a vector. Of a matrix of 1152 x 128 and 100 vectors a frame, ten at a time take 1,280
-cycles.
+memory as narrow as a vector. Of a matrix of 1152 x 128 and 100 vectors a frame, ten take 1,280 cycles.
 """
 
 from dataclasses import dataclass

@@ -83,8 +83,7 @@ def system(
         address_bits: of a byte in memory, 13 .. 64.
         load_bits: address bits of the AXI4-Lite port through which `xf_top` takes loads of weights;
             0: it has none.
-        weights: of each operator that reads its weights from memory with every frame; in memory they follow
-            each other.
+        weights: of each operator that reads its weights from memory with every frame; they follow each other.
     """
     control = control_bits(load_bits)
     size = control if load_bits else control - 1  # highest bit: with a window there is one bit more

@@ -83,8 +83,7 @@ def train_float_verb(what, net, task, data, out, epochs, lr, seed, threads, reci
 def compare_verb(
     what, net, task, data, methods, seeds, epochs, recipe, init, threads, jobs, board, out, as_json
 ) -> None:
-    """Train with each method and seed, export each run, and write a table and a plot; finished runs are
-    kept."""
+    """Train with each method and seed, export each run, and write a table and a plot; keep finished runs."""
     net = asked.network_of(what, net, task)
     request.names(request.Request(net=net))
     from xnorforge.studies import compare as study

@@ -8,8 +8,7 @@ LONGEST = 1200  # characters of a message; longer ones are shortened in the midd
 
 
 def printable(text: str) -> str:
-    """One line without control characters, line breaks and direction marks, shortened in the middle if it is
-    long.
+    """One line without control characters, line breaks and direction marks, its middle left out if long.
 
     >>> printable("a\nb")
     'a\\nb'

@@ -49,8 +49,7 @@ def now_at(what: str) -> None:
 def progress(what: str, total: int, unit: str):
     """Count something real: yields `advance(n=1)`, to be called after `n` more of `total` units are done.
 
-    A bar needs a terminal of its own: two stages that make runs side by side set XNORFORGE_LINES and print
-    lines.
+    A bar needs a terminal of its own: stages side by side set XNORFORGE_LINES and print lines.
 
     Args:
         what: the step, "sim: RTL at full rate".

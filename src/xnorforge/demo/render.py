@@ -32,8 +32,7 @@ CHECKED = 2  # calls of the network, or a frame to learn and a call, that are co
 
 
 def demo(acc: Path, task: Task, given: InputFrames, out: Path, port: str | None = None) -> Record:
-    """Draw the results of the accelerator in `acc` into `out`, and write `demo.json` there, all of it at
-    once.
+    """Draw the results of the accelerator in `acc` into `out`, and `demo.json`, all of it at once.
 
     Args:
         task, given: from `inputs.demo_request`.

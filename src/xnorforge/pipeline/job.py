@@ -38,8 +38,7 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
     Args:
         folder: where the stage writes; named when the disk is full.
         result: the record the stage leaves, `<stage>.json`.
-        reads: files of earlier stages (path, stage that writes it); each is there and whole before the stage
-            starts.
+        reads: files of earlier stages (path, stage that writes it); each is whole before the stage starts.
 
     Raises:
         MismatchError: the record holds a check with mismatches, or one that compared nothing.

@@ -309,8 +309,8 @@ ALSO = {  # options of single verbs
         ),
         Option("init", "Folder of a run to start from: its latent weights and norms."),
         Option("guide", "Folder of the train-float run that guides the training (rbcn, react)."),
-        Option("methods", "Methods, separated by spaces; hyper-parameters, recipe=, init=, epochs= follow commas: "
-               "\"ste bonn,nu=1\".", "", usual="all"),
+        Option("methods", "Methods, separated by spaces; hyper-parameters, recipe=, init=, epochs= follow "
+               "commas: \"ste bonn,nu=1\".", "", usual="all"),
         Option("markdown", "Print a table for a pull request.", False, kind="flag"),
         Option("json", "Print one JSON object instead of text, also for an error.", False, kind="flag"),
     )

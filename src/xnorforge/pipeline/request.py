@@ -219,8 +219,7 @@ def aims(asked: Request) -> None:
     """Rate, clock and limits of a folding.
 
     Raises:
-        UserError: one is not a number above 0, a limit is more than 100 %, or both a rate and an interval
-            are given.
+        UserError: one is not a number above 0, a limit is above 100 %, or a rate and an interval are given.
     """
     for kind, given, example in (
         ("FPS", asked.fps, "FPS=3000 or FPS=max"),

@@ -5,12 +5,10 @@ A run is the same as `train` and `export`, in its own folder:
     out/compare/<task>-<network>/<epochs>/<variant>-<seed>/    checkpoint, curve, weights, card; model.onnx,
     export.json out/compare/<task>-<network>/<epochs>/table.csv, table.md, compare.svg
 
-With a board, an accelerator is built from each variant's first run, and a second table states its cost
-(`costs.py`).
+With a board, an accelerator is built from each variant's first run; a second table has its cost (`costs.py`).
 
 A variant is a method's name, followed by hyper-parameters after commas if they are not the defaults:
-"group_net,bases=5". A finished run is reused, an interrupted one resumes; the tables are rewritten after
-every run.
+"group_net,bases=5". A finished run is reused, an interrupted one resumes; tables are made after every run.
 """
 
 import os
@@ -94,8 +92,7 @@ def variant(word: str) -> Variant:
 
 
 def compare(asked: Request, jobs: int = 1, say: Callable[[str], object] = print) -> list[Result]:
-    """Make every missing run and build, and write the tables after each; returns all results in the requested
-    order.
+    """Make every missing run and build, and write the tables after each; return all results in order.
 
     Args:
         jobs: number of parallel runs, each in its own process; with 1 they run one after the other in this

@@ -39,12 +39,10 @@ def differences(
 ) -> dict[str, Difference]:
     """`values` by variant and seed minus those of the baseline, over the seeds that both have; without the
     variants that share none. If fewer than two seeds are common to all, each variant's spread is its own."""
-    found, pairs = {}, {name: sorted(own.keys() & baseline.keys()) for name, own in values.items()}
-    gaps = {
-        name: {seed: values[name][seed] - baseline[seed] for seed in seeds}
-        for name, seeds in pairs.items()
-        if seeds
-    }
+    found, gaps = {}, {
+        name: gap for name, own in values.items()
+        if (gap := {seed: value - baseline[seed] for seed, value in own.items() if seed in baseline})
+    }  # fmt: skip
     common = sorted(set.intersection(*map(set, gaps.values()))) if gaps else []
     every = np.array([[gap[seed] for seed in common] for gap in gaps.values()])
     for name, gap in gaps.items():

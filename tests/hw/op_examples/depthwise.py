@@ -25,8 +25,7 @@ def examples(cls):
 
 
 def seeded(cls, seed, ofm, kernel, pe, raw, xnor, in_bits=1, in_signed=0):
-    """An instance with random weights and, unless raw, thresholds near the middle, some always and some
-    never met."""
+    """An instance with random weights and, unless raw, thresholds near the middle, some always, never met."""
     attributes = {"ofm": ofm, "kernel": kernel, "pe": pe, "xnor": xnor, "in_bits": in_bits,
                   "in_signed": in_signed}  # fmt: skip
     rng, channels = np.random.default_rng(seed), ofm[-1]

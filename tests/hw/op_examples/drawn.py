@@ -9,8 +9,7 @@ from xnorforge.hw.streams import value_range
 
 
 def from_points(cls, stem: str, names: Sequence[str], points: Iterable[Sequence[Any]]) -> list:
-    """Operators without constants, `<stem>_0`, `<stem>_1`, …; a point has the values of the attributes
-    `names`."""
+    """Operators without constants, `<stem>_0`, `<stem>_1`, …; a point has the values of `names`."""
     return [cls.make(f"{stem}_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
 
 

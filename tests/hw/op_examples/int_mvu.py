@@ -10,8 +10,7 @@ TERNARY: dict[str, Any] = {"values": (-1, 0, 1)}  # weights of examples
 
 
 def examples(cls):
-    """Planes and multipliers, odd and even lanes and rows, bits as 0/1 and -1/+1, two to eight bits,
-    ternary."""
+    """Planes and multipliers, odd and even lanes and rows, bits as 0/1 and -1/+1, 2 to 8 bits, ternary."""
     points: list[tuple[Any, ...]] = [  # mw, mh, simd, pe, vectors, raw, in_bits, in_signed, w_bits, more
         (1, 1, 1, 1, 5, False, 8, 0, 8, {}), (1, 1, 1, 1, 5, True, 8, 1, 8, {}),
         (4, 3, 2, 3, 3, True, 8, 0, 8, {}), (9, 6, 3, 2, 3, False, 8, 0, 8, {}),

@@ -41,17 +41,15 @@ def examples(cls):
 def seeded(
     cls, seed: int, shape, g: int, pe: int, n0: int, density: float, sizes, raw=False, **attributes: Any
 ):
-    """An instance with a random graph over K in +-`sizes` and thresholds near the middle, some always and
-    some never met."""
+    """A random graph over K in +-`sizes` and thresholds near the middle, some always and some never met."""
     rng = np.random.default_rng(seed)
     groups = shape[-1] // g
     influence = rng.choice([k for size in sizes for k in (size, -size)], (groups, g, g))
     influence *= (rng.random(influence.shape) < density) & ~np.eye(g, dtype=bool)
     arrays = {"influence": influence}
     attributes = {
-        "in_bits": n0.bit_length() + (not attributes.get("matches", 1)),
-        "unit": -(-n0 // 100),
-    } | attributes
+        "in_bits": n0.bit_length() + (not attributes.get("matches", 1)), "unit": -(-n0 // 100),
+    } | attributes  # fmt: skip
     attributes |= {"in_shape": shape, "pe": pe, "n0": n0}
     if not raw:
         low, high = cls.make(arrays=arrays, **attributes).result_range()

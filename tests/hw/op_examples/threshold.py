@@ -7,8 +7,7 @@ from xnorforge.hw.streams import value_range
 
 
 def examples(cls):
-    """(in_shape, pe, in_bits, in_signed, steps), some of whose tables are read ahead, and with them
-    pixels."""
+    """(in_shape, pe, in_bits, in_signed, steps), some of whose tables are read ahead, with pixels."""
     points = [
         ((2, 3, 4), 1, 8, 0, 1), ((2, 3, 4), 2, 8, 1, 1), ((4,), 4, 5, 0, 1), ((2, 2, 6), 3, 7, 1, 1),
         ((5, 1), 1, 6, 1, 1), ((2, 3, 4), 1, 8, 0, 3), ((2, 3, 4), 4, 8, 1, 3), ((3, 6), 2, 4, 1, 2),

@@ -20,8 +20,7 @@ def examples(cls):
         (2, 1, 3, 0, 2, 4),
     ]  # fmt: skip
     return [
-        *from_points(cls, "top_k", names, points),
-        *from_points(cls, "top_1", (*names, "pe"), whole),
+        *from_points(cls, "top_k", names, points), *from_points(cls, "top_1", (*names, "pe"), whole),
         *from_points(cls, "top_1_steps", (*names, "pe", "levels"), steps),
         *from_points(cls, "top_k_pixel", (*names, "pixel"), pixels),
-    ]
+    ]  # fmt: skip

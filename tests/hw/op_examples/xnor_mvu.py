@@ -49,9 +49,8 @@ def _many(cls):
     ]
     wide = 30, 40, 30, 10, 8
     return [
-        *made,
-        seeded(cls, 210, *wide, pixels=4, rom="block"),
+        *made, seeded(cls, 210, *wide, pixels=4, rom="block"),
         seeded(cls, 211, *wide, pixels=8, rom="block", rom_rows=64, starts="block"),
         seeded(cls, 212, *wide, pixels=2, rom="block", rom_rows=16),
         seeded(cls, 213, *wide, pixels=4, rom="logic", starts="block"),
-    ]
+    ]  # fmt: skip
