@@ -1,13 +1,17 @@
 """The tables of README and docs/results are those that their records make."""
 
+import csv
 import json
 import re
 import subprocess
 import sys
 from dataclasses import asdict
 
+import numpy as np
 import pytest
+from scipy import stats
 
+from xnorforge.sw import zoo
 from xnorforge.sw.methods import base
 
 from .documents import tool
@@ -19,6 +23,7 @@ PAGES = results.pages()
 
 
 RUNS, KEPT_SINCE = ("bed", "trials", "warm"), "fb7bffa9"  # rows of the commits before were deleted by it
+EQUAL = sorted((results.RESULTS / "equal").glob("*.csv"))
 
 
 def rows_gone(folder, since: str, *paths: str) -> list[str]:
@@ -26,12 +31,13 @@ def rows_gone(folder, since: str, *paths: str) -> list[str]:
     git, which = ["git", "-C", str(folder)], ["--unified=0", "--", *paths]
     logs = ([*git, "log", "-p", "--format=", f"{since}..HEAD", *which], [*git, "diff", "HEAD", *which])
     text = "".join(subprocess.run(one, capture_output=True, check=True, text=True).stdout for one in logs)
-    return re.findall(r"^-(\{.*)", text, re.MULTILINE)
+    return re.findall(r"^-(\{.*|.*,[0-9a-f]{64})$", text, re.MULTILINE)
 
 
 def test_no_row_of_a_training_has_gone(tmp_path):
     """What a choice was made from stays, whatever was chosen; a made-up history loses two rows."""
-    assert not rows_gone(results.ROOT, KEPT_SINCE, *(f"docs/results/{name}.jsonl" for name in RUNS))
+    paths = [f"docs/results/{name}.jsonl" for name in RUNS]
+    assert not rows_gone(results.ROOT, KEPT_SINCE, *paths, "docs/results/equal")
     kept, who = tmp_path / "bed.jsonl", ["-c", "user.name=x", "-c", "user.email=x@y"]
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     for text in ('{"a": 1}\n{"b": 2}\n', '{"b": 2}\n{"c": 3}\n'):
@@ -40,6 +46,25 @@ def test_no_row_of_a_training_has_gone(tmp_path):
             subprocess.run(["git", "-C", tmp_path, *words], check=True)
     kept.write_text('{"b": 2}\n')
     assert rows_gone(tmp_path, "HEAD~1", "bed.jsonl") == ['{"a": 1}', '{"c": 3}']
+
+
+@pytest.mark.parametrize("path", EQUAL, ids=lambda path: path.stem)
+def test_intervals_of_a_comparison_follow_from_its_rows(path):
+    """Two-way analysis of variance of the differences from `ste`, by variant and seed; all have all seeds."""
+    rows = [row for row in csv.DictReader(path.open()) if row["stage"] == "held out"]
+    found = {(row["variant"], row["seed"]): float(row["per_cent"]) for row in rows}
+    names, seeds = (list(dict.fromkeys(key[at] for key in found)) for at in (0, 1))
+    gaps = np.array([[found[name, seed] - found["ste", seed] for seed in seeds] for name in names[1:]])
+    (v, s), means = gaps.shape, gaps.mean(1)
+    between = v * ((gaps.mean(0) - gaps.mean()) ** 2).sum() / (s - 1)
+    within = ((gaps - gaps.mean(0) - means[:, None] + gaps.mean()) ** 2).sum() / (v - 1) / (s - 1)
+    parts = between / v, (v - 1) * within / v
+    freedom = sum(parts) ** 2 * (s - 1) / (parts[0] ** 2 + parts[1] ** 2 / (v - 1))
+    reach = stats.t.ppf(0.975, freedom) * (sum(parts) / s) ** 0.5
+    assert names[0] == "ste" and len(found) == len(names) * len(seeds)
+    for name, mean in zip(names[1:], means):
+        row = f"| {name} | {mean:+.2f} [{mean - reach:+.2f}, {mean + reach:+.2f}] |"
+        assert row in path.with_suffix(".md").read_text()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -63,11 +88,15 @@ def test_a_record_changes_the_table_and_a_build_replaces_the_one_of_its_command(
     assert ran == [line["command"]] and "123,456" in results.builds_page() and len(results.builds()) == 1
 
 
-def test_records_hold_no_path_of_a_machine_and_every_build_passed():
+def test_records_hold_no_path_of_a_machine_their_weights_load_and_every_build_passed():
     records = [*results.RESULTS.rglob("*.json*"), *(results.ROOT / "sw/shipped").rglob("card.json")]
     assert len(records) > 20
     for path in records:
         assert not re.search(r"(?<![\w.])/(home|root|tmp|usr|work)/", path.read_text()), path
+    for path in (results.RESULTS / "runs").glob("*/weights.safetensors"):
+        zoo.load(
+            path.parent.name[:13], json.loads(path.with_name("card.json").read_text())["method"], path.parent
+        )
     pictures = {line["picture"] for line in results.builds() if line.get("picture")}
     assert pictures == {results.digest(results.PICTURE)}
     for line in results.builds():
@@ -152,9 +181,3 @@ def test_a_board_has_the_median_of_its_seeds_or_one_clock(tmp_path, monkeypatch)
     one, three = results.boards_page().splitlines()[-2:]
     assert one.endswith("| 190.1 | 190,120 |  |  |  |")
     assert three.endswith("| 190.1 | 190,120 | 190.1, 180.0, 201.0 | shell → conv | 42 |")
-
-
-def test_the_interval_of_a_share_by_hand():
-    """95 of 100, and none of 10, whose interval begins at 0: z^2 / (n + z^2) = 3.8416 / 13.8416."""
-    assert results.interval(95, 100) == "88.82 to 97.85 %"
-    assert results.interval(0, 10) == "0.00 to 27.75 %"

@@ -352,10 +352,7 @@ def test_both_inputs_get_a_fifo_where_each_is_read_in_bursts():
     ops = into_both_halves()
     assert interval(ops) is None
     found = with_fifos(ops, {})
-    assert interval(found) == 4 * 16 and depths_in(found).keys() == {
-        "fifo_concat_in0",
-        "fifo_concat_in1",
-    }
+    assert interval(found) == 4 * 16 and depths_in(found).keys() == {"fifo_concat_in0", "fifo_concat_in1"}
 
 
 def test_a_given_depth_stays_even_if_it_is_too_small():

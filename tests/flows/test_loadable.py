@@ -226,11 +226,9 @@ def test_words_of_weights_fill_their_slots_in_memory(mw, mh, vectors, interval):
     [(_, stream)] = graph.outside(ops := op.from_outside(interval))
     assert max(one.cycles() for one in ops) <= interval
     words = [
-        simd * pe
-        for simd in range(1, mw + 1)
-        for pe in range(1, mh + 1)
+        simd * pe for simd in range(1, mw + 1) for pe in range(1, mh + 1)
         if mw % simd == 0 == mh % pe and vectors * mw * mh <= interval * simd * pe and simd * pe <= 2048
-    ]
+    ]  # fmt: skip
     small = 7, 8, 14, 15, 16, 28, 29, 30, 31, 32
     fills = [bits for bits in words if bits in small or -bits % 64 <= bits / 7]
     assert stream.width in (fills or words)

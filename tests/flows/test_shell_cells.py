@@ -25,12 +25,9 @@ def lut_rows(cells: Mapping[str, dict]) -> list[tuple[str, int, int]]:
     """(input, LUTs in a row in front of it, the same from a pin of the processor) of every input of registers
     and memories; NONE where no path comes from the processor."""
     driver = {
-        bit: (cell, port)
-        for cell in cells.values()
-        for port, bits in cell["connections"].items()
-        if cell["port_directions"][port] == "output"
-        for bit in bits
-    }
+        bit: (cell, port) for cell in cells.values() for port, bits in cell["connections"].items()
+        if cell["port_directions"][port] == "output" for bit in bits
+    }  # fmt: skip
 
     def inputs(cell: dict, port: str) -> list:
         memory = cell["type"].startswith("RAM")

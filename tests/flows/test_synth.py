@@ -359,13 +359,9 @@ def test_a_module_without_gates_keeps_the_cells_that_it_instantiates(tmp_path):
         "module leaf (input a, b, output y);\n"
         "  wire [3:0] carry;\n"
         "  CARRY4 cell4 (.CI(1'b0), .CYINIT(1'b0), .DI({3'b0, a}), .S({3'b0, b}), .CO(carry), .O());\n"
-        "  assign y = carry[0];\n"
-        "endmodule\n"
-        "module top (input a, b, c, output y);\n"
-        "  wire both;\n"
-        "  leaf inner (a, b, both);\n"
-        "  assign y = both ^ c;\n"
-        "endmodule\n"
+        "  assign y = carry[0];\nendmodule\n"
+        "module top (input a, b, c, output y);\n  wire both;\n"
+        "  leaf inner (a, b, both);\n  assign y = both ^ c;\nendmodule\n"
     )
     text = mapped(tmp_path)
     assert re.search(r"CARRY4 [^;]*\.CO\(\{[^{}]*both \}\)", text), text

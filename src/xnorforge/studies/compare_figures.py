@@ -11,7 +11,7 @@ from xnorforge.core.types import Record
 from xnorforge.pipeline.request import assignment
 from xnorforge.plot.figures import as_svg, drawing
 from xnorforge.plot.svg import colours, write_svg
-from xnorforge.studies.paired import LEVEL, differences
+from xnorforge.studies.paired import LEVEL, gaps_from
 
 TRAINING = ("recipe", "init", "epochs")
 # Of a card, and the heads of their columns.
@@ -202,7 +202,7 @@ def _differences_as_markdown(results: list[Result]) -> str:
     plain = groups.pop(BASELINE)
     cost = _mean_cost(plain)
     gaps = [
-        differences({name: _values(runs, key) for name, runs in groups.items()}, _values(plain, key))
+        gaps_from({name: _values(runs, key) for name, runs in groups.items()}, _values(plain, key))
         for key in sets
     ]
     letters = [f"{chr(ord('A') + at)}: {stage}" for at, (stage, _) in enumerate(sets)]
@@ -238,7 +238,7 @@ def _figures_as_markdown(groups: dict[str, list[Result]], key: tuple[str, str]) 
     for variant, columns in found.items():
         lines.append([variant, *(accuracy.spread([*values.values()]) for values in columns)])
     plain = found.pop(BASELINE, [])
-    gaps = [differences({one: found[one][at] for one in found}, column) for at, column in enumerate(plain)]
+    gaps = [gaps_from({one: found[one][at] for one in found}, column) for at, column in enumerate(plain)]
     lines += [
         [f"{one}, above {BASELINE}", *(str(gap.get(one, "-")) for gap in gaps)] for one in found if gaps
     ]

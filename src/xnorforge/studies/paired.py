@@ -34,7 +34,7 @@ class Difference:
         return f"{self.mean:+.2f} [{interval}]"
 
 
-def differences(
+def gaps_from(
     values: Mapping[str, Mapping[int, float]], baseline: Mapping[int, float]
 ) -> dict[str, Difference]:
     """`values` by variant and seed minus those of the baseline, over the seeds that both have; without the
