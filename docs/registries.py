@@ -137,9 +137,8 @@ def tasks() -> Iterator[tuple[str, ...]]:
     for name, place in plugins.places("sw.tasks").items():
         task, usual = plugins.load("sw.tasks", name).Task, networks.literal(place, "USUAL")
         shape, found = (
-            getattr(task, "shape", None),
-            [n for n in networks.names() if networks.task_name(n) == name],
-        )
+            getattr(task, "shape", None), [n for n in networks.names() if networks.task_name(n) == name],
+        )  # fmt: skip
         shown = "x".join(map(str, shape)) if isinstance(shape, tuple) else ""
         yield (
             code(name), code(shown), code(task.main),

@@ -29,10 +29,9 @@ def script(job: Record) -> list[str]:
     time, and the counted netlist is, cell by cell, the one that is written and simulated."""
     family = families.load(job["family"])
     names = {
-        "synth": f"{family.synth} -top {job['top']}",
-        "top": job["top"],
+        "synth": f"{family.synth} -top {job['top']}", "top": job["top"],
         "block_rams": quoted(job.get("block_rams", block_ram_map.NAME)),
-    }
+    }  # fmt: skip
     flags = " ".join(["-sv", "-I.", *(f"-D{name}" for name in job["defines"])])
     stubs = [f"read_verilog -lib {flags} {quoted(*job['stubs'])}"] if job["stubs"] else []
     inner = [name for name in job["modules"] if name != job["top"]]

@@ -205,10 +205,9 @@ class Parts:
         luts = sum(bits * -(-stages // SHIFT) for bits, stages in shifts) + sum(one.luts for one in rams)
         found = {"carry": self.carry(fabric), "lut_ram": int(luts)}
         return found | {
-            "bram36": float(sum(one.bram36 for one in rams)),
-            "dsp": float(self.dsp),
+            "bram36": float(sum(one.bram36 for one in rams)), "dsp": float(self.dsp),
             "uram": float(sum(one.uram for one in rams)),
-        }
+        }  # fmt: skip
 
     def flip_flops(self, fabric: Fabric) -> int:
         """Flip-flops."""

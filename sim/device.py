@@ -211,10 +211,9 @@ def network(
             stream, f"{side}_axis_tdata", f"{side}_axis_tvalid", f"{side}_axis_tready", stream.port_bits, last
         )
         for stream, side, last in (
-            (ops[0].in_stream(), "s", None),
-            (ops[-1].out_stream(), "m", "m_axis_tlast"),
+            (ops[0].in_stream(), "s", None), (ops[-1].out_stream(), "m", "m_axis_tlast"),
         )
-    )
+    )  # fmt: skip
     inner = 0 if sources else len(graph.inner_tensors(ops))
     pause = ("pause_i", inner) if inner else None
     constants = []

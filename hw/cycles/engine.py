@@ -28,9 +28,8 @@ class StreamRow(ctypes.Structure):
 
     _fields_ = [
         *((name, c_int64) for name in ("frame_beats", "kept", "bytes", "pauses")),
-        *((name, c_int64) for name in ("chance", "slot", "stop", "every", "phase")),
-        ("start", c_uint64),
-    ]
+        *((name, c_int64) for name in ("chance", "slot", "stop", "every", "phase")), ("start", c_uint64),
+    ]  # fmt: skip
 
 
 class NodeRow(ctypes.Structure):
@@ -40,9 +39,8 @@ class NodeRow(ctypes.Structure):
         *((name, c_int64) for name in ("kind", "in_count", "out_count", "latency", "stop", "work_count")),
         *((name, c_int64) for name in ("period", "room", "seen", "free", "keeps_freed")),
         *((name, c_int64) for name in ("places", "round", "turns", "reader", "pace")),
-        ("times", c_int64 * 4),
-        ("works", c_void_p),
-    ]
+        ("times", c_int64 * 4), ("works", c_void_p),
+    ]  # fmt: skip
 
 
 class Numbers(ctypes.Structure):
@@ -99,8 +97,7 @@ def with_repeats(
         each: how many of a frame.
         repeats: (moved frames before, frames that repeat the last of them, those that do so together, by so
             many cycles later).
-        most: of repeated frames in a row only so many, the last ones, where each repeats the one before;
-            0 all.
+        most: of repeated frames in a row only so many, the last ones, where each repeats the last; 0 all.
     """
     parts, start = [], 0
     for after, frames, together, period in repeats:

@@ -2,8 +2,7 @@
 
 A value's `view` has the shape of the network's tensor without its batch; an entry is the position of that
 element in the frame of the leaf, channels last. None means the usual positions: (C, H, W) of an image, the
-elements of a vector in order. Operators of one number per element take any view; others take the value
-`arranged`:
+elements of a vector in order. Operators of one number per element take any view, others the value `arranged`:
 
     nothing    where the elements already lie as they should
     Reshape    where they lie as they should in a frame of another shape; also an image as a vector, whose

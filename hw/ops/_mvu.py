@@ -54,9 +54,8 @@ class Mvu(HwOp):
     arrays: tuple[str, ...] = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = {
-        "rom": ("block", "logic", "ultra"),
-        "starts": ("block", "logic"),
-    }
+        "rom": ("block", "logic", "ultra"), "starts": ("block", "logic"),
+    }  # fmt: skip
     module = "xf_mvu"
     result_signed = False
 

@@ -511,8 +511,7 @@ class HwOp(CustomOp):
 
     @classmethod
     def instead_of(cls, _op: "HwOp", _quick: bool = False) -> "HwOp | None":
-        """An operator of this class that can replace `_op`, with its name, stream elements and results, or
-        None.
+        """An operator of this class for `_op`, with its name, stream elements and results, or None.
 
         Args:
             _op: the operator to replace.

@@ -61,10 +61,9 @@ class Patches:
         pixel = channels * item
         down, right = self.stride[0] * breadth * pixel, self.stride[1] * pixel
         axes = [
-            [images, height * breadth * pixel, rows * columns],
-            [rows, pool[0] * down, columns],
+            [images, height * breadth * pixel, rows * columns], [rows, pool[0] * down, columns],
             [columns, pool[1] * right, 1],
-        ]
+        ]  # fmt: skip
         if columns < 5 and images > columns:
             axes = axes[1:] + axes[:1]
         taps = [y * down + x * right for y in range(pool[0]) for x in range(pool[1])]

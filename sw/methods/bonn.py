@@ -308,10 +308,9 @@ class Method(base.Method):
         own = {id(parameter) for parameter in (*w, *mu, *sigma)}
         groups: list[dict[str, Any]] = [
             {"params": [parameter for parameter in every.values() if id(parameter) not in own]},
-            {"params": w, "rate": MODULATION_RATE},
-            {"params": mu, "eps": 1e-20},
+            {"params": w, "rate": MODULATION_RATE}, {"params": mu, "eps": 1e-20},
             {"params": sigma, "eps": 1e-20, "rate": MODULATION_RATE},
-        ]
+        ]  # fmt: skip
         return base.optimiser_of(run, groups)
 
     def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:

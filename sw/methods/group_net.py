@@ -12,8 +12,7 @@ activations and meet in a mean at the end of the group. The structure is in `sw/
 
 alpha > 0 cancels in the norm that follows each layer, so sums are in units of alpha: the layer has sign(W),
 or W / alpha in the real stage, and the gradient is divided by alpha. The full text of the papers was not
-available: docs/methods/group_net.md says what is published, what was read in the authors' code, and what
-differs.
+available: docs/methods/group_net.md says what is published, what is in the authors' code, and what differs.
 """
 
 import copy

@@ -308,9 +308,8 @@ class Method(base.Method):
             sample, count = run.task.sampler(training, run.device), len(training.images)
         else:
             sample, count = (
-                lambda at, _: (torch.from_numpy(pictures[at.numpy()]).to(run.device),),
-                len(pictures),
-            )
+                lambda at, _: (torch.from_numpy(pictures[at.numpy()]).to(run.device),), len(pictures),
+            )  # fmt: skip
         norms = [norm for norm in run.network.modules() if isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d))]
         found: dict[AnyModule, list] = {norm: [] for norm in norms if not getattr(norm, "on_grid", False)}
         hooks = [

@@ -194,8 +194,7 @@ class Residual(nn.Module):
 
         d_i = s_i * (old d_i + K F_i - sum of lambda_j * F_j)      s = 1: separate chains;  s = 0: no gates
 
-    A stream is a tensor, or with gates the pair (x, [d_1 .. d_K]). All branches share the weights of a
-    shortcut."""
+    A stream is a tensor, or with gates a pair (x, [d_1 .. d_K]). All branches share weights of a shortcut."""
 
     def __init__(
         self, branches: Iterable[nn.Module], shortcuts: Iterable[nn.Module], shares: Numbers | None,

@@ -76,16 +76,14 @@ class Unit:
 def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
     """Return the units of a network in the order in which a picture of `shape` (C, H, W) meets them.
 
-    An 8-bit head (`building_blocks.Head`) is not a unit: it is left unchanged, and so is the sign in front of
-    it."""
+    An 8-bit head (`building_blocks.Head`) is not a unit: it is left unchanged, as is the sign before it."""
     met: list[tuple[str, str | None]] = []
     hooks = []
     for name, module in network.named_modules():
         kinds = {
-            "layer": binary.is_binary(module),
-            "norm": isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)),
+            "layer": binary.is_binary(module), "norm": isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)),
             "act": isinstance(module, QuantIdentity),
-        }
+        }  # fmt: skip
         for kind in (kind for kind, found in kinds.items() if found):
             hooks.append(module.register_forward_pre_hook(lambda *_, found=(kind, name): met.append(found)))
     mode, some = network.training, next(network.parameters())

@@ -170,10 +170,9 @@ class Task(MapTask):
                 draw.draw_track(frame, boxes, state.confidence, state.lost),
                 {
                     "box": [round(value, 1) for value in state.box.tolist()],
-                    "confidence": round(state.confidence, 3),
-                    "lost": state.lost,
+                    "confidence": round(state.confidence, 3), "lost": state.lost,
                 },
-            )
+            )  # fmt: skip
 
     def judged(self, run: Run, images: Images, intervals: bool = True) -> Record:
         """Score whole sequences, in one pass and with resets; for windows, count how often the object is
@@ -252,10 +251,9 @@ def _single_pictures() -> tuple[list[Sighting], list[str]]:
         for scene in split.items:
             picture, size = scene.image, scene.boxes[:, 2:] - scene.boxes[:, :2]
             narrow = (
-                size.min(1) >= 16,
-                size.max(1) < 5 * size.min(1),
+                size.min(1) >= 16, size.max(1) < 5 * size.min(1),
                 size.prod(1) < 0.5 * picture.shape[0] * picture.shape[1],
-            )
+            )  # fmt: skip
             found += [Sighting([picture], box[None]) for box in scene.boxes[np.all(narrow, 0)]]
     return found, sources
 

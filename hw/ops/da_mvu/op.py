@@ -29,8 +29,7 @@ class DaMvu(HwOp):
     Shapes: `vectors` vectors of `mw` integers to as many vectors of `mh` results; a beat has a whole vector
     on both sides. `weights` (mw, mh), `bias` (mh,) and `thresholds` (mh,), where present, are any integers.
     Inputs have `in_bits` bits, unsigned or two's complement; a bit counts as 0 or 1, so the -1 of a binary
-    network is part of weights and bias. Without thresholds results have `out_bits` bits, which must hold
-    every sum.
+    network is part of weights and bias. Without thresholds results have `out_bits` bits, that hold every sum.
 
     It replaces an XnorMvu, ByteMvu or IntMvu where that is cheaper or a folding asks for it. `adders` (n, 5)
     is the graph of sums; `with_adders` finds it with alkaid, and the generator checks it by the weights.

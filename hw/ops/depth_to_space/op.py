@@ -28,8 +28,7 @@ class DepthToSpace(HwOp):
     """Rearrange channels into blocks of pixels, as ONNX DepthToSpace in mode DCR.
 
     Shapes: (H, W, rows * columns * C) to `out_shape` (H', W', C), with `block` = [rows, columns]. H' is at
-    most H * rows and W' at most W * columns; less than one block may be dropped at the bottom and on the
-    right.
+    most H * rows and W' at most W * columns; less than a block may be dropped at the bottom and right.
 
     Rate: one input beat per cycle. Latency: 2 cycles where the first output row needs one beat, more where it
     is dropped in part.

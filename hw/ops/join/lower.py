@@ -81,8 +81,7 @@ NEGATABLE["Join"] = "multipliers"
 @tidying(50)
 def _shortcuts_unscaled(graph) -> None:
     """A shortcut that a later sum takes times m (positive) is made m times as large where it comes from, if
-    all else that reads it are comparisons: n >= t is m n >= m t. Last sums first, so that it reaches the
-    first."""
+    all else that reads it are comparisons: n >= t is m n >= m t. Last sums first, to reach the first."""
     makers, readers = graph.makers, graph.readers()
     for node in reversed([n for n in graph.nodes if n.op == "Join"]):
         for index, name in enumerate(node.inputs):

@@ -39,10 +39,9 @@ def _repeats(node, at, size: int, factor: int) -> bool:
     plain = b"asymmetric" if node.op_type == "Upsample" else b"half_pixel"
     places = {
         b"half_pixel": (x + 0.5) / factor - 0.5,
-        b"pytorch_half_pixel": (x + 0.5) / factor - 0.5 if len(x) > 1 else 0 * x,
-        b"asymmetric": x / factor,
+        b"pytorch_half_pixel": (x + 0.5) / factor - 0.5 if len(x) > 1 else 0 * x, b"asymmetric": x / factor,
         b"align_corners": x * ((size - 1) / max(len(x) - 1, 1)),
-    }
+    }  # fmt: skip
     rounded: dict[bytes, Callable] = {
         b"round_prefer_floor": lambda at: np.ceil(at - 0.5),
         b"round_prefer_ceil": lambda at: np.floor(at + 0.5), b"floor": np.floor, b"ceil": np.ceil,

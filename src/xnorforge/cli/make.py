@@ -21,8 +21,7 @@ OTHERS = ("CXX", "PYTHON", "VENV", "MAKEFLAGS", "SHELL", "GIVEN", "CHANGED", "RE
 TARGETS = {
     "clean": "remove what builds left in out/; trained weights, the history and the cache stay",
     "clean_STAGE": "remove the output of a stage and of all later stages",
-    "distclean": "remove out/, including trained weights",
-    "docs": "the documents as a site, out/site",
+    "distclean": "remove out/, including trained weights", "docs": "the documents as a site, out/site",
     "formal": "proofs of the modules that move streams",
     "release": "wheel, sdist, bill of materials, notes and checksums in out/release; TAG=v0.2.0",
     "release-bitstreams": "the shipped networks for every board that can be routed, in out/release",
@@ -30,7 +29,7 @@ TARGETS = {
     "mutate": "60 changes of single operators and numbers: which of them proofs and tests find",
     "test": "the quick tests; with CHANGED=1 what a change since the last commit can break",
     "test-full": "the quick tests and a daily selection of the long ones; EVERY=1 runs all",
-}
+}  # fmt: skip
 
 
 def given_variables(environment: Mapping[str, str]) -> dict[str, str]:

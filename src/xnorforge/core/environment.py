@@ -14,8 +14,7 @@ VARIABLES = {
     "OMP_NUM_THREADS": "threads of the bit simulator; without it one per core",
     "CXX": "C++ compiler, with options; without it `g++`",
     "XNORFORGE_CXXFLAGS": "more options for simulators that are compiled, such as `-fsanitize=address`",
-    "CPATH": "folders with headers, where `doctor` looks for lz4.h",
-    "PATH": "folders with programs",
+    "CPATH": "folders with headers, where `doctor` looks for lz4.h", "PATH": "folders with programs",
     "XNORFORGE_OPENXC7": "folder with the programs and databases of openXC7",
     "CHIPDB": "folder with nextpnr-xilinx' databases",
     "PRJXRAY_DB_DIR": "folder with Project X-Ray's databases",
@@ -28,6 +27,6 @@ VARIABLES = {
     "XNORFORGE_MAX_SECONDS": "processor time of that process; 3,600",
     "XNORFORGE_MAX_CACHE_MB": "MB that a build leaves in the cache; 5,000",
     "XF_SIMULATION": "on a board's notebook, the library of a simulation in place of the board",
-}
+}  # fmt: skip
 # Set by make, or by a build for its own processes.
 INNER = {"ASKED", "XNORFORGE_READS", "XNORFORGE_STEPS", "XNORFORGE_LINES", "XNORFORGE_FOLDER"}

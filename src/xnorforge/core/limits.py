@@ -44,10 +44,9 @@ def whole_number(text: str) -> bool:
 def within_limits() -> Iterator[None]:
     """From now on this process has the memory and processor time of the limits; without memory it exits."""
     limits = {
-        resource.RLIMIT_DATA: most("MEMORY_MB") << 20,
-        resource.RLIMIT_CPU: most("SECONDS"),
+        resource.RLIMIT_DATA: most("MEMORY_MB") << 20, resource.RLIMIT_CPU: most("SECONDS"),
         resource.RLIMIT_CORE: 0,
-    }
+    }  # fmt: skip
     for kind, limit in limits.items():
         hard = resource.getrlimit(kind)[1]
         resource.setrlimit(kind, (limit if hard < 0 else min(limit, hard), hard))

@@ -291,10 +291,9 @@ def difference(stage: Stage, asked: Request) -> str:
                 return f"{name} changed" if now else f"{name} is missing"
         looks: dict[str, Callable[[str], object]] = {
             "files": lambda name: contents.of(name, places.path(name), stage.times),
-            "folders": lambda name: listing(places.path(name)),
-            "libraries": versions().get,
+            "folders": lambda name: listing(places.path(name)), "libraries": versions().get,
             "programs": lambda name: _program(name, contents),
-        }
+        }  # fmt: skip
         for kind, look in looks.items():
             for name, was in kept[kind].items():
                 if look(name) != was:

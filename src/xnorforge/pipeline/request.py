@@ -25,9 +25,8 @@ OWN_PICTURES = "folder"  # the task
 LIMITS = ("lut", "bram", "latency")  # that a folding keeps
 UNITS = ("%", "us", "ns", "MHz", "mhz", "fps", "cycles")
 SUFFIXES = {
-    "--image": (".png", ".jpg", ".jpeg", ".bmp", ".webp"),
-    "--video": (".mp4", ".avi", ".mkv", ".mov"),
-}
+    "--image": (".png", ".jpg", ".jpeg", ".bmp", ".webp"), "--video": (".mp4", ".avi", ".mkv", ".mov"),
+}  # fmt: skip
 READ = {
     "net": "a Python file with your network, such as net.py:Net",
     "target": "a Python file with your module, such as net.py:Net", "model": "a QONNX file",

@@ -66,10 +66,9 @@ def _fit(bounds: list[Bound], board: Board, wanted: int, searches: dict[str, Sea
             bound, amounts = max(op.cycles() for op in ops), amounts_of(ops)
             return {
                 "why": f"not in {wanted:,} cycles per frame" if bound > wanted else "",
-                "fps": round(board.clock_mhz * 1e6 / bound),
-                "interval": bound,
+                "fps": round(board.clock_mhz * 1e6 / bound), "interval": bound,
                 **{name: round(amounts[name], 1) for name in ("lut", "bram36")},
-            }
+            }  # fmt: skip
     return {"why": search.binding(search.intervals()[-1], search.limits({}))}
 
 
