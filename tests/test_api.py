@@ -103,8 +103,8 @@ def test_networks_and_boards_are_those_of_the_command_line():
 
 
 def test_training_from_python_says_what_is_wrong(here, tmp_path):
-    stops(r"^NET: 'digits' is a task; .*--task digits", xnorforge.train_network, "digits")
-    stops("DATA: 'nowhere'", xnorforge.train_network, "folder-small", data="nowhere")
+    stops(r"^NET: 'digits' is a task; .*--task digits", xnorforge.train, "digits")
+    stops("DATA: 'nowhere'", xnorforge.train, "folder-small", data="nowhere")
     assert not (tmp_path / "out").exists()
 
 

@@ -286,7 +286,7 @@ def test_it_calls_only_public_functions_with_arguments_that_they_take():
             called = getattr(xnorforge if where == "xf" else Accelerator, name)
             known = {*inspect.signature(called).parameters, *(api.OPTIONS if name == "build" else ())}
             assert {keyword.arg for keyword in node.keywords} <= known, ast.unparse(node)
-    assert {"xf.train_network", "xf.build", "acc.predict", "acc.report", "acc.package"} <= used
+    assert {"xf.train", "xf.build", "acc.predict", "acc.report", "acc.package"} <= used
 
 
 def test_it_imports_nothing_beyond_the_core_and_the_kernel():

@@ -49,7 +49,7 @@ CALLED_ELSEWHERE = {
     ),
     "stages by name, and imports": "overlay create_module",
     "templates of the report": "percent_bar device_rows",
-    "users of the Python API and of boards": "train_network load_bitstream interrupt fail template_file",
+    "users of the Python API and of boards": "load_bitstream interrupt fail template_file",
     "authors of operators, networks and tasks": ("in_a_row random_input simulate_bits lint effective"),
 }
 # Functions above radon's grade C, {file: names}.

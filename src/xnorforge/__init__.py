@@ -7,7 +7,7 @@ from typing import Any
 from xnorforge.core import VERSION as __version__  # noqa: F401
 
 logging.getLogger("torch.utils.cpp_extension").setLevel("ERROR")  # it warns of CUDA's compiler without a GPU
-PUBLIC = ("build", "train", "train_network", "networks", "boards", "Accelerator")  # of xnorforge/api.py
+PUBLIC = ("build", "train", "networks", "boards", "Accelerator")  # of xnorforge/api.py
 
 
 def __getattr__(name: str) -> Any:

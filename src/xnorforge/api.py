@@ -32,68 +32,56 @@ def boards() -> list[str]:
     return plugins.names("hw.boards")
 
 
-def train_network(
-    net: str, data: str | Path | None = None, epochs: int | None = None, seed: int = 0, method: str = "ste"
-) -> Path:
-    """Train a network by name as `make train` does; the next build takes these weights.
-
-    Args:
-        net: one of `networks()`.
-        data: for "folder-small": a folder with one subfolder of pictures per class.
-        epochs: passes over the training images; None: the network's recipe.
-        seed: of the start, the order of images and their variation.
-        method: a training method of sw/methods.
-
-    Returns:
-        The folder of the run: weights, card.json, curve.csv. An interrupted run is resumed.
-
-    Raises:
-        UserError: unknown name, no training images, or the folder holds a run with other settings.
-    """
-    asked = Request(net=net, method=method, data=str(data) if data else None)
-    request.names(asked)
-    words = [net, "--method", method, "--seed", str(seed)]
-    words += [] if data is None else ["--data", str(data)]
-    words += [] if epochs is None else ["--epochs", str(epochs)]
-    run.train_by(words, heard=True)
-    return asked.trained
-
-
 def train(
-    module: Any, images: np.ndarray, labels: np.ndarray, /, method: str = "ste",
+    what: Any, images: np.ndarray | None = None, labels: np.ndarray | None = None, /, method: str = "ste",
     out: str | Path | None = None, epochs: int | None = None, lr: float | None = None, seed: int = 0,
-    scale: float = 1 / 255, threads: int = 1, recipe: str = "ours", init: str | None = None, **hyper: Any,
+    scale: float = 1 / 255, threads: int = 1, recipe: str = "ours", init: str | None = None,
+    data: str | Path | None = None, **hyper: Any,
 ) -> Any:  # fmt: skip
-    """Train a module of Brevitas layers with a published method and return it, in evaluation mode.
+    """Train a network by its name, as `make train` does, or a module of Brevitas layers.
 
-    The quantisers of its binary layers and activations are replaced; its code is not. The returned module
-    can be exported and built: `xnorforge.build(module, input_shape=images.shape[1:])`. An interrupted run in
-    `out` is resumed.
+    A network's next build takes its weights. The quantisers of a module's binary layers and activations are
+    replaced; its code is not, and what is returned can be exported and built:
+    `xnorforge.build(module, input_shape=images.shape[1:])`. An interrupted run in `out` is resumed.
 
     Args:
-        module: takes pixels times `scale`, and returns a score per class; it is not changed.
-        images: uint8 (N, *shape); a tenth is held out.
-        labels: classes int64 (N,).
+        what: one of `networks()`, or a module that takes pixels times `scale`, and returns a score per class;
+            it is not changed.
+        images, labels: of a module: uint8 (N, *shape), a tenth of which is held out, and classes int64 (N,).
         method: a training method of sw/methods.
-        out: the folder of the run: checkpoint, curve, card, weights; by default out/<class>[-<method>]/train.
-        epochs, lr: passes over the images and largest learning rate; None: 30 and 0.005.
+        out: the folder of the run: checkpoint, curve, card, weights; by default out/<network>/train, of a
+            module out/<class>[-<method>]/train.
+        epochs, lr: passes over the images and largest learning rate; None: the recipe's, of a module 30 and
+            0.005.
         seed: of the order of images.
         threads: of torch.
         recipe: name of the recipe, and what differs from it, as on the command line: "ours,optimiser=sgd".
         init: the folder of another run, whose weights this one starts from.
+        data: for "folder-small": a folder with one subfolder of pictures per class.
         hyper: hyper-parameters of the method.
 
-    Raises:
-        UserError: the method cannot train this network, or `out` holds a run with other settings.
-    """
-    from xnorforge.sw.training import given
+    Returns:
+        The folder of the run, or the trained module in evaluation mode.
 
-    kind = type(module).__name__
-    folder = Path(out) if out else Path("out") / (kind + f"-{method}" * (method != "ste")) / "train"
-    task = given.ArrayTask(np.asarray(images), np.asarray(labels))
-    net = given.named_network(module, kind, task, scale)
+    Raises:
+        UserError: unknown name, no training images, the method cannot train this network, or `out` holds a
+            run with other settings.
+    """
     options = {"epochs": epochs, "lr": lr, "seed": seed, "threads": threads, "recipe": recipe, "init": init}
-    return given.train(net, method, folder, hyper=hyper, **options)
+    if isinstance(what, str):
+        asked = Request(net=what, method=method, data=str(data) if data else None)
+        request.names(asked)
+        given = options | {"method": method, "data": data, "out": out}
+        words = [f"--{key}={value}" for key, value in given.items() if value is not None]
+        run.train_by([what, *words, *(f"--set={key}={value}" for key, value in hyper.items())], heard=True)
+        return Path(out) if out else asked.trained
+    from xnorforge.sw.training import given as trainings
+
+    kind = type(what).__name__
+    folder = Path(out) if out else Path("out") / (kind + f"-{method}" * (method != "ste")) / "train"
+    task = trainings.ArrayTask(np.asarray(images), np.asarray(labels))
+    net = trainings.named_network(what, kind, task, scale)
+    return trainings.train(net, method, folder, hyper=hyper, **options)
 
 
 def build(

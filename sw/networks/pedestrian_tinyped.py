@@ -1,5 +1,4 @@
-"""Seven 3x3 convolutions (32, 32, 64, 64, 128, 128, 128), two dilated; 434,016 binary, 640 8-bit weights.
-"""
+"""Seven 3x3 convolutions (32, 32, 64, 64, 128, 128, 128), two dilated; 434,016 binary, 640 8-bit weights."""
 
 from xnorforge.sw.networks._small_detector import small_detector
 from xnorforge.sw.networks.base import Recipe

@@ -1,5 +1,4 @@
-"""160x120 pixels to 40x30x11: three layers of rates 1, 2, 4 and 1, 4, 8 (BPAC); 360,288 binary weights.
-"""
+"""160x120 pixels to 40x30x11: three layers of rates 1, 2, 4 and 1, 4, 8 (BPAC); 360,288 binary weights."""
 
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn.building_blocks import Block, Head, Network
