@@ -197,6 +197,8 @@ def test_above_one_baseline_share_its_chance():
     found = paired.gaps_from({"a": {0: 1.0, 1: 5.0, 2: 6.0}, "b": dict(plain)}, plain)
     assert [found["a"].low, found["a"].high] == pytest.approx([2 - 2.26696, 2 + 2.26696], abs=1e-5)
     assert [found["b"].low, found["b"].high] == pytest.approx([-2.26696, 2.26696], abs=1e-5)
+    found = paired.gaps_from({"a": {0: 1.0, 1: 5.0, 2: 6.0}, "b": dict(plain), "c": {1: 4.0}}, plain)
+    assert str(found["c"]) == f"+1.00 [{1 - 3.92649:+.2f}, {1 + 3.92649:+.2f}]"  # 2.77645 sqrt(2): one seed
     assert paired.spread_of(np.array([[1.0, 4.0]] * 7)) == pytest.approx((4.5**0.5, 1.0))
     found = paired.gaps_from({"one": {0: 1.0}, "none": {1: 3.0}}, {0: 3.0})
     assert str(found["one"]) == "-2.00 [-]" and "none" not in found

@@ -157,16 +157,19 @@ class Method(base.Method):
 
     @torch.no_grad()
     def warm_started(self, network: AnyModule) -> None:
-        """Move latents of branches that started from the same layer apart, by -1 to +1 of their deviation (X.
-        Lin, C. Zhao, W. Pan, "Towards Accurate Binary Convolutional Neural Network", NIPS 2017, equation 4).
-        """
+        """Move latents of branches that started from the same layer apart: of a sum by -1 to +1 of their
+        deviation (X. Lin, C. Zhao, W. Pan, "Towards Accurate Binary Convolutional Neural Network", NIPS 2017,
+        equation 4); of groups, which are networks of their own, by noise of a quarter of it."""
         for part in network.modules():
-            alike = list(getattr(part, "dots" if isinstance(part, branches.Sum) else "branches", ()))
+            sums = isinstance(part, branches.Sum)
+            alike = list(getattr(part, "dots" if sums else "branches", ()))
             for first, *others in zip(*(binary.latents(one).values() for one in alike)):
                 if others and all(one.equal(first) for one in others):
-                    steps = torch.linspace(-1, 1, self.bases) * first.std()
-                    for latent, step in zip((first, *others), steps.tolist()):
-                        latent.add_(step).clamp_(-1, 1)
+                    steps, size = torch.linspace(-1, 1, self.bases).tolist(), first.std()
+                    for latent, step in zip((first, *others), steps):
+                        latent.add_(step * size if sums else torch.randn_like(latent) * size / 4).clamp_(
+                            -1, 1
+                        )
 
     def phases(self, recipe: Recipe) -> list[base.Phase]:
         real = int(recipe.epochs * self.warmup)

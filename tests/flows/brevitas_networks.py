@@ -1,9 +1,8 @@
 """Random networks as users of Brevitas write and export them; a network is a function of its seed.
 
 `drawn(seed)` gives one with random weights, calibrated scales, and batch norms whose statistics are those of
-a few batches, moved, with weights of both signs. Quantisers have scales that are constants, statistics of the
-weights or of what passed by in training, or learned; one per tensor or per channel; floats or powers of two;
-1 to 8 bits."""
+a few batches, moved, with weights of both signs. Quantisers have 1 to 8 bits and scales that are
+constants, statistics of weights or activations, or learned; per tensor or channel; floats, powers of two."""
 
 import logging
 import warnings

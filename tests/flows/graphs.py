@@ -114,10 +114,8 @@ def qonnx_scores_of(model, inputs):
 
 
 def compare(model, pixels, lo=0, hi=255, scale=1.0):
-    """Lower, and hold every quantised activation and the scores against qonnx on integers (N, C, H, W), (N,
-    C, L) or (N, F).
-
-    Returns the integer graph."""
+    """The integer graph; every quantised activation and the scores are held against qonnx on integers
+    (N, C, H, W), (N, C, L) or (N, F)."""
     graph = lowered(model, lo, hi, scale)
     frames = frames_of(pixels)
     inputs = pixels.astype(np.float32) * np.float32(scale)

@@ -182,8 +182,7 @@ def spread(rng, channels: int, dead: float):
 
 
 def net(seed: int):
-    """Dense layers of bits, their channels dead with a probability of its own per layer; the model, and per
-    layer the dead ones."""
+    """Dense layers of bits, channels dead with a probability per layer: the model, and their dead ones."""
     rng = np.random.default_rng(seed)
     graph, size, dead = Graph((FEATURES,), seed), FEATURES, []
     for _ in range(int(rng.integers(1, 4))):

@@ -1,8 +1,7 @@
 """Conformance: every operator of the integer graph on random examples of its own (`registry.example`).
 
 Its meaning in lowered integers, its nodes of lowered.onnx in FINN's and qonnx's execution, and the contract
-of the hardware operators that they are bound to give the same integers: for random ones, and at the ends of
-their ranges."""
+of the operators that they are bound to give the same integers, random ones and at the ends of ranges."""
 
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,8 +1,7 @@
 """Shared bodies that neither an operator's test nor a proof (tests/formal) names, each on a lane of a bench
 against numpy, with random stalls.
 
-A body that has no handshake of its own stands in a small shell that gives it one: its enable is "the output
-is free"."""
+A body without a handshake stands in a small shell that has one: its enable is "the output is free"."""
 
 import re
 from importlib.resources import files

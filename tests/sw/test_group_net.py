@@ -264,8 +264,12 @@ def test_equal_branches_of_a_stream_are_the_plain_stream_bit_for_bit():
     latents = binary.latents(grouped := Method().build("stream"))
     warm_start.copy_numbers(grouped, plain.state_dict(), sized=True)
     Method().warm_started(grouped)
-    low, same, high = (latents[f"2.branches.{at}.0.added.conv"] for at in range(3))
-    assert torch.equal(same, plain[2].added.conv.weight) and (low < same).any() and (high > same).any()
+    size = plain[2].added.conv.weight.std()
+    for at in range(3):  # near 8 % of the signs of normal numbers turn, 1 / pi arctan(1 / 4)
+        apart = latents[f"2.branches.{at}.0.added.conv"] - plain[2].added.conv.weight
+        assert (
+            apart.std().item() == pytest.approx(size.item() / 4, rel=0.1) and apart.mean().abs() < size / 20
+        )
 
 
 def test_a_group_of_a_stream_gives_the_mean_or_mixtures_on_the_stream_s_grid():

@@ -21,8 +21,8 @@ LEVEL = 0.95  # of the interval
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean difference over `count` seeds, and its two-sided interval from `low` to `high`; both are NaN with
-    one seed, which gives no information about the spread."""
+    """Mean difference over `count` seeds, and its two-sided interval from `low` to `high`; both are NaN if
+    no variant has two seeds, without which nothing is known of the spread."""
 
     mean: float
     low: float
@@ -38,19 +38,19 @@ def gaps_from(
     values: Mapping[str, Mapping[int, float]], baseline: Mapping[int, float]
 ) -> dict[str, Difference]:
     """`values` by variant and seed minus those of the baseline, over the seeds that both have; without the
-    variants that share none. If fewer than two seeds are common to all, each variant's spread is its own."""
+    variants that share none. The spread is that of the variants with the most seeds."""
     found, gaps = {}, {
         name: gap for name, own in values.items()
         if (gap := {seed: value - baseline[seed] for seed, value in own.items() if seed in baseline})
     }  # fmt: skip
-    common = sorted(set.intersection(*map(set, gaps.values()))) if gaps else []
-    every = np.array([[gap[seed] for seed in common] for gap in gaps.values()])
+    seeds = sorted(max(gaps.values(), key=len)) if gaps else []
+    every = np.array([[gap[seed] for seed in seeds] for gap in gaps.values() if gap.keys() >= set(seeds)])
     for name, gap in gaps.items():
         mean, reach = statistics.mean(gap.values()), math.nan
-        if len(gap) > 1:
+        if len(seeds) > 1:
             from scipy.special import stdtrit  # costs a second to import, less than scipy.stats
 
-            deviation, freedom = spread_of(every if len(common) > 1 else np.array([[*gap.values()]]))
+            deviation, freedom = spread_of(every)
             reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * deviation / math.sqrt(len(gap))
         found[name] = Difference(mean, mean - reach, mean + reach, len(gap))
     return found

@@ -6,8 +6,7 @@ import numpy as np
 
 
 def examples(cls):
-    """(in_shape, pe, in_bits, in_signed, mul, out_bits, out_signed, classes of rows and columns, largest
-    offset, rom)"""
+    """(in_shape, pe, in_bits, in_signed, mul, out_bits, out_signed, classes by place, largest offset, rom)"""
     points: list[tuple[Any, ...]] = [
         ((5, 6, 4), 4, 6, 0, 1, 8, 1, 3, 3, 9, "auto"), ((5, 6, 4), 1, 6, 0, 1, 8, 1, 3, 3, 9, "auto"),
         ((5, 6, 4), 2, 6, 0, 2, 8, 1, 3, 3, 9, "block"), ((4, 4, 6), 3, 7, 1, 1, 8, 1, 2, 2, 20, "auto"),
