@@ -27,7 +27,7 @@ from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import Affine2d, binarised
 
-EIGHTH = 1 / 8
+EIGHTH, HALF_STEP = 1 / 8, 2.0**-9  # of a 12-bit stream
 
 
 class Rectified2d(nn.BatchNorm2d):
@@ -243,9 +243,9 @@ class Streams(nn.Module):
     """K branches of a stream, each a chain of the parts `places` of the plain network, with its own weights,
     norms and slopes.
 
-    x_i -> branch i -> y_i, and m = sum of lambda_i * y_i / K, lambda_i 1 or learned, rounded down to the
-    stream, where float32's rounded quotient gives what the exact one does. With gates the K streams
-    s_i * y_i + (1 - s_i) * m, rounded down too, go to the next group."""
+    x_i -> branch i -> y_i, and m = sum of lambda_i * y_i / K, lambda_i 1 or learned, rounded to the stream; 1
+    / K is a multiple of 2^-12 (2^-8 if they are learned), so that equal y_i give y_i and float32 is exact.
+    With gates the K streams s_i * y_i + (1 - s_i) * m, rounded down, go to the next group."""
 
     replaced = "branches"
 
@@ -256,13 +256,15 @@ class Streams(nn.Module):
         super().__init__()
         self.branches, self.shares, self.gates = nn.ModuleList(branches), shares, gates
         self.places, self.stream = places, rounded()
+        one = 2.0 ** (8 if shares else 12)
+        self.part: float = round(one / len(self.branches)) / one
         self.streams = nn.ModuleList(rounded() for _ in self.branches if gates)
 
     def forward(self, x: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
         count = len(self.branches)
         inputs = x if isinstance(x, list) else [x] * count
         outputs = [branch(own) for branch, own in zip(self.branches, inputs)]
-        mean = self.stream(added(outputs, self.shares) / count)
+        mean = outputs[0] if count == 1 else self.stream(added(outputs, self.shares) * self.part + HALF_STEP)
         if self.gates is None:
             return mean
         gates = one_each(self.gates, count)
