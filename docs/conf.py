@@ -24,7 +24,7 @@ version = release = xnorforge.__version__
 html_title = f"xnorforge {version}"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 root_doc = "README"
-include_patterns = ["*.md", "docs/**/*.md", "docs/reference/*.rst", "examples/*.md"]
+include_patterns = ["*.md", "docs/*/*.md", "docs/reference/*.rst", "examples/*.md"]
 exclude_patterns = [".*", *"out build src hw sw flows sim tests tools shared NOTICE".split()]  # noqa: SIM905
 html_theme = "furo"
 html_static_path = ["site"]

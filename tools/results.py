@@ -7,8 +7,8 @@
 `renew` also takes README's picture, with Chromium. What out/ has of this commit is not made again: a run that
 was stopped goes on.
 
-Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), boards
-(docs/results/boards.jsonl, lines of tools/boards.py), weights from a memory
+Records: comparisons (docs/results/equal), builds (docs/results/builds.jsonl, lines in the form of
+out/history.jsonl), boards (docs/results/boards.jsonl, lines of tools/boards.py), weights from a memory
 (docs/results/memory.jsonl), cards of the shipped networks (sw/shipped/*/card.json),
 counts of operators (tests/hw/counted), networks with a frame per cycle (docs/results/front.jsonl) and
 published figures of other tools (docs/results/peers.toml, docs/results/nanoseconds.toml).
@@ -260,32 +260,20 @@ def tracks() -> list[str]:
             table(head, rows)]  # fmt: skip
 
 
-def methods_page() -> str:
-    """What each training method reaches on the networks that are shipped for several, and its cost."""
-    costs = {(line["network"], line["method"]): line["figures"] for line in builds()}
-    found = [card for card in cards() if "top1" in card["accuracy"][0]]
-    several = [card for card in found if sum(other["net"] == card["net"] for other in found) > 1]
-    parts = []
-    for net in dict.fromkeys(card["net"] for card in several if (card["net"], card["method"]) in costs):
-        mine = [card for card in several if card["net"] == net]
-        sets = [row["set"] for row in mine[0]["accuracy"]]
-        rows = []
-        for card in mine:
-            right = {row["set"]: f"{row['top1']:.2f} %" for row in card["accuracy"]}
-            figures = costs.get((net, card["method"]), {})
-            names = ("synth__lut__used", "synth__bram36__used", "sim__interval__cycles")
-            cells = [f"{figures[name]:,}" if name in figures else "not built" for name in names]
-            rows.append([card["method"], *(right.get(one, "") for one in sets), *cells])
-        head = ["method", *sets, "LUT", "BRAM36", "cycles per frame"]
-        parts += [f"## {net}", "", table(head, rows), ""]
-    return "\n".join([
-        "# Methods on one network", "", MADE, "",
-        "One seed each; recipes and starts are on the cards. Cells are counted by Yosys on pynq-z2, see "
-        "[builds](builds.md).",
-        "Differences of a point or less are within the spread of seeds.",
-        "[Experiments](experiments.md) start all methods from one float network.",
-        "", *parts,
-    ])  # fmt: skip
+EQUAL_WORDS = """
+WORDS
+"""
+
+
+def equal_page() -> str:
+    """Comparisons by equal budgets: the tables that `xnorforge compare` made."""
+    parts = ["# Methods by equal budgets", "", MADE, EQUAL_WORDS]
+    for path in sorted((RESULTS / "equal").glob("*.md")):
+        tables = re.findall(r"^(?:\|.*\n)+", path.read_text(), re.MULTILINE)
+        sets = re.findall(r"^- [A-Z]: .*\n", path.read_text(), re.MULTILINE)
+        picture = f"![Accuracy by method, a dot per seed](equal/{path.stem}.svg)"
+        parts += [f"## {path.stem}", "", *tables[:2], "".join(sets), picture, ""]
+    return "\n".join(parts)
 
 
 def lines_of(path: Path) -> list[dict]:
@@ -381,7 +369,7 @@ def pages() -> dict[Path, str]:
     """Every file that is made, and its text."""
     made = {"builds": builds_page(), "boards": boards_page(), "estimates": estimates_page()}
     made["memory"] = memory_page()
-    made |= {"accuracy": accuracy_page(), "methods": methods_page(), "nanoseconds": front_page()}
+    made |= {"equal": equal_page(), "accuracy": accuracy_page(), "nanoseconds": front_page()}
     return {RESULTS / f"{name}.md": text for name, text in made.items()} | {ROOT / "README.md": readme()}
 
 

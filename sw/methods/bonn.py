@@ -34,7 +34,7 @@ from xnorforge.sw.nn.building_blocks import Scores, whole_sums
 from xnorforge.sw.tasks.base import task_of
 
 KERNEL, FEATURE = 1e-4, 1e-3  # lambda and theta, the weights of the two losses, as in the paper
-PULL = 0.1  # chosen on held-out images (docs/results/methods.md)
+PULL = 0.1  # chosen on held-out images (docs/results/bed.jsonl)
 # w starts at so much over the mean latent: uniform latents then lie within 0.6 of the 1 that w o X may reach
 REACH = 0.3
 NU = 1e-4  # variance of the reconstruction error; the paper's for WRN

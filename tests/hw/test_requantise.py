@@ -158,18 +158,19 @@ def many_pixels(seed: int, channels: int, steps: int):
 SIZES = [(folds, steps) for folds in range(1, 6) for steps in (1, 2, 3, 6, 7, 10, 31)]
 
 
-def in_memories(pe: int, tables: str):
+def in_memories(pe: int, tables: str, factors: int = 64, way: int = 1):
     """A Threshold of even steps on two lanes, of a product or of memories, and numbers."""
     rng, channels = np.random.default_rng(pe), 64
-    steps = np.ceil(np.arange(1, 201) * rng.uniform(900, 1100, (channels, 1))).astype(np.int64) - 100_000
+    steps = np.ceil(np.arange(1, 201) * rng.uniform(900, 1100, (factors, 1))).astype(np.int64) - 100_000
+    arrays = {"thresholds": np.repeat(steps, channels // factors, 0), "direction": [way] * channels}
     numbers = rng.integers(-(2**17), 2**17, (3, channels))
     sizes = {"in_shape": [3, channels], "pe": pe, "in_bits": 18, "in_signed": 1, "tables": tables}
-    return Threshold.make(f"{tables} of {pe}", {"thresholds": steps}, even=1, **sizes), numbers
+    return Threshold.make(f"{tables} of {pe}, {factors} {way}", arrays, even=1, **sizes), numbers
 
 
 CASES = [every_input(seed, *size, bool(seed % 2)) for seed, size in enumerate(SIZES)]
 CASES += [many_pixels(1, 1, 1), many_pixels(2, 1, 3), in_memories(1, "line"), in_memories(2, "line")]
-CASES += [in_memories(2, "auto")]
+CASES += [in_memories(2, "auto"), in_memories(1, "line", 1), in_memories(2, "line", 1, -1)]
 
 
 @pytest.fixture(scope="module")

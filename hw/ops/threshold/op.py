@@ -152,8 +152,10 @@ class Threshold(LoadedBeat):
         thresholds, direction = self.tables()
         if found := self.get_nodeattr("tables") == LINE and self.line:
             shift, factors, added = found
-            product = (x.cut() * table("factor", factors * direction).cut()).named("product").cut()
-            sums = (product + table("added", added)).named("sum").cut()
+            by, first = factors * direction, int(factors[0] * direction[0])
+            one = (by == first).all()  # Yosys 0.70 loses the sign of a constant's product in DSP blocks
+            product = added_up(x.cut(), first) if one else x.cut() * table("factor", by).cut()
+            sums = (product.named("product").cut() + table("added", added)).named("sum").cut()
             return clamp(sums >> shift, 0, thresholds.shape[1])
         falls, bits, apart = direction < 0, self.bits, self.kinds
         back = ~x if x.lo < 0 else (~x).low(self.in_stream().bits)  # lo + hi - x
@@ -179,13 +181,14 @@ class Threshold(LoadedBeat):
     @property
     def line(self) -> Line | None:
         """Shift, factors and addends (C,) of thresholds at even distances that stay; None at others, or where
-        a lane has one factor: of a constant's product and its sum Yosys 0.70 loses the sign in DSP blocks."""
+        a lane has one factor and others have several."""
         (thresholds, direction), stream = self.tables(), self.in_stream()
         low, high = value_range(stream.bits, stream.signed)
         ends = np.array([-high if way < 0 else low for way in direction], object)
         found = None if super().replaced else line_of(thresholds, ends, high - low)
         factors = found[1].reshape(self.folds, -1) if found else np.zeros((1, 1))
-        return found if (factors != factors[:1]).any(0).all() else None
+        alone = found and (factors * direction.reshape(factors.shape) == factors[0, 0] * direction[0]).all()
+        return found if alone or (factors != factors[:1]).any(0).all() else None
 
     def in_block(self) -> bool:
         """Whether the thresholds of the first two stages are in block RAM."""
@@ -216,6 +219,20 @@ class Threshold(LoadedBeat):
                 for (depth, width), one in zip(tables, made)
             ]
         return self._read["blocks"]
+
+
+def added_up(x: Value, factor: int) -> Value:
+    """x times a number, as sums and differences of powers of two."""
+    terms, places = [], 0
+    while factor:
+        if factor & 1:
+            terms.append((2 - factor % 4, places))  # 1, or -1 where the next bit is 1 too
+            factor -= terms[-1][0]
+        factor, places = factor >> 1, places + 1
+    found = as_value(0)
+    for sign, at in terms:
+        found = found + (x << at) if sign > 0 else found - (x << at)
+    return found
 
 
 Op = Threshold
