@@ -38,7 +38,7 @@ import measured  # noqa: E402
 
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS = RESULTS / "builds.jsonl", RESULTS / "peers.toml"
-BOARDS = RESULTS / "boards.jsonl"
+BOARDS, EQUAL = RESULTS / "boards.jsonl", RESULTS / "equal.md"
 MEMORY, RATES = RESULTS / "memory.jsonl", (0.25, 0.5, 0.75, 1.0, 2.0, 4.0)  # GB/s
 FRONT, FAST = RESULTS / "front.jsonl", RESULTS / "nanoseconds.toml"
 PICTURE, PICTURED = ROOT / "docs/report.png", "mnist-cnn"  # the report of this network
@@ -260,20 +260,21 @@ def tracks() -> list[str]:
             table(head, rows)]  # fmt: skip
 
 
-EQUAL_WORDS = """
-WORDS
-"""
-
-
-def equal_page() -> str:
-    """Comparisons by equal budgets: the tables that `xnorforge compare` made."""
-    parts = ["# Methods by equal budgets", "", MADE, EQUAL_WORDS]
+def equal() -> str:
+    """The page of comparisons by equal budgets with its tables, which `xnorforge compare` made, anew."""
+    parts = []
     for path in sorted((RESULTS / "equal").glob("*.md")):
         tables = re.findall(r"^(?:\|.*\n)+", path.read_text(), re.MULTILINE)
         sets = re.findall(r"^- [A-Z]: .*\n", path.read_text(), re.MULTILINE)
         picture = f"![Accuracy by method, a dot per seed](equal/{path.stem}.svg)"
         parts += [f"## {path.stem}", "", *tables[:2], "".join(sets), picture, ""]
-    return "\n".join(parts)
+    return between(EQUAL, "\n".join(parts))
+
+
+def between(page: Path, made: str) -> str:
+    """A page with what its marks enclose made anew."""
+    marks = re.compile(r"(<!-- comparison[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
+    return marks.sub(lambda found: f"{found[1]}{made}\n{found[2]}", page.read_text())
 
 
 def lines_of(path: Path) -> list[dict]:
@@ -358,19 +359,13 @@ def front_page() -> str:
     ])  # fmt: skip
 
 
-def readme() -> str:
-    """README with its table made anew."""
-    text = (ROOT / "README.md").read_text()
-    between = re.compile(r"(<!-- comparison[^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
-    return between.sub(lambda found: f"{found[1]}{comparison()}\n{found[2]}", text)
-
-
 def pages() -> dict[Path, str]:
     """Every file that is made, and its text."""
     made = {"builds": builds_page(), "boards": boards_page(), "estimates": estimates_page()}
     made["memory"] = memory_page()
-    made |= {"equal": equal_page(), "accuracy": accuracy_page(), "nanoseconds": front_page()}
-    return {RESULTS / f"{name}.md": text for name, text in made.items()} | {ROOT / "README.md": readme()}
+    made |= {"accuracy": accuracy_page(), "nanoseconds": front_page()}
+    written = {EQUAL: equal(), ROOT / "README.md": between(ROOT / "README.md", comparison())}
+    return {RESULTS / f"{name}.md": text for name, text in made.items()} | written
 
 
 def main(words: list[str]) -> None:

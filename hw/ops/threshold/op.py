@@ -37,7 +37,8 @@ class Threshold(LoadedBeat):
     Cost: a binary search, one comparison per bit of a level and lane; the thresholds are tables in LUTs, or
     where that saves more than it takes in block RAM: of two-bit levels of many channels, and of more bits
     where pe is 8 at most. Thresholds at even distances can be a line: a product in DSP blocks per lane, with
-    two tables. Where these distances are a power of two, a Requantise is cheaper."""
+    two tables; a sum of shifts where all channels have one factor. Where these distances are a power of two,
+    a Requantise is cheaper."""
 
     what = "The number of thresholds that x reaches, or -x in channels that fall, by binary search."
     ready_through = True

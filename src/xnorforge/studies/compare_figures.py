@@ -266,12 +266,12 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
     seeds = " ".join(map(str, asked.seeds))
     caption = (
         f"Epochs {asked.epochs}, seeds {seeds}. A dot per seed; bar: mean; error bar: sample standard "
-        f"deviation.\n{asked.command(jobs)}"
+        f"deviation.\n{'; '.join(map(': '.join, sets))}.\n{asked.command(jobs)}"
     )
     about, width = f"{asked.net}: {figure} by method", max(300, 70 + 60 * len(groups)) * len(sets)
     with drawing(width, 330, 1, len(sets), about, caption, sharey=True) as (picture, axes):
         for (stage, images), axis in zip(sets, axes, strict=True):
-            axis.set_title(f"{stage}: {images}", wrap=True)
+            axis.set_title(stage)
             axis.set_xticks(range(len(groups)), list(groups), rotation=35, ha="right")
             for place, runs in enumerate(groups.values()):
                 values = _values(runs, (stage, images))
