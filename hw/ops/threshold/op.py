@@ -155,7 +155,7 @@ class Threshold(LoadedBeat):
             shift, factors, added = found
             by, first = factors * direction, int(factors[0] * direction[0])
             one = (by == first).all()  # Yosys 0.70 loses the sign of a constant's product in DSP blocks
-            product = added_up(x.cut(), first) if one else x.cut() * table("factor", by).cut()
+            product = shifted_sum(x.cut(), first) if one else x.cut() * table("factor", by).cut()
             sums = (product.named("product").cut() + table("added", added)).named("sum").cut()
             return clamp(sums >> shift, 0, thresholds.shape[1])
         falls, bits, apart = direction < 0, self.bits, self.kinds
@@ -222,7 +222,7 @@ class Threshold(LoadedBeat):
         return self._read["blocks"]
 
 
-def added_up(x: Value, factor: int) -> Value:
+def shifted_sum(x: Value, factor: int) -> Value:
     """x times a number, as sums and differences of powers of two."""
     terms, places = [], 0
     while factor:
