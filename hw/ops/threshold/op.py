@@ -223,16 +223,25 @@ class Threshold(LoadedBeat):
 
 
 def shifted_sum(x: Value, factor: int) -> Value:
-    """x times a number, as sums and differences of powers of two."""
-    terms, places = [], 0
+    """x times a number, as sums and differences of shifts; times 2**n +- 1 first where that saves some."""
+
+    def sums(number: int) -> int:  # digits of its signed binary form
+        return (abs(number) ^ 3 * abs(number)).bit_count()
+
+    ends = [(n, sign) for n in range(2, factor.bit_length()) for sign in (1, -1)]
+    ways = [
+        (1 + sums(factor // ((1 << n) + sign)), n, sign) for n, sign in ends if not factor % ((1 << n) + sign)
+    ]
+    if ways and min(ways)[0] < sums(factor):
+        _, n, sign = min(ways)
+        part = shifted_sum(x, factor // (2**n + sign))
+        return (part << n) + part if sign > 0 else (part << n) - part
+    found, places = as_value(0), 0
     while factor:
-        if factor & 1:
-            terms.append((2 - factor % 4, places))  # 1, or -1 where the next bit is 1 too
-            factor -= terms[-1][0]
-        factor, places = factor >> 1, places + 1
-    found = as_value(0)
-    for sign, at in terms:
-        found = found + (x << at) if sign > 0 else found - (x << at)
+        digit = factor % 2 * (2 - factor % 4)  # -1 where the next bit is 1 too
+        if digit:
+            found = found + (x << places) if digit > 0 else found - (x << places)
+        factor, places = factor - digit >> 1, places + 1
     return found
 
 
