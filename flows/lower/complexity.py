@@ -6,9 +6,9 @@ networks, and for every folding.
                   also where one operand alone is wider, as pixels are
     operations    binary / 64 + multi_bit: a 64-bit word holds 64 products of bits (Liu et al., "Bi-Real
                   Net", ECCV 2018, and the papers after it)
-    stored bits   weights and all other constants of the accelerator's operators, each at the width of its
-                  integers: 1 bit for -1 and +1, 8 for an 8-bit weight; thresholds, multipliers, slopes; edges
-                  of ci_bcnn as the whole matrix of a group
+    stored bits   weights and all other constants of the operators, each at the width of its integers: 1 bit
+                  for -1 and +1, 8 for an 8-bit weight; thresholds, or a factor and an addend where these are
+                  at even distances; multipliers, slopes; edges of ci_bcnn as the whole matrix of a group
 
 Signs times a factor that all outputs share (rbcn's C per kernel position) are binary weights; each factor is
 stored, and multiplies once per output. As in the papers, sums of branches, thresholds, pools and factors per
@@ -48,7 +48,8 @@ def complexity(lowered: ModelWrapper, bound: list[Bound]) -> Record:
             pixels = prod(lowered.get_tensor_shape(node.output[0])[1:-1])
             _add_products(row, _by_output(node.op_type, weights), a_bits, pixels)
     for one in bound:
-        constants = (array for name, array in one.arrays.items() if name != "weights")
+        line = one.attributes.get("even") and one.make().line  # of thresholds: factors and addends
+        constants = line[1:] if line else (array for name, array in one.arrays.items() if name != "weights")
         _row_of(one.name, layers)["stored_bits"] += sum(map(_bits, constants))
     rows = [row | {"operations": _operations(row)} for row in layers.values() if row["stored_bits"]]
     whole = {name: sum(row[name] for row in rows) for name in SUMS}

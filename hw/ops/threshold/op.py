@@ -238,8 +238,7 @@ def shifted_sum(x: Value, factor: int) -> Value:
         return (part << n) + part if sign > 0 else (part << n) - part
     found, places = as_value(0), 0
     while factor:
-        digit = factor % 2 * (2 - factor % 4)  # -1 where the next bit is 1 too
-        if digit:
+        if digit := factor % 2 * (2 - factor % 4):  # -1 where the next bit is 1 too
             found = found + (x << places) if digit > 0 else found - (x << places)
         factor, places = factor - digit >> 1, places + 1
     return found
