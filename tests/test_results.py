@@ -37,7 +37,7 @@ def rows_gone(folder, since: str, *paths: str) -> list[str]:
 def test_no_row_of_a_training_has_gone(tmp_path):
     """What a choice was made from stays, whatever was chosen; a made-up history loses two rows."""
     paths = [f"docs/results/{name}.jsonl" for name in RUNS]
-    assert not rows_gone(results.ROOT, KEPT_SINCE, *paths, "docs/results/equal")
+    assert not rows_gone(results.ROOT, KEPT_SINCE, *paths, "docs/results/equal") and EQUAL
     kept, who = tmp_path / "bed.jsonl", ["-c", "user.name=x", "-c", "user.email=x@y"]
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     for text in ('{"a": 1}\n{"b": 2}\n', '{"b": 2}\n{"c": 3}\n'):

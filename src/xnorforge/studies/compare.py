@@ -191,7 +191,7 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
     known = {row["set"] for row in run}
     trained = [{"stage": "test", **row} for row in card["accuracy"] if row["set"] not in known]
     curve, checkpoint = curves.read_curve(folder / curves.TABLE), folder / "checkpoint.pt"
-    phases = groupby(row["phase"] for row in curve)
+    phases = groupby(row["phase"].rstrip(" 0123456789") for row in curve)  # all steps are one
     saved = torch.load(checkpoint, weights_only=True, map_location="cpu") if checkpoint.exists() else {}
     return Result(
         variant=variant, seed=seed, sets=[watched, *trained, *run],
