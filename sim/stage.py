@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +80,7 @@ class _Simulation:
         self.pictures, self.expected = self.golden["images"], graph.answers(self.ops, self.lowered)
         self.images = min(images, len(self.pictures))
         self.stalled = min(stalled, self.images)
+        self.bound = max(op.cycles() for op in self.ops)
         self.buffers = {at: op.input_buffer() for at, op in enumerate(self.ops) if op.input_buffer()}
         self.level = optimisation(self.ops, max(self.images + self.stalled, FRAMES))
         self.moves: dict[str, tuple[cosim.Run, Any]] = {}  # runs whose cycles the model has to give
@@ -89,12 +89,6 @@ class _Simulation:
     def fold(self) -> Record:
         """The record of the folding."""
         return artifacts.read_json(self.acc / "fold.json")
-
-    @cached_property
-    def device(self) -> Device:
-        """The RTL model of the network."""
-        self.progress(f"building the RTL model of {len(self.ops)} operators")
-        return network(self.acc / "rtl", self.ops, level=self.level)
 
     def run(self, images: int, **how: Any) -> cosim.Run:
         """A run of the first images."""
@@ -125,13 +119,15 @@ class _Simulation:
 
     def full_rate(self) -> Record:
         """Images back to back."""
-        _ = self.device
+        self.progress(f"building the RTL model of {len(self.ops)} operators")
+        self.device: Device = network(self.acc / "rtl", self.ops, level=self.level)
         self.progress(f"RTL on {self.images:,} images at full rate, then {self.stalled:,} under stalls")
         self.flowing = self.run(self.images)
         self.moves["cycles of the RTL"] = self.flowing, 0.0
-        bound, buffers = max(op.cycles() for op in self.ops), self.buffers.items()
+        buffers = self.buffers.items()
         self.figures |= {
-            "interval_bound": bound, "bound_by": [op.name for op in self.ops if op.cycles() == bound],
+            "interval_bound": self.bound,
+            "bound_by": [op.name for op in self.ops if op.cycles() == self.bound],
             **cycle_record.course_figures(self.flowing),
             "fifos": {self.ops[at].name: fill(self.flowing.fills, at) for at, _ in buffers},
             "fifo_depths": {self.ops[at].name: depth for at, depth in buffers},
@@ -160,7 +156,7 @@ class _Simulation:
 
     def reset(self) -> Record:
         """A reset while frames are in every layer."""
-        middle = self.flowing.answer + max(op.cycles() for op in self.ops) // 2
+        middle = self.flowing.answer + self.bound // 2
         again = self.run(min(3, self.images), reset_at=middle)
         return self.equal("RTL after a reset = lowered", again, f"{self.what}; sent again")
 
@@ -175,8 +171,9 @@ class _Simulation:
         stall = Pauses(memory=memory.word_times(reads["gb_per_s"], folded["clock_mhz"]["value"]))
         slow = self.run(few, stall=stall)
         self.moves["cycles of the RTL with a memory"] = slow, stall
-        most, bound = max(slow.gaps, default=None), STEADY * max(op.cycles() for op in self.ops)
-        found = reads | {"interval": most, "binds": "memory" if most and most > bound else "operators"}
+        most = max(slow.gaps, default=None)
+        waits = most and most > STEADY * self.bound
+        found = reads | {"interval": most, "binds": "memory" if waits else "operators"}
         what = "weights from a memory of {gb_per_s} GB/s, {needed_gb_per_s} needed; {interval} cycles"
         self.figures["memory"] = found
         return [self.equal("RTL with a memory = lowered", slow, what.format(**found))]

@@ -264,8 +264,9 @@ def equal() -> str:
     """The page of comparisons by equal budgets with its tables, which `xnorforge compare` made, anew."""
     parts = []
     for path in sorted((RESULTS / "equal").glob("*.md")):
-        tables = re.findall(r"^(?:\|.*\n)+", path.read_text(), re.MULTILINE)
-        sets = re.findall(r"^- [A-Z]: .*\n", path.read_text(), re.MULTILINE)
+        text = path.read_text()
+        tables = re.findall(r"^(?:\|.*\n)+", text, re.MULTILINE)
+        sets = re.findall(r"^- [A-Z]: .*\n", text, re.MULTILINE)
         picture = f"![Accuracy by method, a dot per seed](equal/{path.stem}.svg)"
         parts += [f"## {path.stem}", "", *tables[:2], "".join(sets), picture, ""]
     return between(EQUAL, "\n".join(parts))

@@ -97,7 +97,7 @@ def with_repeats(
         each: how many of a frame.
         repeats: (moved frames before, frames that repeat the last of them, those that do so together, by so
             many cycles later).
-        most: of repeated frames in a row only so many, the last ones, where each repeats the last; 0 all.
+        most: of frames in a row that each repeat the one before, only so many, the last ones; 0: all.
     """
     parts, start = [], 0
     for after, frames, together, period in repeats:

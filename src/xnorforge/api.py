@@ -71,17 +71,17 @@ def train(
     if isinstance(what, str):
         asked = Request(net=what, method=method, data=str(data) if data else None)
         request.names(asked)
-        given = options | {"method": method, "data": data, "out": out}
-        words = [f"--{key}={value}" for key, value in given.items() if value is not None]
+        every = options | {"method": method, "data": data, "out": out}
+        words = [f"--{key}={value}" for key, value in every.items() if value is not None]
         run.train_by([what, *words, *(f"--set={key}={value}" for key, value in hyper.items())], heard=True)
         return Path(out) if out else asked.trained
-    from xnorforge.sw.training import given as trainings
+    from xnorforge.sw.training import given
 
     kind = type(what).__name__
     folder = Path(out) if out else Path("out") / (kind + f"-{method}" * (method != "ste")) / "train"
-    task = trainings.ArrayTask(np.asarray(images), np.asarray(labels))
-    net = trainings.named_network(what, kind, task, scale)
-    return trainings.train(net, method, folder, hyper=hyper, **options)
+    task = given.ArrayTask(np.asarray(images), np.asarray(labels))
+    net = given.named_network(what, kind, task, scale)
+    return given.train(net, method, folder, hyper=hyper, **options)
 
 
 def build(

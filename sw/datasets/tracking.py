@@ -1,4 +1,4 @@
-"""Sequences with one object and its box in every frame, in four layouts, told by the annotation file.
+"""Sequences with an object and its box in every frame, in four layouts, told apart by the annotation file.
 
     layout    frames                  boxes
     packed    img/*.jpg               groundtruth_xywh.csv: x, y, width, height; the first pixel is 0

@@ -29,7 +29,7 @@ class Rules:
         rate: 0 .. 1, how fast the size follows the best window.
         least, most: bounds of the side, relative to the first.
         alike: response where all bits of the template agree.
-        unsure, patience: lost is where less than this share of bits agrees for so many frames in a row.
+        unsure, patience: an object is lost where fewer bits than this share agree in so many frames.
     """
 
     exemplar: int = 64

@@ -167,9 +167,8 @@ class Method(base.Method):
                 if others and all(one.equal(first) for one in others):
                     steps, size = torch.linspace(-1, 1, self.bases).tolist(), first.std()
                     for latent, step in zip((first, *others), steps):
-                        latent.add_(step * size if sums else torch.randn_like(latent) * size / 4).clamp_(
-                            -1, 1
-                        )
+                        apart = step * size if sums else torch.randn_like(latent) * size / 4
+                        latent.add_(apart).clamp_(-1, 1)
 
     def phases(self, recipe: Recipe) -> list[base.Phase]:
         real = int(recipe.epochs * self.warmup)

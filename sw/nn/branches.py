@@ -16,18 +16,18 @@ the norms contain the factor 1 / K (`MeanAffine2d`). A shortcut therefore passes
 weight 1 and without rounding.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw.nn import binary
+from xnorforge.sw.nn import binary, stream
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import Affine2d, binarised
 
-EIGHTH, HALF_STEP = 1 / 8, 2.0**-9  # of a 12-bit stream
+EIGHTH, HALF_STEP = 1 / 8, stream.LIMIT / 2**stream.BITS
 
 
 class Rectified2d(nn.BatchNorm2d):
@@ -251,14 +251,14 @@ class Streams(nn.Module):
 
     def __init__(
         self, branches: Iterable[nn.Module], shares: Numbers | None, gates: Numbers | None,
-        places: list[str], rounded: Callable[[], nn.Module],
+        places: list[str],
     ):  # fmt: skip
         super().__init__()
         self.branches, self.shares, self.gates = nn.ModuleList(branches), shares, gates
-        self.places, self.stream = places, rounded()
+        self.places, self.stream = places, stream.rounded()
         one = 2.0 ** (8 if shares else 12)
         self.part: float = round(one / len(self.branches)) / one
-        self.streams = nn.ModuleList(rounded() for _ in self.branches if gates)
+        self.streams = nn.ModuleList(stream.rounded() for _ in self.branches if gates)
 
     def forward(self, x: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
         count = len(self.branches)

@@ -102,7 +102,7 @@ def grouped(network: nn.Sequential, shape: Shape) -> bool:
             for branch in splitter.bases()
         ]
         numbers = splitter.numbers(gated and shape.bases > 1, EIGHTH)
-        network.set_submodule(names[0], Streams(branches, *numbers, names, stream.rounded))
+        network.set_submodule(names[0], Streams(branches, *numbers, names))
         for name in names[1:]:
             network.set_submodule(name, nn.Identity())
     return bool(places)

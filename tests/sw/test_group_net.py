@@ -276,10 +276,10 @@ def test_a_group_of_a_stream_gives_the_mean_or_mixtures_on_the_stream_s_grid():
     """y 1, 2 and -1: m = 2/3 rounded to 171/256, and s y + (1 - s) m with s = 3/8, rounded down."""
     y = [torch.full((1, 1, 1, 1), value) for value in (1.0, 2.0, -1.0)]
     given = [nn.Identity()] * 3, None
-    group = Streams(*given, None, [], frame.rounded).eval()
+    group = Streams(*given, None, []).eval()
     assert group(y).item() == 171 / 256
     gates = Numbers([3 / 8], 1 / 8, gate=True)
-    group = Streams(*given, gates, [], frame.rounded).eval()
+    group = Streams(*given, gates, []).eval()
     mixed = [(3 * 256 * value + 5 * 171) // 8 / 256 for value in (1, 2, -1)]
     building_blocks.set_on_grid(group, True)
     assert [one.item() for one in group(y)] == mixed

@@ -79,7 +79,7 @@ class Threshold(LoadedBeat):
         """As of every operator of its kind, with several pixels all channels of each side by side.
 
         Raises:
-            UserError: pe does not divide the channels, pixels not those of a frame, or do not go together.
+            UserError: pe does not divide the channels, pixels not the frame's, or they do not go together.
         """
         one, pixels = super().stream(bits, signed), self.get_nodeattr("pixels")
         *places, channels = one.shape
@@ -182,7 +182,7 @@ class Threshold(LoadedBeat):
     @property
     def line(self) -> Line | None:
         """Shift, factors and addends (C,) of thresholds at even distances that stay; None at others, or where
-        a lane has one factor and others have several."""
+        a lane has one factor and others have several, as `expression` says."""
         (thresholds, direction), stream = self.tables(), self.in_stream()
         low, high = value_range(stream.bits, stream.signed)
         ends = np.array([-high if way < 0 else low for way in direction], object)
@@ -229,9 +229,7 @@ def shifted_sum(x: Value, factor: int) -> Value:
         return (abs(number) ^ 3 * abs(number)).bit_count()
 
     ends = [(n, sign) for n in range(2, factor.bit_length()) for sign in (1, -1)]
-    ways = [
-        (1 + sums(factor // ((1 << n) + sign)), n, sign) for n, sign in ends if not factor % ((1 << n) + sign)
-    ]
+    ways = [(1 + sums(factor // (2**n + sign)), n, sign) for n, sign in ends if not factor % (2**n + sign)]
     if ways and min(ways)[0] < sums(factor):
         _, n, sign = min(ways)
         part = shifted_sum(x, factor // (2**n + sign))

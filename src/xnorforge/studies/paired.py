@@ -39,20 +39,21 @@ def gaps_from(
 ) -> dict[str, Difference]:
     """`values` by variant and seed minus those of the baseline, over the seeds that both have; without the
     variants that share none. The spread is that of the variants with the most seeds."""
-    found, gaps = {}, {
+    gaps = {
         name: gap for name, own in values.items()
         if (gap := {seed: value - baseline[seed] for seed, value in own.items() if seed in baseline})
     }  # fmt: skip
     seeds = sorted(max(gaps.values(), key=len)) if gaps else []
     every = np.array([[gap[seed] for seed in seeds] for gap in gaps.values() if gap.keys() >= set(seeds)])
-    for name, gap in gaps.items():
-        mean, reach = statistics.mean(gap.values()), math.nan
-        if len(seeds) > 1:
-            from scipy.special import stdtrit  # costs a second to import, less than scipy.stats
+    reach, found = math.nan, {}  # of one seed
+    if len(seeds) > 1:
+        from scipy.special import stdtrit  # costs a second to import, less than scipy.stats
 
-            deviation, freedom = spread_of(every)
-            reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * deviation / math.sqrt(len(gap))
-        found[name] = Difference(mean, mean - reach, mean + reach, len(gap))
+        deviation, freedom = spread_of(every)
+        reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * deviation
+    for name, gap in gaps.items():
+        mean, own = statistics.mean(gap.values()), reach / math.sqrt(len(gap))
+        found[name] = Difference(mean, mean - own, mean + own, len(gap))
     return found
 
 
