@@ -43,6 +43,15 @@ def signed_bits(low: int, high: int) -> int:
     return max(int(high), -int(low) - 1, 0).bit_length() + 1
 
 
+def kind_of(low: int, high: int) -> tuple[int, bool]:
+    """Bits and sign of the narrowest element that holds low .. high.
+
+    >>> kind_of(0, 0), kind_of(0, 5), kind_of(-1, 0)
+    ((1, False), (3, False), (2, True))
+    """
+    return max(signed_bits(low, high) - (low >= 0), 1 + (low < 0)), low < 0
+
+
 def wrapped(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
     """Integers modulo 2**bits, as the elements of that width.
 

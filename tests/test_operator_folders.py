@@ -22,18 +22,19 @@ from .documents import ROOT, python
 
 EXAMPLES = ROOT / "tests" / "plugins"
 INSERTED = {"fifo", "width", "fork"}  # no meaning of their own: engines put them between others
+FINN_WORDS = ("finn_graph.py", "backends/finn/nodes.py")
 CHECKS = ("lowered = qonnx", "lowered = exact network", "lowered = FINN execution", "folded = lowered",
           "netlist = lowered", "netlist cycles = RTL cycles", "memories of the netlist = folded.onnx",
           "netlist of layers = folded.onnx")  # fmt: skip
 
 
 def engines() -> list[Path]:
-    """Python files of flows, sim, the root package and of hw above its plug-ins."""
+    """Python files of flows, sim, the root package and of hw above its plug-ins, but FINN's words."""
     found = [*(ROOT / "hw").glob("*.py"), *(ROOT / "src" / "xnorforge").glob("*.py")]
     for folder in (ROOT / "flows", ROOT / "sim", *(ROOT / "src" / "xnorforge").iterdir()):
         if folder.is_dir() and not folder.is_symlink():
             found += folder.rglob("*.py")
-    return sorted(found)
+    return sorted({*found} - {ROOT / "flows" / name for name in FINN_WORDS})
 
 
 def named(text: str, operators: dict[str, str]) -> set[str]:
@@ -96,7 +97,7 @@ def test_an_operator_outside_the_package_goes_from_onnx_to_its_netlist(outside, 
     done = run(EXAMPLES / "pipeline.py", name, tmp_path / "net")
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["own"] == [name.capitalize()] and name.capitalize() in found["operators"]
+    assert name.capitalize() in found["own"] and name.capitalize() in found["operators"]
     np.testing.assert_array_equal(found["bits"], found["lowered"])
     assert len(np.unique(found["lowered"])) > 5 and found["lut"] > 0
     assert found["checks"] == dict.fromkeys(CHECKS, 0)
@@ -115,7 +116,7 @@ def test_an_operator_outside_the_package_passes_the_conformance_tests(outside):
     files = ("tests/hw/test_ops.py", "tests/flows/test_meanings.py")
     done = run("-m", "pytest", "-p", "no:cacheprovider", *files, "-k", name)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert {"absolute": "172 passed", "maximum": "158 passed"}[name] in done.stdout
+    assert {"absolute": "173 passed", "maximum": "159 passed"}[name] in done.stdout
 
 
 TASK = '''"""Bright or dark halves: a task of two classes on pictures that a generator draws."""

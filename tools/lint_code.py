@@ -42,7 +42,6 @@ CALLED_ELSEWHERE = {
         "infer_node_datatype verify_node get_node_index get_nodeattr_def initialize symbolic _check_input_dim"
     ),
     "FINN": "generate_hdl code_generation_ipi",
-    "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow Rectify",
     "verbs by name": (
         "explore_verb fit_verb diff_verb explain_verb list_verb doctor_verb cache_verb import_verb "
         "demo_verb load_verb package_verb train_verb train_float_verb compare_verb"

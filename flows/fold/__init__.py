@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import helper
-from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError, enumerated, unknown
@@ -27,6 +26,7 @@ from xnorforge.core.limits import most
 from xnorforge.core.progress import now_at, say
 from xnorforge.core.types import Record
 from xnorforge.flows.backends import base
+from xnorforge.flows.finn_graph import as_finn
 from xnorforge.flows.fold.aims import FEW, Aim, Search, check_storable, interval_of, levels_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
@@ -42,6 +42,7 @@ from xnorforge.hw.bind import OPS, Bound, bind_folder, name_of_network
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pauses
 from xnorforge.hw.loads import number_loads
+from xnorforge.hw.lowering.nodes import read_graph
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
 from xnorforge.hw.parts import estimates_of
 
@@ -288,7 +289,7 @@ def _of_finn(given: Record, net_dir: Path, bounds: list[Bound], folding: Path | 
     """The folding of operators that a file gives, and what it gives that is not taken."""
     if folding is None or not is_of_finn(given):
         return Taken(given, [])
-    model = ModelWrapper(str(net_dir / "lowered.onnx"))
+    model = as_finn(read_graph(net_dir / "lowered.onnx"))
     return read_finn_folding(given, model, bounds, folding, part)
 
 

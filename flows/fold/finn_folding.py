@@ -19,6 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core import extras
 from xnorforge.core.errors import UserError, several
 from xnorforge.flows.finn_execution import specialised_names
+from xnorforge.flows.finn_graph import operator_of
 from xnorforge.hw.bind import OPS
 from xnorforge.hw.bind.network import Bound
 
@@ -91,7 +92,7 @@ def read_finn_folding(
     rows = _rows_of(given)
     numbered = _numbered(rows, model, path, part)
     working = {one.name: one for one in bounds}
-    inside = {node: one.name for one in bounds for node in one.nodes}
+    inside = {node: f"part of {one.name}" for one in bounds for node in one.nodes}
     folding: dict[str, dict[str, int]] = {}
     left: list[str] = []
     other = Counter[str]()
@@ -100,7 +101,7 @@ def read_finn_folding(
         asked = {key: row[key] for key in ATTRIBUTES if key in row}
         node = numbered[name]
         if node is None or node not in working:
-            why = f"part of {inside[node]}" if node in inside else "not an operator"
+            why = inside.get(operator_of(node or "", inside), "not an operator")
             left += [f"{' and '.join(asked)} of {name} ({why} here)"] if asked else []
             continue
         has = OPS[working[node].op].extents

@@ -11,7 +11,7 @@ This package names no operator: the lowering of an operator is in its folder, `h
 registers itself in `registry.py`; the same holds for folders outside the package (`core/plugins.py`).
 
 Writes
-    lowered.onnx   the integer graph; our own nodes are of the domain `xnorforge.hw.lowering.nodes`
+    lowered.onnx   the integer graph, its nodes of the domain `xnorforge.hw.lowering.nodes`
     rolled.onnx    only of a network with equal steps: the same with a node of our own in their place. Its
                    attribute `body` is a step, a graph whose inputs are the step's part of the sequence and
                    the states, its outputs the states after it; `start` has the elements of the first states
@@ -41,7 +41,7 @@ from xnorforge.flows.lower.proof.exactness import is_exact
 from xnorforge.flows.lower.proof.reference import Reference
 from xnorforge.hw.any_width import for_npz
 from xnorforge.hw.bind import bind
-from xnorforge.hw.lowering import emit, nodes
+from xnorforge.hw.lowering.nodes import as_onnx
 from xnorforge.hw.lowering.registry import MAKERS
 from xnorforge.hw.lowering.tails import host_function, without_tails
 from xnorforge.hw.lowering.walk import Lowered
@@ -81,11 +81,11 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         now_at("converting the network to an integer graph")
         exported = ModelWrapper(onnx.load(str(model)), fix_missing_initializer_valueinfo=False)
         network, tails = without_tails(cleaned_up(exported))
-        graph, lowered = integers_of(network, given, stated.get("writable", []))
+        graph = integers_of(network, given, stated.get("writable", []))
         *image, channels = graph.leaves[graph.output.single[0]].shape  # scores may lack axes of length 1
         if scores.size == len(scores) * channels * prod(image):
             scores = scores.reshape(len(scores), channels, *image)
-        bind(lowered, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage
+        bound = bind(graph, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage
 
         now_at(f"running the integer graph on {len(images):,} images")
         frames = images.transpose(0, 2, 3, 1).astype(np.int64)
@@ -108,32 +108,30 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         known = (reference.bound, judged, explains)
         rows = [checks.scores_are_equal(graph, integers, scores, known, tails), exact]
         tied = checks.class_ties(graph, integers, scores)
-        finn_images = min(FINN_IMAGES, max(1, FINN_RUNS // len(lowered.graph.node)))
-        finn_not_run = [node.name for node in lowered.graph.node]
+        finn_images = min(FINN_IMAGES, max(1, FINN_RUNS // len(graph.nodes)))
+        finn_not_run = [node.name for node in graph.nodes]
         if finn_installed:
             now_at(f"FINN's execution of the graph, {len(frames[:finn_images])} images")
-            finn, finn_not_run = checks.finn_is_equal(graph, lowered, frames[:finn_images])
+            finn, finn_not_run = checks.finn_is_equal(graph, frames[:finn_images])
             rows.append(finn)
         out_dir = Path(out_dir)
         scale, bias = checks.scale_and_bias(graph.output)
         with whole(out_dir / "lowered.onnx") as aside:
-            lowered.save(str(aside))
+            as_onnx(graph).save(str(aside))
         (out_dir / "rolled.onnx").unlink(missing_ok=True)
         if (loop := _loop(graph)) is not None:
             now_at(f"running the loop on {len(images):,} images")
-            rows.append(checks.integers_are_equal(loop[0], frames, integers))
+            rows.append(checks.integers_are_equal(loop, frames, integers))
             with whole(out_dir / "rolled.onnx") as aside:
-                loop[1].save(str(aside))
+                as_onnx(loop).save(str(aside))
         with whole(out_dir / "lowered.npz") as aside, aside.open("wb") as file:
             np.savez(file, integers=for_npz(integers), scale=scale, bias=bias)
-    own = [n for n in lowered.graph.node if n.domain == nodes.DOMAIN]
     record = {
         "stage": "lower",
         "net": stated["net"],
         "checks": rows,
-        "complexity": complexity(lowered, bind(lowered, scale, bias)),
-        "nodes": dict(sorted(Counter(n.op_type for n in lowered.graph.node).items())),
-        "own_nodes": {n.name: n.op_type for n in own},
+        "complexity": complexity(graph, bound),
+        "nodes": dict(sorted(Counter(n.op for n in graph.nodes).items())),
         "finn_installed": finn_installed, "finn_not_run": finn_not_run, "reference_rounds": graph.rounded,
         "host_function": host_function(tails) or stated.get("host_function"),
         "ties": dict(reference.ties), "class_ties": tied, "run": run,
@@ -150,37 +148,33 @@ def complexity_of(network: ModelWrapper, given: Record, writable: Collection[str
     Raises:
         UserError: the network has no exact integer form, or no operator builds a part of it.
     """
-    graph, lowered = integers_of(without_tails(cleaned_up(network))[0], given, writable)
-    return complexity(lowered, bind(lowered, *checks.scale_and_bias(graph.output)))
+    graph = integers_of(without_tails(cleaned_up(network))[0], given, writable)
+    return complexity(graph, bind(graph, *checks.scale_and_bias(graph.output)))
 
 
-def _loop(graph: Lowered) -> tuple[Lowered, ModelWrapper] | None:
-    """Integer graph and ONNX form with equal steps as a loop; None without, and where its states
-    have other forms when a step ends than when it begins."""
+def _loop(graph: Lowered) -> Lowered | None:
+    """Integer graph with equal steps as a loop; None without, and where its states have other forms when a
+    step ends than when it begins."""
     rolled = MAKERS["rolled"](graph)
     if rolled is None:
         return None
-    model = emit.emitted(rolled)
     try:
-        bind(model, *checks.scale_and_bias(rolled.output))
+        bind(rolled, *checks.scale_and_bias(rolled.output))
     except UserError as error:
         say(f"lower       steps are built side by side, not as a loop: {error}")
         return None
-    return rolled, model
+    return rolled
 
 
-def integers_of(
-    network: ModelWrapper, given: Record, writable: Collection[str] = ()
-) -> tuple[Lowered, ModelWrapper]:
-    """Integer graph and its ONNX form.
+def integers_of(network: ModelWrapper, given: Record, writable: Collection[str] = ()) -> Lowered:
+    """The integer graph of an exported network.
 
     Args:
         given: `lo`, `hi`, `scale` and optionally `offset` of the network's input.
         writable: names of convolutions whose weights are replaced at run time.
     """
     ends, origin = (given["lo"], given["hi"], given["scale"]), given.get("offset", 0.0)
-    graph = tidied(integer_graph(network, *ends, writable, origin))
-    return graph, emit.emitted(graph)
+    return tidied(integer_graph(network, *ends, writable, origin))
 
 
 parts("hw.ops", "lower")  # every operator registers its rules

@@ -1,4 +1,4 @@
-"""What a network computes and stores, counted on its lowered graph: the same figures for trained and imported
+"""What a network computes and stores, counted on its integer graph: the same figures for trained and imported
 networks, and for every folding.
 
     operation     one multiply-accumulate of a weight with an activation, for one image, borders included
@@ -18,35 +18,31 @@ channel are not counted as operations.
 from math import prod
 
 import numpy as np
-from qonnx.core.datatype import DataType
-from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.core.indexed_model import indexed
 from xnorforge.core.types import Record
 from xnorforge.hw.bind.network import Bound
 from xnorforge.hw.bind.nodes import shared_sizes
-from xnorforge.hw.lowering.emit import weight_type
+from xnorforge.hw.lowering.values import Graph, Node
+from xnorforge.hw.streams import kind_of, signed_bits
 
 BITS_PER_WORD = 64
 SUMS = ("binary", "multi_bit", "weight_bits", "stored_bits")
 
 
-def complexity(lowered: ModelWrapper, bound: list[Bound]) -> Record:
-    """Count a lowered network and the operators it is bound to.
+def complexity(graph: Graph, bound: list[Bound]) -> Record:
+    """Count an integer graph and the operators it is bound to.
 
     Returns:
         `binary`, `multi_bit`, `operations`, `weight_bits` and `stored_bits`, and the same per layer in
         `layers`, with `layer`, `a_bits` and `w_bits` of its operands (None if it has no weights).
     """
-    lowered = indexed(lowered)
     layers: dict[str, dict] = {}
-    for node in lowered.graph.node:
+    for node in graph.nodes:
         row = _row_of(node.name, layers)
-        if f"{node.name}_weights" in node.input:
-            weights = lowered.get_initializer(f"{node.name}_weights")
-            a_bits = lowered.get_tensor_datatype(node.input[0]).bitwidth()
-            pixels = prod(lowered.get_tensor_shape(node.output[0])[1:-1])
-            _add_products(row, _by_output(node.op_type, weights), a_bits, pixels)
+        if "weights" in node.at:
+            a_bits, _ = kind_of(*graph.leaves[node.inputs[0]].range)
+            pixels = prod(graph.leaves[node.out].shape[:-1])
+            _add_products(row, _by_output(node), a_bits, pixels)
     for one in bound:
         line = one.attributes.get("even") and one.make().line  # of thresholds: factors and addends
         constants = line[1:] if line else (array for name, array in one.arrays.items() if name != "weights")
@@ -63,10 +59,12 @@ def _row_of(operator: str, layers: dict[str, Record]) -> Record:
     return layers.setdefault(layer, empty)
 
 
-def _by_output(kind: str, weights: np.ndarray) -> np.ndarray:
+def _by_output(node: Node) -> np.ndarray:
     """The weights of a node, outputs last, without taps that are zero for all inputs: lowering adds them."""
-    if kind == "VVAU":  # (C, 1, kh, kw)
-        return weights.reshape(len(weights), -1).T
+    weights, groups = node.at["weights"], node.at.get("groups", 1)
+    alone = groups > 1 and groups == weights.shape[-1] and weights.shape[-2] == 1
+    if node.op == "RatesConv" or (node.op == "Conv" and (groups == 1 or alone)):
+        return weights.reshape(-1, weights.shape[-1])
     if weights.ndim == 4 and weights.shape[2] > 1:  # (kh, kw, inputs, outputs)
         taps = weights.any(axis=2)
         if not taps.all():
@@ -96,4 +94,7 @@ def _bits(constants) -> int:
 
 
 def _width(constants: np.ndarray) -> int:
-    return DataType[weight_type(constants)].bitwidth() if constants.size else 0
+    if not constants.size or (abs(constants) == 1).all():
+        return int(constants.size > 0)
+    low, high = int(constants.min()), int(constants.max())
+    return max(signed_bits(low, high) - (low >= 0), 1)

@@ -76,7 +76,7 @@ def product_files(acc: Path) -> list[Record]:
     found = []
     for name, opens in {
         "../model.onnx": "Netron, qonnx", "../golden.npz": "numpy",
-        "../lowered.onnx": "Netron, qonnx, FINN's Python execution", "../rolled.onnx": "Netron, qonnx",
+        "../lowered.onnx": "Netron, qonnx", "../rolled.onnx": "Netron, qonnx",
         "folded.onnx": "Netron, qonnx", "rtl": "any SystemVerilog tool; file list rtl.f",
         "hls_project": "Vitis HLS", "finn": "FINN+ and Vivado: its README.md",
         "netlist": "any Verilog tool with the family's cell models",

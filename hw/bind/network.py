@@ -1,19 +1,16 @@
-"""What the binding rules see: the lowered graph, and the operators that already produce its tensors."""
+"""What the binding rules see: the integer graph, and the operators that already produce its tensors."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from onnx import NodeProto, helper
-from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import getCustomOp
 
-from xnorforge.core.errors import UserError
-from xnorforge.core.indexed_model import indexed
 from xnorforge.core.plugins import load, names
 from xnorforge.core.types import Record
-from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.lowering.tensors import Connected, Placed
+from xnorforge.hw.lowering.values import Graph
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.streams import kind_of
 
 
 @dataclass
@@ -21,7 +18,7 @@ class Bound:
     """A planned operator: its class by name, its attributes without simd and pe, its constants.
 
     Attributes:
-        nodes: the lowered nodes that it implements.
+        nodes: the operators of the integer graph that it implements.
         inputs, outputs: names of the tensors between operators; every tensor has one reader.
         body: the operators that it consists of, whose folding is its own (flows/fold/bodies.py).
         pages: their constants by operator, for each time that the body runs, if they differ.
@@ -76,15 +73,15 @@ _CLASSES = [load("hw.ops", name).Op for name in names("hw.ops")]
 OPS: dict[str, type[HwOp]] = {op.__name__: op for op in _CLASSES}
 
 
-class Network:
-    """A lowered graph and, by tensor, the operator that produces it."""
+class Network(Connected):
+    """An integer graph and, by tensor, the operator that produces it."""
 
-    def __init__(self, model: ModelWrapper):
-        self.model = indexed(model)
+    def __init__(self, graph: Graph):
+        super().__init__(graph)
         self.source: dict[str, Bound] = {}
         self.same: dict[str, str] = {}  # tensors that are another one
 
-    def placed(self, nodes: list[NodeProto], made: list[Bound]) -> list[Bound]:
+    def placed(self, nodes: list[Placed], made: list[Bound]) -> list[Bound]:
         """Assign tensors to operators: in sequence from the first node's input to the last node's outputs,
         unless a rule says otherwise. Without operators the nodes pass their input on."""
         if nodes and not made:
@@ -92,7 +89,8 @@ class Network:
         inside = nodes[0].input[0] if nodes else ""
         for one in made:
             one.inputs = [self.tensor(name) for name in one.inputs or [inside]]
-            inside = f"{one.name}_inner"
+            inside = f"{one.name}_out"
+            inside = f"{one.name}_inner" if inside in self.leaf else inside
             one.outputs = one.outputs or (list(nodes[-1].output) if one is made[-1] else [inside])
             self.source.update(dict.fromkeys(one.outputs, one))
         return made
@@ -107,15 +105,12 @@ class Network:
 
     def shape(self, name: str) -> list[int]:
         """Shape of one frame."""
-        return list(self.model.get_tensor_shape(name))[1:]
+        return list(self.leaf[name].shape)
 
     def kind(self, name: str) -> tuple[int, bool]:
         """Bits and sign of an element as the operator produces it, which may be wider than lowered."""
         stream = self.stream(name)
-        if stream is not None:
-            return stream.bits, stream.signed
-        given = self.model.get_tensor_datatype(name)
-        return given.bitwidth(), given.signed()
+        return (stream.bits, stream.signed) if stream is not None else self.declared(name)
 
     def width(self, name: str, of: str = "in_") -> dict[str, int]:
         """The same as attributes of an operator that reads it, whose names begin with `of`."""
@@ -127,50 +122,6 @@ class Network:
         before = self.producer(name)
         return before.make().out_streams()[before.outputs.index(self.tensor(name))] if before else None
 
-    def declared(self, name: str) -> tuple[int, int]:
-        """Bits and sign of the lowered tensor, for an operator whose width is set from outside."""
-        given = self.model.get_tensor_datatype(name)
-        return given.bitwidth(), int(given.signed())
-
-    def constant(self, name: str) -> np.ndarray:
-        """An initialiser, None for a tensor that is not constant."""
-        return self.model.get_initializer(name)
-
-    def integers(self, name: str) -> np.ndarray:
-        """An initialiser of whole numbers of any width; floats are rounded up."""
-        given = self.constant(name)
-        return whole_numbers(np.ceil(given) if given.dtype.kind == "f" else given)
-
-    def check_readers(self) -> None:
-        """Check that every tensor has one reader or is an output; lowering inserts forks for more readers.
-
-        Raises:
-            UserError: a tensor has several readers.
-        """
-        for tensor in (name for node in self.model.graph.node for name in node.output):
-            readers = [one.name for one in self.model.find_consumers(tensor)]
-            if len(readers) > 1:
-                raise UserError(
-                    f"{tensor}: {' and '.join(readers)} both read it; insert a DuplicateStreams node."
-                )
-
-    def reader(self, node: NodeProto) -> Any:
-        """The node that reads the only output of this one; None if there is not exactly one."""
-        readers = self.model.find_consumers(node.output[0]) if len(node.output) == 1 else []
-        return readers[0] if len(readers) == 1 else None
-
-
-def get(node: NodeProto, attribute: str, default: Any = None) -> Any:
-    """An attribute of a lowered node, else `default`, or, if that is None, the operator's own default."""
-    for stated in node.attribute:
-        if stated.name == attribute:
-            value = helper.get_attribute_value(stated)
-            return value.decode() if isinstance(value, bytes) else value
-    if default is not None:
-        return default
-    return getCustomOp(node).get_nodeattr(attribute)  # loads FINN's operators, and torch with them: 3 s
-
-
-def ints(node: NodeProto, attribute: str) -> list[int]:
-    """A list of numbers."""
-    return [int(value) for value in get(node, attribute)]
+    def declared(self, name: str) -> tuple[int, bool]:
+        """Bits and sign of the integers, for an operator whose width is set from outside."""
+        return kind_of(*self.leaf[name].range)

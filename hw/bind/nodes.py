@@ -1,124 +1,134 @@
-"""Parts of a lowered graph that several operators read in the same way."""
+"""Parts of an integer graph that several operators read in the same way."""
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 from onnx import NodeProto
 
-from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.beat import CombiningBeat
 from xnorforge.hw.streams import divisors, value_range
 
-from .network import OPS, Bound, Network, Taken, get, ints
+from .network import OPS, Bound, Network, Placed, Taken
 from .registry import takes
 
-BORDERS = ("FMPadding", "Pad")
 SHORTEST_RUN = 2  # inputs that share a constant; with one input per constant, a plain product costs the same
-OWN_WINDOWS = ("GroupedConv",)  # nodes that make their windows themselves
+PIXEL = [1, 1]
 
 
-def integer_thresholds(network: Network, node: NodeProto, channels: int) -> np.ndarray:
-    """Integer thresholds (channels, steps): x >= t is x >= ceil(t) on integers."""
-    if node.op_type == "Thresholding" and get(node, "ActVal"):
-        raise UserError(f"{node.name}: levels start at {get(node, 'ActVal')}, but must start at 0.")
-    steps = network.integers(node.input[1])
-    return np.ascontiguousarray(np.broadcast_to(steps, (channels, steps.shape[1])))
+def falls(node: Placed) -> bool:
+    """Whether some channels of thresholds compare downwards."""
+    return bool((node.at["direction"] < 0).any())
 
 
-def with_threshold(network: Network, node: NodeProto) -> list[Any]:
-    """The node, and the one-step threshold after it if there is one."""
+def with_threshold(network: Network, node: Placed, falling: bool = False) -> list[Placed]:
+    """The node, and the one-step threshold after it if there is one; one that falls if that is allowed."""
     after = network.reader(node)
-    fused = after is not None and after.op_type == "Thresholding" and get(after, "numSteps") == 1
-    return [node, after] if fused else [node]
+    if after is None or after.op != "Threshold" or after.at["thresholds"].shape[1] > 1:
+        return [node]
+    return [node] if falls(after) and not falling else [node, after]
 
 
-def is_scale(network: Network, node: NodeProto) -> bool:
-    """Whether a node is a product with constants."""
-    return node.op_type == "ElementwiseMul" and network.constant(node.input[1]) is not None
-
-
-def is_sign(network: Network, node: NodeProto) -> bool:
-    """Whether a node is a product with -1 and +1."""
-    return is_scale(network, node) and bool((abs(network.constant(node.input[1])) == 1).all())
+def levels_at(network: Network, node: Placed) -> tuple[Record, dict[str, np.ndarray]]:
+    """The attributes of an operator of thresholds, and the arrays `thresholds` and, if some channels compare
+    downwards, `direction`."""
+    arrays = {"thresholds": node.at["thresholds"]}
+    arrays |= {"direction": node.at["direction"]} if falls(node) else {}
+    return {"in_shape": network.shape(node.input[0]), **network.width(node.input[0])}, arrays
 
 
 @dataclass
-class Levels:
-    """Thresholds on integers: their nodes, with a product by -1 and +1 before them if any; the input's
-    attributes; the arrays `thresholds` and, if some channels compare downwards, `direction`."""
+class Seen:
+    """What a unit reads of a node's input.
 
-    nodes: list[NodeProto]
-    attributes: Record
-    arrays: dict[str, np.ndarray]
+    Attributes:
+        pads: the border in front of the node if its windows make it; windows: their operator, if any.
+        shape: of a frame of vectors, as it is streamed; bits, signed: of an element.
+    """
+
+    pads: list[Placed]
+    windows: list[Bound]
+    shape: list[int]
+    bits: int
+    signed: bool
 
 
-def levels_at(network: Network, node: NodeProto) -> Levels | None:
-    """The thresholds that begin at a node, None if there are none."""
-    sign = None
-    if node.op_type == "ElementwiseMul":
-        after = network.reader(node)
-        if after is None or after.op_type != "Thresholding" or not is_sign(network, node):
-            return None
-        sign, node = node, after
-    x = (node if sign is None else sign).input[0]
-    shape = network.shape(x)
-    arrays = {"thresholds": integer_thresholds(network, node, shape[-1])}
-    if sign is not None:
-        arrays["direction"] = network.constant(sign.input[1]).astype(np.int64)
-    attributes = {"in_shape": shape, **network.width(x)}
-    return Levels([node] if sign is None else [sign, node], attributes, arrays)
+def seen_by(network: Network, node: Placed, always: bool = False) -> Seen:
+    """The windows of a node, or its input as it is.
+
+    A window that is the whole image needs no operator, unless it is wanted `always`: its elements arrive in
+    that order anyway."""
+    (x,), rates = node.input, node.op == "RatesConv"
+    bits, signed = network.kind(x)
+    if node.op == "Dense":
+        return Seen([], [], as_it_comes(network, x, len(node.at["weights"])), bits, signed)
+    sizes = {"rates": node.at["rates"]} if rates else {}
+    sizes |= {key: value for key, value in sizes_of(node).items() if key != "dilation" or not rates}
+    pad = None if rates else border_in_front(network, node)
+    rows, columns, channels = network.shape(x)
+    length = len(sizes.get("rates", [0])) * channels * prod(sizes["kernel"])
+    shape = [*network.shape(node.output[0])[:2], length]
+    if not rates and sizes["kernel"] == sizes["stride"] == PIXEL:
+        return Seen([], [], as_it_comes(network, x, length), bits, signed)
+    if not (rates or pad or always) and sizes["kernel"] == [rows, columns]:
+        stream = network.stream(x)
+        return Seen([], [], shape if stream is None else list(stream.shape), bits, signed)
+    border = {"pads": node.at["pads"], "pad_value": node.at["value"]} if rates else {}
+    attributes = around(network, x if pad is None else pad.input[0], sizes, pad) | border
+    pads = [] if pad is None else [pad]
+    window = Bound("Window", f"{node.name}_window", attributes, nodes=[one.name for one in [*pads, node]])
+    stream = window.make_alone().out_stream()
+    return Seen(pads, [window], list(stream.shape) if prod(stream.shape) == length else shape, bits, signed)
 
 
 @dataclass
 class Matrix:
-    """A matrix-vector unit (MVAU) and the one-step threshold after it if there is one.
+    """A product with weights, its windows, and the one-step threshold after it if there is one.
 
     Attributes:
-        nodes: one or two lowered nodes.
-        weights: (inputs, outputs), 0 and 1 where `xnor`.
+        nodes: of the integer graph, a border in front of them first.
+        weights: (inputs, outputs).
         thresholds: (outputs,) or None.
-        bits, signed: of an input element.
+        seen: what it reads.
         xnor: equal bits are counted.
         attributes: mw, mh, vectors, in_shape, out_shape.
     """
 
-    nodes: list[NodeProto]
+    nodes: list[Placed]
     weights: np.ndarray
     thresholds: np.ndarray | None
-    bits: int
-    signed: bool
+    seen: Seen
     xnor: bool
     attributes: Record
 
-    def arrays(self, weights: np.ndarray, low: int | None = None, high: int | None = None) -> Record:
-        """Constants of a unit; thresholds clipped to `low` .. `high`, which mean always and never."""
-        found = {"weights": weights.astype(np.int64)}
+    def bound(
+        self, op: str, attributes: Record, weights: np.ndarray, ends: tuple[int, int] | None = None
+    ) -> Taken:
+        """The windows and the operator of this name; thresholds clipped to `ends`: always and never."""
+        arrays, own = {"weights": weights.astype(np.int64)}, self.nodes[len(self.seen.pads) :]
         if self.thresholds is not None:
-            found["thresholds"] = np.clip(self.thresholds, low, high) if high is not None else self.thresholds
-        return found
+            arrays["thresholds"] = self.thresholds if ends is None else np.clip(self.thresholds, *ends)
+        unit = Bound(op, own[0].name, self.attributes | attributes, arrays, [one.name for one in own])
+        return self.nodes, [*self.seen.windows, unit]
 
 
-def matrix_at(network: Network, node: NodeProto) -> Matrix:
-    """The matrix-vector unit of a node."""
-    nodes, (bits, signed) = with_threshold(network, node), network.kind(node.input[0])
-    weights = network.constant(node.input[1])
-    length, outputs = weights.shape
+def matrix_at(network: Network, node: Placed) -> Matrix:
+    """The matrix of a node, 0 between groups."""
+    weights, groups, shape = node.at["weights"], node.at.get("groups", 1), network.shape(node.output[0])
+    seen, nodes = seen_by(network, node, always=groups > 1), with_threshold(network, node)
+    whole = ungrouped(weights, groups) if groups > 1 else weights.reshape(-1, weights.shape[-1])
+    length, outputs = whole.shape
     attributes = {
-        "mw": length, "mh": outputs, "vectors": prod(network.shape(node.input[0])) // length,
-        "in_shape": as_it_comes(network, node.input[0], length), "out_shape": network.shape(node.output[0]),
+        "mw": length, "mh": outputs, "vectors": prod(shape[:-1]), "in_shape": seen.shape, "out_shape": shape,
     }  # fmt: skip
-    steps = steps_behind(network, nodes)
-    return Matrix(nodes, weights, steps, bits, signed, bool(get(node, "binaryXnorMode")), attributes)
+    steps, xnor = steps_behind(nodes), bool(node.at["xnor"])
+    return Matrix([*seen.pads, *nodes], whole, steps, seen, xnor, attributes)
 
 
-def steps_behind(network: Network, nodes: list[NodeProto]) -> np.ndarray | None:
-    """The thresholds (outputs,) of the second node of a unit, None for a unit of one node."""
-    if len(nodes) == 1:
-        return None
-    return integer_thresholds(network, nodes[1], network.shape(nodes[1].output[0])[-1])[:, 0]
+def steps_behind(nodes: list[Placed]) -> np.ndarray | None:
+    """The thresholds (outputs,) of the last node of a unit, None for a unit of one node."""
+    return nodes[-1].at["thresholds"][:, 0] if len(nodes) > 1 else None
 
 
 def shared_sizes(weights: np.ndarray) -> np.ndarray | None:
@@ -141,46 +151,38 @@ def as_it_comes(network: Network, tensor: str, length: int) -> list[int]:
 def ungrouped(weights: np.ndarray, groups: int) -> np.ndarray:
     """Weights (kh, kw, C / groups, O) as (kh kw C, O), 0 between groups."""
     *kernel, inside, outputs = weights.shape
-    found = np.zeros((*kernel, groups, inside, groups, outputs // groups))
+    found = np.zeros((*kernel, groups, inside, groups, outputs // groups), weights.dtype)
     for group in range(groups):
         found[:, :, group, :, group] = weights.reshape(*kernel, inside, groups, -1)[:, :, :, group]
     return found.reshape(-1, outputs)
 
 
-def border_at(node: NodeProto) -> tuple[list[int], int]:
-    """Pads and value of a border."""
-    if node.op_type == "FMPadding":
-        return ints(node, "Padding"), 0
-    return ints(node, "pads"), get(node, "value")
-
-
-def border_in_front(network: Network, node: NodeProto, sizes: Record) -> NodeProto | None:
-    """The border node that windows of these sizes on a node's input can absorb, None if none: not
-    wider than the kernel, its value an element of the stream."""
-    before = network.model.find_producer(node.input[0])
-    if before is None or before.op_type not in BORDERS:
+def border_in_front(network: Network, node: Placed) -> Placed | None:
+    """The border in front of a node that its windows can make, None if none: not wider than the kernel, its
+    value an element of the stream."""
+    before = network.maker(node.input[0])
+    if before is None or before.op != "Pad":
         return None
-    (pads, value), (low, high) = border_at(before), value_range(*network.kind(before.input[0]))
+    sizes, (low, high) = sizes_of(node), value_range(*network.kind(before.input[0]))
     reach = [(k - 1) * d for k, d in zip(sizes["kernel"], sizes["dilation"])] * 2
-    return before if low <= value <= high and all(p <= r for p, r in zip(pads, reach)) else None
+    fits = low <= before.at["value"] <= high and all(p <= r for p, r in zip(before.at["pads"], reach))
+    return before if fits else None
 
 
-def around(network: Network, x: str, sizes: Record, pad: NodeProto | None = None) -> Record:
+def around(network: Network, x: str, sizes: Record, pad: Placed | None = None) -> Record:
     """Attributes of windows of kernel, stride and dilation on a tensor, with the border of a node."""
-    pads, value = ([0, 0, 0, 0], 0) if pad is None else border_at(pad)
-    return {"ifm": network.shape(x), **sizes, "pads": pads, "pad_value": value, **network.width(x, "")}
+    border = {"pads": [0, 0, 0, 0], "pad_value": 0}
+    if pad is not None:
+        border = {"pads": list(pad.at["pads"]), "pad_value": pad.at["value"]}
+    return {"ifm": network.shape(x), **sizes, **border, **network.width(x, "")}
 
 
-def own_sizes(network: Network, node: NodeProto) -> dict[str, list[int]]:
-    """Kernel, stride and dilation of a node that forms its windows itself, of weights (kh, kw, …)."""
-    kernel = list(network.constant(node.input[1]).shape[:2])
-    return {"kernel": kernel} | {key: ints(node, key) for key in ("stride", "dilation")}
-
-
-def sizes_of(node: NodeProto) -> dict[str, list[int]]:
-    """Kernel, stride and dilation of FINN's windows."""
-    names = {"kernel": "ConvKernelDim", "stride": "Stride", "dilation": "Dilation"}
-    return {ours: ints(node, theirs) for ours, theirs in names.items()}
+def sizes_of(node: Placed) -> dict[str, list[int]]:
+    """Kernel, stride and dilation of a node with windows; weights are (…, kh, kw, inputs, outputs)."""
+    at = node.at
+    kernel = at["kernel"] if "kernel" in at else at["weights"].shape[-4:-2]
+    found = {"kernel": kernel, "stride": at["stride"], "dilation": at.get("dilation", PIXEL)}
+    return {name: [int(n) for n in given] for name, given in found.items()}
 
 
 def kinds(network: Network, tensors: list[str]) -> dict[str, list[int]]:
@@ -189,27 +191,26 @@ def kinds(network: Network, tensors: list[str]) -> dict[str, list[int]]:
     return {"in_bits": [bits for bits, _ in found], "in_signed": [int(signed) for _, signed in found]}
 
 
-def out_width(network: Network, node: NodeProto) -> dict[str, int]:
+def out_width(network: Network, node: Placed) -> dict[str, int]:
     """Output width of an operator whose width is set from outside."""
     bits, signed = network.declared(node.output[0])
-    return {"out_bits": bits, "out_signed": signed}
+    return {"out_bits": bits, "out_signed": int(signed)}
 
 
-def own_node(network: Network, node: NodeProto) -> tuple[list[NodeProto], list[Bound]]:
-    """The operator that a node is named as: its streams, then its constants, and its attributes."""
-    known, tensors = OPS[node.op_type], list(node.input)
-    types = known(node).get_nodeattr_types()
-    count = len(tensors) - sum(network.constant(name) is not None for name in tensors)
+def own_node(network: Network, node: Placed) -> tuple[list[Placed], list[Bound]]:
+    """The operator that a node is named as: its streams, its constants, and its attributes."""
+    known, tensors = OPS[node.op], list(node.input)
+    types = known(NodeProto()).get_nodeattr_types()
     several = issubclass(known, CombiningBeat)
-    width = kinds(network, tensors[:count]) if several else network.width(tensors[0])
+    width = kinds(network, tensors) if several else network.width(tensors[0])
     attributes = {"in_shape": network.shape(node.output[0]), **width}
-    attributes |= {one.name: get(node, one.name) for one in node.attribute if one.name in types}
+    attributes |= {name: value for name, value in node.at.items() if name in types}
     attributes |= out_width(network, node) if "out_bits" in types else {}
-    arrays = dict(zip(known.arrays, map(network.integers, tensors[count:])))
-    return [node], [Bound(node.op_type, node.name, attributes, arrays, [node.name], tensors[:count])]
+    arrays = {name: node.at[name] for name in known.arrays if name in node.at}
+    return [node], [Bound(node.op, node.name, attributes, arrays, [node.name], tensors)]
 
 
 @takes("Reshape")
-def reshape(_network: Network, node: NodeProto) -> Taken:
+def reshape(_network: Network, node: Placed) -> Taken:
     """Another shape of the same stream: no operator."""
     return [node], []

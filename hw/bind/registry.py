@@ -1,6 +1,6 @@
 """What binding knows about operators. Each operator registers its own part in `hw/ops/<name>/bind.py`.
 
-takes      nodes of `lowered.onnx` -> a function that takes such a node, or leaves it to the next operator
+takes      operators of the integer graph -> a function that takes such a node, or leaves it to the next
 ending     what may follow the last operator, by the requested output
 finishing  a rearrangement of all bound operators
 looping    operators of one form in a chain that one of them can take the place of
@@ -11,6 +11,8 @@ from typing import Any
 
 from xnorforge.core.types import F
 
+# Products with constant weights, which several operators build.
+MATRICES = ("Dense", "Conv", "RatesConv")
 TAKERS: dict[str, list[tuple[int, Callable[..., Any]]]] = {}
 ENDINGS: dict[str, Callable[..., Any]] = {}
 FINISHINGS: list[Callable[..., Any]] = []
@@ -18,7 +20,7 @@ LOOPINGS: list[Callable[..., Any]] = []
 
 
 def takes(*kinds: str, rank: int = 0) -> Callable[[F], F]:
-    """Register `function(network, node)` for lowered nodes of these kinds.
+    """Register `function(network, node)` for operators of the integer graph.
 
     It returns the nodes that it takes and the operators that implement them (`network.Bound`), or None if
     another operator has to take the node. Functions of low rank are asked first: the narrower the form of a

@@ -2,8 +2,6 @@
 
     rule       ONNX operators -> the function that adds one of their nodes to the integer graph
     meaning    operator of the integer graph -> what it computes, in numpy
-    emission   operator of the integer graph -> its nodes of `lowered.onnx`; not needed for an operator that
-               is a node of our own domain (`nodes.py`)
     arithmetic ONNX operators -> what one of their nodes computes, in exact arithmetic (`exact.py`)
     maker      a task that the engine delegates without knowing which operator does it ("sum", "levels", …)
     tidying    a rearrangement of the whole integer graph; lower order numbers run first
@@ -23,7 +21,6 @@ from xnorforge.core.types import F, Record
 
 RULES: dict[str, Callable[..., Any]] = {}
 MEANINGS: dict[str, Callable[..., Any]] = {}
-EMISSIONS: dict[str, Callable[..., Any]] = {}
 MAKERS: dict[str, Callable[..., Any]] = {}
 TIDYINGS: list[tuple[int, Callable[..., Any]]] = []
 SWAPS: dict[str, Callable[..., Any]] = {}
@@ -53,11 +50,6 @@ def arithmetic(*ops: str) -> Callable[[F], F]:
 def meaning(*ops: str) -> Callable[[F], F]:
     """Register `function(input, …, at)` on int64 arrays, channels last, of integer-graph operators."""
     return _entered(MEANINGS, ops)
-
-
-def emission(*ops: str) -> Callable[[F], F]:
-    """Register `function(emission, node, inputs, out)`, which adds the nodes that produce `out`."""
-    return _entered(EMISSIONS, ops)
 
 
 def maker(task: str) -> Callable[[F], F]:

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from math import gcd, isfinite, lcm
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import width_of
+
+from .registry import MEANINGS
 
 F32 = np.float32
 Number: TypeAlias = np.ndarray | Fraction | float  # one, or one per channel
@@ -90,6 +92,36 @@ class Node:
     out: str
     at: Record
     quantises: "Levels | None" = None
+
+
+class Graph(Protocol):
+    """Operators in order, every integer tensor by name, and the names of those at its ends."""
+
+    nodes: list[Node]
+    leaves: dict[str, Leaf]
+
+    @property
+    def inputs(self) -> list[str]: ...
+
+    @property
+    def outputs(self) -> list[str]: ...
+
+
+@dataclass
+class IntegerGraph:
+    """An integer graph alone, as a file or a loop's body has it; attributes as of `Graph`."""
+
+    nodes: list[Node]
+    leaves: dict[str, Leaf]
+    inputs: list[str]
+    outputs: list[str]
+
+    def run(self, *given: np.ndarray) -> list[np.ndarray]:
+        """The outputs (N, …) for inputs."""
+        tensors = dict(zip(self.inputs, given))
+        for node in self.nodes:
+            tensors[node.out] = MEANINGS[node.op](*(tensors[name] for name in node.inputs), node.at)
+        return [tensors[name] for name in self.outputs]
 
 
 @dataclass

@@ -60,6 +60,16 @@ class Lowered:
     kept: dict[str, np.ndarray] = field(default_factory=dict)
     same: dict[str, np.ndarray] = field(default_factory=dict)
 
+    @property
+    def inputs(self) -> list[str]:
+        """The leaf of the input."""
+        return [next(iter(self.leaves))]
+
+    @property
+    def outputs(self) -> list[str]:
+        """The leaf of the scores."""
+        return [self.output.single[0]]
+
     def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Every integer tensor for inputs (N, H, W, C): int64, or Python integers where the leaf is wider."""
         tensors = {next(iter(self.leaves)): np.asarray(x, np.int64)}

@@ -1,42 +1,41 @@
-"""Small lowered networks, handwritten as FINN nodes, with a reference that shares no code with ours."""
+"""Small lowered networks, handwritten, with a reference that shares no code with ours."""
 
 import json
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 from packaged import accelerator
 from qonnx.core.datatype import DataType
-from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.flows.package import write_package
-
-FINN = "finn.custom_op.fpgadataflow"
+from xnorforge.hw.lowering.nodes import as_onnx
+from xnorforge.hw.lowering.values import IntegerGraph, Leaf, Node
 
 
 class Chain:
-    """Appends layers to a lowered graph and computes them on `images` (N, H, W, C) along the way."""
+    """Appends layers to an integer graph and computes them on `images` (N, H, W, C) along the way."""
 
     def __init__(self, shape, seed=0, images=6):
         self.rng = np.random.default_rng(seed)
         self.images = self.rng.integers(0, 256, (images, *shape))
-        self.x, self.kind, self.tensor = self.images, "UINT8", "images"
-        self.shapes, self.kinds = {"images": [1, *shape]}, {"images": "UINT8"}
-        self.constants, self.nodes = {}, []
+        self.leaves, self.nodes, self.tensor = {}, [], "images"
+        self.hold("images", self.images, "UINT8")
 
-    def put(self, op, name, value, kind, /, constants=(), domain=FINN, **attributes):
-        """One node; `value` is what it computes."""
-        for key, array, kind_of in constants:
-            self.constants[key], self.kinds[key] = np.asarray(array, np.float32), kind_of
-        if domain == FINN:
-            attributes["backend"] = "fpgadataflow"
-        inputs = [self.tensor, *(key for key, _, _ in constants)]
-        outputs = [f"{name}_out"]
-        self.nodes.append(helper.make_node(op, inputs, outputs, name=name, domain=domain, **attributes))
-        self.x, self.kind, self.tensor = value, kind, f"{name}_out"
-        self.shapes[self.tensor], self.kinds[self.tensor] = [1, *value.shape[1:]], kind
+    def hold(self, name, value, kind):
+        """A tensor of a qonnx data type."""
+        ends = (np.full(value.shape[-1], int(end)) for end in (DataType[kind].min(), DataType[kind].max()))
+        self.leaves[name] = Leaf(name, value.shape[1:], *ends)
+        self.x, self.kind, self.tensor = value, kind, name
+
+    def put(self, op, name, value, kind, /, **at):
+        """One operator; `value` is what it computes."""
+        self.nodes.append(Node(name, op, [self.tensor], name, at))
+        self.hold(name, value, kind)
         return self
+
+    def of(self, name):
+        """The constants of an operator."""
+        return next(node.at for node in self.nodes if node.name == name)
 
     def windows(self, kernel, stride, pads=(0, 0, 0, 0), value=0):
         """(N, OH, OW, kh kw C) of the present tensor, by loops."""
@@ -49,76 +48,52 @@ class Chain:
 
     def conv(self, name, outputs, kernel=3, stride=1, pad=0, raw=False):
         """Convolution with thresholds."""
-        kernel, stride, kind = [kernel, kernel], [stride, stride], self.kind
         if pad:
             padded = np.pad(self.x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-            size = list(self.x.shape[1:3])
-            self.put("FMPadding", f"{name}_pad", padded, kind, ImgDim=size, Padding=[pad] * 4,
-                     NumChannels=padded.shape[3], SIMD=1, inputDataType=kind)  # fmt: skip
-        image, channels = list(self.x.shape[1:3]), self.x.shape[3]
-        cut = self.windows(kernel, stride)
-        if kernel != [1, 1] or stride != [1, 1]:
-            self.put("ConvolutionInputGenerator", f"{name}_window", cut, kind, ConvKernelDim=kernel,
-                     IFMChannels=channels, IFMDim=image, OFMDim=list(cut.shape[1:3]), SIMD=1, Stride=stride,
-                     Dilation=[1, 1], inputDataType=kind, outputDataType=kind, depthwise=0)  # fmt: skip
-        return self.matrix(name, outputs, raw)
+            self.put("Pad", f"{name}_pad", padded, self.kind, pads=[pad] * 4, value=0)
+        channels, cut = self.x.shape[3], self.windows([kernel] * 2, [stride] * 2)
+        more = {"groups": 1, "stride": [stride] * 2, "dilation": [1, 1]}
+        return self.matrix("Conv", name, cut, (kernel, kernel, channels, outputs), raw, **more)
 
     def dense(self, name, outputs, raw=False):
         """Dense layer on the frame as it is streamed."""
-        self.x = self.x.reshape(len(self.x), -1)
-        return self.matrix(name, outputs, raw)
+        flat = self.x.reshape(len(self.x), -1)
+        if self.x.ndim > 2:
+            self.put("Reshape", f"{name}_flat", flat, self.kind, frame=[flat.shape[1]])
+        return self.matrix("Dense", name, flat, (flat.shape[1], outputs), raw)
 
-    def matrix(self, name, outputs, raw):
-        """MVAU and, unless raw, Thresholding."""
-        x, length, bits = self.x, self.x.shape[-1], self.kind == "BINARY"
+    def matrix(self, op, name, x, shape, raw, **more):
+        """Products of vectors with weights of -1 and +1 and, unless raw, a threshold."""
+        length, outputs, bits = x.shape[-1], shape[-1], self.kind == "BINARY"
         weights = self.rng.choice([-1, 1], (length, outputs))
         signed = (2 * x - 1 if bits else x) @ weights
         result = (signed + length) // 2 if bits else signed
         kind = f"UINT{length.bit_length()}" if bits else f"INT{int(length * 255).bit_length() + 1}"
-        stored = ((weights + 1) // 2, "BINARY") if bits else (weights, "BIPOLAR")
-        self.put(
-            "MVAU", name, result, kind, [(f"{name}_weights", *stored)], MW=length, MH=outputs, SIMD=1, PE=1,
-            inputDataType=self.kind, weightDataType=stored[1], outputDataType=kind, accDataType=kind,
-            noActivation=1, binaryXnorMode=int(bits), numInputVectors=[1, *x.shape[1:-1]],
-        )  # fmt: skip
+        self.put(op, name, result, kind, weights=weights.reshape(shape), xnor=bits, top=2**20, **more)
         if raw:
             return self
         flat = result.reshape(-1, outputs)
         steps = np.array([self.rng.integers(column.min(), column.max() + 2) for column in flat.T])[:, None]
-        return self.put(
-            "Thresholding", f"{name}_threshold", (result >= steps[:, 0]).astype(int), "BINARY",
-            [(f"{name}_steps", steps, "INT32")], NumChannels=outputs, PE=1, numSteps=1, inputDataType=kind,
-            weightDataType="INT32",
-            outputDataType="BINARY", ActVal=0, numInputVectors=[1, *result.shape[1:-1]],
-        )  # fmt: skip
+        return self.levels(f"{name}_threshold", steps)
+
+    def levels(self, name, steps):
+        """Bits: whether the present tensor reaches steps (channels, 1)."""
+        at = {"thresholds": steps, "direction": np.ones(len(steps), int)}
+        return self.put("Threshold", name, (self.x >= steps[:, 0]).astype(int), "BINARY", **at)
 
     def sign(self, name, at=128):
         """Input binarised by thresholds around `at`."""
-        channels = self.x.shape[-1]
-        steps = self.rng.integers(at - 20, at + 21, (channels, 1))
-        return self.put(
-            "Thresholding", name, (self.x >= steps[:, 0]).astype(int), "BINARY",
-            [(f"{name}_steps", steps, "UINT8")],
-            NumChannels=channels, PE=1, numSteps=1, inputDataType="UINT8", weightDataType="UINT8",
-            outputDataType="BINARY", ActVal=0,
-            numInputVectors=[1, *self.x.shape[1:-1]],
-        )  # fmt: skip
+        return self.levels(name, self.rng.integers(at - 20, at + 21, (self.x.shape[-1], 1)))
 
     def pool(self, name, size=2):
         """Maximum of bits."""
         n, height, width, channels = self.x.shape
         rows, columns = height // size, width // size
         cut = self.x[:, : rows * size, : columns * size].reshape(n, rows, size, columns, size, channels)
-        windows = cut.transpose(0, 1, 3, 2, 4, 5).reshape(n, rows, columns, -1)
-        kind = self.kind
-        self.put(
-            "ConvolutionInputGenerator", f"{name}_window", windows, kind, ConvKernelDim=[size, size],
-            IFMChannels=channels, IFMDim=[height, width], OFMDim=[rows, columns], SIMD=1, Stride=[size, size],
-            Dilation=[1, 1], inputDataType=kind, outputDataType=kind, depthwise=1,
-        )  # fmt: skip
-        return self.put("Pool", name, cut.max((2, 4)), kind, Channels=channels, PE=1, KernelSize=[size, size],
-                        Function="MaxPool", OutImgDims=[rows, columns], InputDataType=kind,
-                        OutputDataType=kind, AccumBits=1)  # fmt: skip
+        sizes = {"kernel": [size, size], "stride": [size, size], "dilation": [1, 1]}
+        return self.put(
+            "MaxPool", name, cut.max((2, 4)), self.kind, direction=np.ones(channels, int), **sizes
+        )
 
     def frames(self):
         """The images as an accelerator is given them: channels first."""
@@ -129,23 +104,13 @@ class Chain:
         return np.concatenate([self.x, self.x.argmax(1)[:, None]], axis=1)
 
     def model(self):
-        """The lowered graph."""
-        given = self.shapes.items()
-        info = {key: helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in given}
-        inner = [value for key, value in info.items() if key not in ("images", self.tensor)]
-        ends = [info["images"]], [info[self.tensor]]
-        graph = helper.make_graph(self.nodes, "lowered", *ends, value_info=inner)
-        model = ModelWrapper(qonnx_make_model(graph))
-        for key, array in self.constants.items():
-            model.set_initializer(key, array)
-        for key, kind in self.kinds.items():
-            model.set_tensor_datatype(key, DataType[kind])
-        return model
+        """The integer graph."""
+        return IntegerGraph(self.nodes, self.leaves, ["images"], [self.tensor])
 
     def save(self, folder, scale=0.5):
         """lowered.onnx, lowered.npz and golden.npz in a network's folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.model().save(str(folder / "lowered.onnx"))
+        as_onnx(self.model()).save(str(folder / "lowered.onnx"))
         integers = self.x.reshape(len(self.x), -1).astype(np.int64)
         constants = {"scale": np.full(integers.shape[1], scale), "bias": np.zeros(integers.shape[1])}
         np.savez(folder / "lowered.npz", integers=integers, **constants)

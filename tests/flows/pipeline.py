@@ -21,7 +21,6 @@ from xnorforge.flows.lower.proof import checks
 from xnorforge.flows.synth import mapping
 from xnorforge.hw import graph as operators
 from xnorforge.hw.bind import bind
-from xnorforge.hw.lowering import emit
 from xnorforge.sim import cosim, netlist
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network
@@ -56,7 +55,7 @@ def simulated(folder, interval: int, images: int, stalled: int, **asked) -> dict
 
 def bounds_of(integers) -> list:
     """The operators of an integer graph, not folded."""
-    return bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    return bind(integers, *checks.scale_and_bias(integers.output))
 
 
 def agrees(folder, rtl: bool = False) -> None:
@@ -151,7 +150,7 @@ def proven(model, pixels, seed: int, folder):
     """Hold a network's RTL against qonnx execution; its operators, and the run."""
     integers = lowered(model)
     scale, bias = checks.scale_and_bias(integers.output)
-    ops, flowing = raced(bind(emit.emitted(integers), scale, bias), pixels, seed, folder)
+    ops, flowing = raced(bind(integers, scale, bias), pixels, seed, folder)
 
     wanted, got = np.moveaxis(np.float64(qonnx_scores_of(model, pixels)), 1, -1), flowing.output
     np.testing.assert_array_equal((scale * got[..., : len(scale)] + bias).reshape(wanted.shape), wanted)

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from graphs import Graph
 from pipeline import SLOW, imported, raced, random_foldings, smallest
-from qonnx.core.modelwrapper import ModelWrapper
 from random_graphs import Pictures
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold import with_fifos
 from xnorforge.hw import graph as operators
 from xnorforge.hw.bind import bind
+from xnorforge.hw.lowering.nodes import read_graph
 from xnorforge.sim.bits import simulate_bits
 
 IMAGES = 3
@@ -285,7 +285,7 @@ def build(net: RandomGeometry, seed: int, folder: Path, rtl: bool = False) -> No
 def _folded_and_run(net: RandomGeometry, seed: int, folder: Path, rtl: bool) -> None:
     """What follows `lower`, compared with its integers."""
     found = np.load(folder / "out" / "lowered.npz")
-    bounds = bind(ModelWrapper(str(folder / "out" / "lowered.onnx")), found["scale"], found["bias"])
+    bounds = bind(read_graph(folder / "out" / "lowered.onnx"), found["scale"], found["bias"])
     if rtl:
         ops, run = raced(bounds, net.pixels, seed, folder)
         got = run.output

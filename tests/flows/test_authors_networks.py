@@ -58,9 +58,9 @@ def test_at_224_pixels_and_a_million_cycles_it_has_a_size(name, tmp_path):
     export_module(network, (3, 224, 224), tmp_path / "net.onnx")
     import_model(tmp_path / "net.onnx", np.zeros((1, 3, 224, 224), np.uint8), [-1], tmp_path)
     model, _ = without_tails(ModelWrapper(str(tmp_path / "model.onnx")))
-    found, onnx_model = integers_of(model, {"lo": 0, "hi": 255, "scale": 1 / 255})
+    found = integers_of(model, {"lo": 0, "hi": 255, "scale": 1 / 255})
     with estimates_of("xc7"):
-        ops = smallest(bind(onnx_model, *checks.scale_and_bias(found.output)), 10**6, part=VAST)
+        ops = smallest(bind(found, *checks.scale_and_bias(found.output)), 10**6, part=VAST)
         luts = sum(op.estimate()["lut"] for op in ops)
     print(f"{name}: {luts:,.0f} LUT")
     assert max(op.cycles() for op in ops) <= 10**6 and luts <= LUTS[name]

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from brevitas_networks import drawn
-from onnx import helper
 from pipeline import flowing, with_adders
 from qonnx.core.modelwrapper import ModelWrapper
 from random_geometry import RandomGeometry
@@ -29,7 +28,6 @@ from xnorforge.flows.importing.stage import import_network
 from xnorforge.flows.lower import lower
 from xnorforge.hw import graph
 from xnorforge.hw.bind import bind, bind_folder
-from xnorforge.hw.lowering import nodes as own
 from xnorforge.hw.wrap import bare
 from xnorforge.sim.stage import bits_alone
 
@@ -140,7 +138,7 @@ def test_a_layer_is_window_and_unit_with_the_thresholds_inside(chains):
         ("MaxPool", "pool1"), ("XnorMvu", "fc0"), ("XnorMvu", "fc1"), ("TopK", "top_k"),
     ]  # fmt: skip
     assert bound[1].nodes == ["conv0", "conv0_threshold"]
-    assert bound[2].nodes == ["conv1_pad", "conv1_window"]
+    assert bound[2].nodes == ["conv1_pad", "conv1"]
     assert bound[2].attributes["pads"] == [1, 1, 1, 1] and bound[2].attributes["pad_value"] == 0
     assert bound[5].attributes["in_shape"] == [3, 3, 6]  # a dense layer reads the image as it is streamed
     assert "thresholds" not in bound[6].arrays
@@ -168,7 +166,7 @@ def test_the_index_of_the_largest_score_is_added_only_where_it_is_the_class(chai
 
 def test_thresholds_out_of_reach_become_always_and_never(chains):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 4).dense("fc1", 3, raw=True)
-    chain.constants["fc0_steps"] = np.array([[-7], [0], [8], [500]], np.float32)
+    chain.of("fc0_threshold")["thresholds"] = np.array([[-7], [0], [8], [500]])
     assert ops(chain)[1].arrays["thresholds"].tolist() == [0, 0, 8, 9]
 
 
@@ -176,12 +174,11 @@ def refused(chain, *, scale=0.5):
     return sentence(lambda: ops(chain, scale))
 
 
-def test_two_readers_of_one_tensor_are_named(chains):
-    chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 4).dense("fc1", 3, raw=True)
-    node = helper.make_node("MVAU", ["fc0_threshold_out", "fc1_weights"], ["b_out"], name="branch",
-                            domain="finn.custom_op.fpgadataflow")  # fmt: skip
-    chain.nodes.append(node)
-    says(refused(chain), "fc0_threshold_out: … fc1 and branch … DuplicateStreams")
+def test_a_tensor_with_two_readers_is_copied_for_each(chains):
+    chain = chains["Chain"]((8,)).sign("sign0")
+    chain.put("Concat", "twice", np.concatenate([chain.x] * 2, 1), "BINARY").nodes[-1].inputs *= 2
+    fork, twice = ops(chain.dense("fc0", 3, raw=True))[1:3]
+    assert fork.inputs == ["sign0_out"] and fork.outputs == twice.inputs == ["sign0_fork_0", "sign0_fork_1"]
 
 
 def test_what_no_operator_builds_is_named_with_what_works(chains):
@@ -193,10 +190,7 @@ def test_what_no_operator_builds_is_named_with_what_works(chains):
 def unit_of(chains, weights):
     """What is bound to a dense layer of bits that count as 0 and 1, with these weights."""
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 3, raw=True)
-    chain.constants["fc0_weights"], chain.kinds["fc0_weights"] = weights.astype(np.float32), "INT4"
-    [dense] = (node for node in chain.nodes if node.name == "fc0")
-    [mode] = (one for one in dense.attribute if one.name == "binaryXnorMode")
-    mode.i = 0
+    chain.of("fc0").update(weights=weights.astype(int), xnor=False)
     return ops(chain)[1]
 
 
@@ -231,9 +225,8 @@ def test_a_pool_on_numbers_takes_the_maximum_of_numbers(chains):
 def test_a_minimum_of_bits_is_an_and(chains):
     chain = chains["Chain"]((4, 4, 2)).sign("sign0")
     x = chain.x.reshape(len(chain.x), 2, 2, 2, 2, 2).min((2, 4))
-    direction = [("pool0_direction", [-1, -1], "BIPOLAR")]
-    chain.put("DirectedPool", "pool0", x, "BINARY", direction, domain=own.DOMAIN, kernel=[2, 2],
-              stride=[2, 2], dilation=[1, 1])  # fmt: skip
+    direction, sizes = np.array([-1, -1]), {"kernel": [2, 2], "stride": [2, 2], "dilation": [1, 1]}
+    chain.put("MaxPool", "pool0", x, "BINARY", direction=direction, **sizes)
     pool = ops(chain.dense("fc0", 3, raw=True))[1]
     assert (pool.op, pool.arrays["direction"].tolist()) == ("MaxPool", [-1, -1])
 

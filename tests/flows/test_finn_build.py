@@ -21,7 +21,7 @@ from xnorforge.flows.finn_execution import start_finn_builder
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.hw import boards, graph
-from xnorforge.hw.lowering.nodes import DOMAIN
+from xnorforge.hw.lowering.nodes import as_onnx, read_graph
 from xnorforge.sim import finn as simulator
 from xnorforge.sw import zoo
 
@@ -34,20 +34,14 @@ from xnorforge.flows.backends.finn import handover, hardware, known, nodes, same
 RUN = [(net, "ste") for net in ("mnist-tfc", "mnist-cnn", "cifar10-cnv", "cifar10-resnet20_half_8bit")]
 
 
+def in_finn(net):
+    """A lowered network as FINN's steps get it."""
+    return nodes.prepared(read_graph(net / "lowered.onnx"))
+
+
 def finn(net, acc):
     """The stage."""
     return build(net, acc, simulator)
-
-
-def saved(chain, folder):
-    """A network's folder; its thresholds have the narrow type that the lowering gives them."""
-    chain.save(folder)
-    model = ModelWrapper(str(folder / "lowered.onnx"))
-    for node in model.get_nodes_by_op_type("Thresholding"):
-        model.set_tensor_datatype(node.input[1], DataType["INT17"])
-        getCustomOp(node).set_nodeattr("weightDataType", "INT17")
-    model.save(str(folder / "lowered.onnx"))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +49,7 @@ def built(chains, tmp_path_factory):
     """Folders of two small networks after the stage, by name."""
     found = {}
     for name in ("small", "flat"):
-        net = saved(chains[name](5), tmp_path_factory.mktemp("finn") / name)
+        net = chains[name](5).save(tmp_path_factory.mktemp("finn") / name)
         fold(net, "pynq-z2", net / "acc", interval=600)
         finn(net, net / "acc")
         found[name] = net
@@ -196,11 +190,11 @@ def test_another_weight_is_found_at_its_node_and_nothing_is_written(built, tmp_p
     net = shutil.copytree(built["small"], tmp_path / "small")
     shutil.rmtree(net / "acc/finn")
     (net / "acc/finn.json").unlink()
-    model = ModelWrapper(str(net / "lowered.onnx"))
-    weights = model.get_initializer("conv1_weights").copy()
-    weights[0, 2] = 1 - weights[0, 2]
-    model.set_initializer("conv1_weights", weights)
-    model.save(str(net / "lowered.onnx"))
+    changed = read_graph(net / "lowered.onnx")
+    (conv1,) = (node for node in changed.nodes if node.name == "conv1")
+    conv1.at["weights"] = conv1.at["weights"].copy()
+    conv1.at["weights"][0, 0, 0, 2] *= -1
+    as_onnx(changed).save(str(net / "lowered.onnx"))
     of = "(XnorMVAU_rtl_1|Thresholding_rtl_1)"
     stops(f"^finn: {of} of FINN's graph differs", finn, net, net / "acc", kind=MismatchError)
     assert not (net / "acc/finn").exists() and not (net / "acc/finn.json").exists()
@@ -208,8 +202,8 @@ def test_another_weight_is_found_at_its_node_and_nothing_is_written(built, tmp_p
 
 def test_a_number_outside_of_finn_s_data_type_is_found(built):
     net = built["flat"]
-    lowered, record = ModelWrapper(str(net / "lowered.onnx")), artifacts.read_json(net / "acc/fold.json")
     nodes.register()
+    lowered, record = in_finn(net), artifacts.read_json(net / "acc/fold.json")
     made = steps.run_steps(lowered, record, handover.build_config(boards.load("pynq-z2")), net / "narrow")
     scores = next(node for node in made.graph.graph.node if node.name == "XnorMVAU_rtl_1").output[0]
     made.graph.set_tensor_datatype(scores, DataType["UINT2"])
@@ -221,25 +215,24 @@ def test_a_number_outside_of_finn_s_data_type_is_found(built):
 def test_a_node_that_finn_has_not_is_named_with_the_number_of_others(chains, tmp_path):
     chain = chains["small"](2)
     for number in range(3):
-        chain.put("Clip", f"clip{number}", chain.x, chain.kind, domain=DOMAIN, mul=1)
-    with refuses("finn: … clip0 (Clip) … 2 more … (Clip) … BACKEND=rtl … BACKEND=hls4ml"):
-        known.check_nodes(chain.model())
+        chain.put("Digit", f"digit{number}", chain.x, chain.kind, shift=0, bits=0)
+    with refuses("finn: … digit0 (Digit) … 2 more … (Digit) … BACKEND=rtl … BACKEND=hls4ml"):
+        known.check_nodes(nodes.prepared(chain.model()))
 
 
 def test_a_window_of_several_dilations_is_refused(chains):
     chain = chains["Chain"]((6, 6, 2), 1)
     cut = np.concatenate([chain.windows((3, 3), (1, 1), (1,) * 4)] * 2, -1)
-    attributes = {"kernel": [3, 3], "rates": [1, 2], "stride": [1, 1], "pads": [1] * 4, "value": 0}
-    chain.put("RatesWindow", "windows", cut, chain.kind, domain=DOMAIN, **attributes)
-    says(refused(lambda: known.check_nodes(chain.model())), "finn: … windows (RatesWindow) … BACKEND=rtl")
+    sizes = {"kernel": [3, 3], "rates": [1, 2], "stride": [1, 1], "pads": [1] * 4, "value": 0}
+    chain.matrix("RatesConv", "rates", cut, (2, 3, 3, 2, 4), True, **sizes)
+    model = nodes.prepared(chain.model())
+    says(refused(lambda: known.check_nodes(model)), "finn: … rates (RatesConv) … BACKEND=rtl")
 
 
 def test_a_window_of_a_single_row_that_leaves_out_rows_is_refused_by_finn(chains, tmp_path):
-    chain = chains["Chain"]((6, 6, 2), 1)
-    chain.put("ConvolutionInputGenerator", "window", chain.windows((1, 2), (2, 2)), chain.kind, IFMChannels=2,
-              ConvKernelDim=[1, 2], IFMDim=[6, 6], OFMDim=[3, 3], SIMD=1, Stride=[2, 2], Dilation=[1, 1],
-              inputDataType=chain.kind, outputDataType=chain.kind, depthwise=0)  # fmt: skip
-    net = saved(chain.matrix("conv", 3, raw=True), tmp_path / "net")
+    chain, sizes = chains["Chain"]((6, 6, 2), 1), {"stride": [2, 2], "dilation": [1, 1], "groups": 1}
+    cut = chain.windows((1, 2), (2, 2))
+    net = chain.matrix("Conv", "conv", cut, (1, 2, 2, 3), True, **sizes).save(tmp_path / "net")
     fold(net, "pynq-z2", net / "acc", interval=600)
     stops("finn: FINN's code generation of ConvolutionInputGenerator … BACKEND=rtl", finn, net, net / "acc")
     assert not (net / "acc/finn").exists()
@@ -250,19 +243,20 @@ def test_numbers_beyond_float32_are_refused(chains, largest, fits):
     """255 * 65,793 is 2^24 - 1, the largest of those that float32 counts one by one."""
     chain = chains["Chain"]((1,), 0)
     kind = DataType["UINT24" if fits else "UINT25"].name
-    chain.put("MVAU", "fc", chain.x * largest, kind, [("weights", [[largest]], "UINT17")], MW=1, MH=1, SIMD=1,
-              PE=1, inputDataType="UINT8", weightDataType="UINT17", outputDataType=kind, accDataType=kind,
-              noActivation=1, binaryXnorMode=0, numInputVectors=[1])  # fmt: skip
+    chain.put("Dense", "fc", chain.x * largest, kind, weights=np.array([[largest]]), xnor=False, top=2**30)
     if fits:
-        known.check_nodes(chain.model())
+        known.check_nodes(nodes.prepared(chain.model()))
         return
-    says(refused(lambda: known.check_nodes(chain.model())), "finn: fc … float32 … 1 … BACKEND=rtl")
+    says(
+        refused(lambda: known.check_nodes(nodes.prepared(chain.model()))),
+        "finn: fc … float32 … 1 … BACKEND=rtl",
+    )
 
 
 def test_a_border_of_another_value_than_0_is_a_node_of_the_plug_in(chains):
     chain = chains["Chain"]((4, 5, 3), 1)
     wide = np.pad(chain.x, ((0, 0), (1, 2), (0, 3), (0, 0)), constant_values=128)
-    chain.put("Pad", "pad", wide, "UINT8", domain=DOMAIN, pads=[1, 0, 2, 3], value=128)
+    chain.put("Pad", "pad", wide, "UINT8", pads=[1, 0, 2, 3], value=128)
     nodes.register()
     model = nodes.prepared(chain.model())
     known.check_nodes(model)
@@ -274,10 +268,8 @@ def test_bits_that_count_0_and_1_enter_a_matrix(chains, tmp_path):
     """FINN's code generation refuses them; our node takes them."""
     chain = chains["Chain"]((24,), 7).sign("sign0").dense("fc0", 10)
     weights = chain.rng.integers(-7, 8, (10, 3))
-    chain.put("MVAU", "fc1", chain.x @ weights, "INT8", [("fc1_weights", weights, "INT4")], MW=10, MH=3,
-              SIMD=1, PE=1, inputDataType="BINARY", weightDataType="INT4", outputDataType="INT8",
-              accDataType="INT8", noActivation=1, binaryXnorMode=0, numInputVectors=[1])  # fmt: skip
-    net = saved(chain, tmp_path / "counted")
+    chain.put("Dense", "fc1", chain.x @ weights, "INT8", weights=weights, xnor=False, top=2**10)
+    net = chain.save(tmp_path / "counted")
     fold(net, "pynq-z2", net / "acc", interval=600)
     record = finn(net, net / "acc")
     assert [operator["name"] for operator in record["operators"]] == ["sign0", "fc0", "fc1"]
@@ -297,7 +289,7 @@ def test_a_part_of_another_maker_is_refused(built):
 
 def test_a_step_that_stops_is_one_sentence(built, tmp_path):
     net = built["flat"]
-    lowered, record = ModelWrapper(str(net / "lowered.onnx")), artifacts.read_json(net / "acc/fold.json")
+    lowered, record = in_finn(net), artifacts.read_json(net / "acc/fold.json")
     config = handover.build_config(boards.load("pynq-z2")) | {"board": "no-such-board"}
     with pytest.raises(UserError, match=r"^finn: FINN's step_specialize_layers .*no-such-board.*BACKEND=rtl"):
         steps.run_steps(lowered, record, config, tmp_path)
@@ -316,7 +308,7 @@ def test_every_shipped_network_has_finn_s_nodes_or_is_refused_with_one_and_some_
         lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir)
         nodes.register()
         try:
-            known.check_nodes(nodes.prepared(ModelWrapper(str(net_dir / "lowered.onnx"))))
+            known.check_nodes(in_finn(net_dir))
         except UserError as error:
             refused[net, method] = str(error)
         if (net, method) in RUN:
@@ -365,7 +357,7 @@ def test_finn_s_design_gives_the_integers_of_a_random_binary_network(seed, tmp_p
         checks = finn(tmp_path, tmp_path / "acc")["checks"]
     except UserError as error:
         assert "FINN's code generation of ConvolutionInputGenerator" in str(error)
-        lowered = ModelWrapper(str(tmp_path / "lowered.onnx"))
+        lowered = in_finn(tmp_path)
         windows = lowered.get_nodes_by_op_type("ConvolutionInputGenerator")
         names = ("ConvKernelDim", "Stride")
         sizes = [[np.array(getCustomOp(one).get_nodeattr(name)) for name in names] for one in windows]

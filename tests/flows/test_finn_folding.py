@@ -56,7 +56,7 @@ def test_finn_s_published_folding_of_cnv_gives_its_pe_and_simd_here(chains, tmp_
     assert [rows[f"conv{n}_window"]["simd"] for n in range(5)] == WINDOWS[:5]
     assert record["not_taken"] == [
         "PE of Thresholding_Batch_0 (not an operator here)",
-        "SIMD of ConvolutionInputGenerator_5 (not an operator here)",
+        "SIMD of ConvolutionInputGenerator_5 (part of conv5 here)",
         "PE of LabelSelect_Batch_0 (not an operator here)",
         "ram_style of 7 nodes",
     ]

@@ -30,7 +30,6 @@ from xnorforge.flows.synth import cells
 from xnorforge.flows.synth.mapping import count
 from xnorforge.hw import boards, graph
 from xnorforge.hw.bind import OPS, Bound, bind
-from xnorforge.hw.lowering import emit
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.ops.da_mvu import adders
 from xnorforge.hw.parts import estimates_of
@@ -450,7 +449,7 @@ def test_no_folding_at_all_is_better_than_the_one_found_within_limits(chains, se
 @pytest.mark.parametrize("seed", seeds(4, 200))
 def test_foldings_that_are_not_priced_would_not_be_chosen(seed, monkeypatch):
     """The price is the same if all foldings of all operators are priced."""
-    bounds = bind(emit.emitted(lowered(RandomGraph(seed).model)))
+    bounds = bind(lowered(RandomGraph(seed).model))
     options = options_of(bounds, {}, True)
     interval = max(one.fastest for one in options) * int(np.random.default_rng(seed).choice([1, 4, 30]))
     found = cheapest(options, interval, BOARD_PART.price())
@@ -472,7 +471,7 @@ def of_skid_buffers(ops):
 @pytest.mark.parametrize("seed", seeds(1, 3))
 def test_foldings_of_random_graphs_with_branches_keep_their_limits(seed):
     """The least LUTs of all foldings within an interval are had, and nothing below."""
-    bounds = bind(emit.emitted(lowered(RandomGraph(seed).model)))
+    bounds = bind(lowered(RandomGraph(seed).model))
     search = Search(bounds, BOARD)
     interval = 4 * search.fastest
     plain = search.cheapest(interval, NO_LIMIT)

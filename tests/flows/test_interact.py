@@ -58,7 +58,7 @@ def test_the_operator_keeps_everything_where_there_is_no_edge():
 def test_a_network_with_edges_in_every_layer_is_exact_down_to_rtl(net, count, unit, tmp_path):
     record = lowered(net, count, 0.1, tmp_path, ci_bcnn.Method(unit=unit))
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
-    assert list(record["own_nodes"].values()).count("Interact") == 3
+    assert record["nodes"]["Interact"] == 3
     proven = simulated(tmp_path, 8192, 4, 2)
     folded = read_json(tmp_path / "acc/fold.json")
     assert [one["op"] for one in folded["operators"]].count("Interact") == 3

@@ -71,13 +71,8 @@ def scaled(chains, seed, largest):
     factors = chain.rng.integers(-largest, largest + 1, 6)
     factors[0] = largest
     value, bits = chain.x * factors, f"INT{(36 * largest).bit_length() + 1}"
-    chain.put("ElementwiseMul", "scale1", value, bits, [("scale1_factors", factors, "INT16")])
-    steps = chain.rng.integers(value.min() // 2, value.max() // 2, (6, 1))
-    chain.put(
-        "Thresholding", "sign1", (value >= steps[:, 0]).astype(int), "BINARY",
-        [("sign1_steps", steps, "INT32")], NumChannels=6, PE=1, numSteps=1, inputDataType=bits,
-        weightDataType="INT32", outputDataType="BINARY", ActVal=0, numInputVectors=[1, *value.shape[1:-1]],
-    )  # fmt: skip
+    chain.put("Join", "scale1", value, bits, multipliers=factors[None])
+    chain.levels("sign1", chain.rng.integers(value.min() // 2, value.max() // 2, (6, 1)))
     return chain.dense("fc0", 5, raw=True)
 
 

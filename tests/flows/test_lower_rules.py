@@ -9,9 +9,10 @@ from pipeline import proven
 from qonnx.core import onnx_exec
 
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.flows.finn_graph import as_finn
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.proof import checks
-from xnorforge.hw.lowering import emit, quantisers, values
+from xnorforge.hw.lowering import quantisers, values
 from xnorforge.hw.lowering.evaluation import evaluate
 
 from ..refusals import refuses, says
@@ -237,9 +238,8 @@ def test_padding_with_a_bit_is_an_integer_border(value):
     graph.node("Conv", np.ones((2, 4, 3, 3), np.float32))
     found = compare(graph.model((2, 4, 6)), bytes_of((3, 4, 5, 5)))
     assert [n.at["value"] for n in found.nodes if n.op == "Pad"] == [int(value > 0)]
-    emitted = emit.emitted(found)
-    checks.finn_is_equal(found, emitted, bytes_of((2, 5, 5, 4)))
-    [pad] = {n.op_type for n in emitted.graph.node if "Pad" in n.op_type}
+    checks.finn_is_equal(found, bytes_of((2, 5, 5, 4)))
+    [pad] = {n.op_type for n in as_finn(found).graph.node if "Pad" in n.op_type}
     assert pad == ("Pad" if value > 0 else "FMPadding")
 
 
@@ -253,13 +253,12 @@ def test_a_max_pool_stands_behind_the_threshold(order):
             graph.norm(5) if part == "norm" else graph.sign()
     found = compare(graph.model((5, 3, 3)), bytes_of((3, 6, 8, 8)))
     assert [n.op for n in found.nodes] == ["Conv", "Threshold", "MaxPool"]
-    emitted = emit.emitted(found)
-    checks.finn_is_equal(found, emitted, bytes_of((2, 8, 8, 6)))
+    checks.finn_is_equal(found, bytes_of((2, 8, 8, 6)))
     assert (found.nodes[1].at["direction"] == 1).all()
     # Where the pool comes first, falling channels take the minimum of their bits.
     first = order == "pool norm sign"
     assert (found.nodes[2].at["direction"] < 0).any() == first
-    assert emitted.graph.node[-1].op_type == ("DirectedPool" if first else "Pool")
+    assert as_finn(found).graph.node[-1].op_type == ("MaxPool" if first else "Pool")
 
 
 def test_a_falling_comparison_goes_into_the_weights_when_nobody_else_reads_the_sums():
@@ -280,7 +279,7 @@ def test_a_falling_comparison_keeps_its_direction_when_the_sums_have_two_readers
     found = compare(graph.node("Add", inputs=[up, down]).model((6, 3, 3)), bytes_of((3, 4, 5, 5)))
     ways = [n.at["direction"][0] for n in found.nodes if n.name.startswith("conv0_threshold")]
     assert sorted(ways) == [-1, 1]
-    checks.finn_is_equal(found, emit.emitted(found), bytes_of((3, 5, 5, 4)))
+    checks.finn_is_equal(found, bytes_of((3, 5, 5, 4)))
 
 
 @pytest.mark.parametrize("quantised", [False, True])
@@ -296,7 +295,7 @@ def test_joins_equal_the_reference_on_every_pair_of_levels(quantised):
     every = np.stack([np.arange(256).reshape(16, 16), np.arange(256).reshape(16, 16)[::-1]])[None]
     found = compare(graph.model((2, 16, 16)), every)
     assert found.rounded == []  # on a binary grid equality is by construction
-    checks.finn_is_equal(found, emit.emitted(found), every.transpose(0, 2, 3, 1))
+    checks.finn_is_equal(found, every.transpose(0, 2, 3, 1))
 
 
 @pytest.mark.parametrize("kind", ["Relu", "PRelu", "Clip"])
@@ -310,7 +309,7 @@ def test_relu_and_clip_in_front_of_a_sum_are_exact(kind):
     graph.real(kind, *given)
     graph.node("Add", inputs=[graph.at, source]).real("Sub", rng.integers(0, 200, shape)).sign()
     found = compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
-    checks.finn_is_equal(found, emit.emitted(found), EVERY_BYTE.transpose(0, 2, 3, 1))
+    checks.finn_is_equal(found, EVERY_BYTE.transpose(0, 2, 3, 1))
 
 
 @pytest.mark.parametrize("kind", ["AveragePool", "GlobalAveragePool", "ReduceMean"])
@@ -333,7 +332,7 @@ def test_concatenation_and_upsampling_move_integers():
                coordinate_transformation_mode="asymmetric", nearest_mode="floor")  # fmt: skip
     graph.node("Conv", graph.weights(4, 6, 3, 3))
     found = compare(graph.model((4, 6, 6)), bytes_of((3, 3, 4, 4)))
-    checks.finn_is_equal(found, emit.emitted(found), bytes_of((2, 4, 4, 3)))
+    checks.finn_is_equal(found, bytes_of((2, 4, 4, 3)))
 
 
 def test_a_tensor_may_be_concatenated_with_its_own_multiple():
@@ -342,7 +341,7 @@ def test_a_tensor_may_be_concatenated_with_its_own_multiple():
     twice = graph.real("Mul", 2.0).at
     model = graph.node("Concat", inputs=[once, twice], axis=1).model((4, 4, 4))
     graph = compare(model, bytes_of((3, 2, 4, 4)))
-    assert "DuplicateStreams" in {node.op_type for node in emit.emitted(graph).graph.node}
+    assert "DuplicateStreams" in {node.op_type for node in as_finn(graph).graph.node}
 
 
 def test_constants_per_pixel_behind_a_flattening_follow_the_stream():
@@ -350,7 +349,7 @@ def test_constants_per_pixel_behind_a_flattening_follow_the_stream():
     graph = Graph((3, 4, 4)).node("Flatten", axis=1).real("Sub", pixels).sign()
     graph.node("MatMul", graph.weights(48, 5))
     found = compare(graph.model((5,)), bytes_of((4, 3, 4, 4)))
-    checks.finn_is_equal(found, emit.emitted(found), bytes_of((2, 4, 4, 3)))
+    checks.finn_is_equal(found, bytes_of((2, 4, 4, 3)))
 
 
 def test_one_threshold_for_all_pixels_stands_before_the_flattening():

@@ -19,7 +19,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.flows import finn_execution
-from xnorforge.hw.lowering import emit
+from xnorforge.flows.finn_graph import as_finn
 
 
 def pixels(*shape):
@@ -102,7 +102,7 @@ def test_factors_on_both_paths_of_a_fork():
 
 def units(graph, kind):
     """Nodes of a kind in FINN's form of an integer graph."""
-    return [getCustomOp(node) for node in emit.emitted(graph).get_nodes_by_op_type(kind)]
+    return [getCustomOp(node) for node in as_finn(graph).get_nodes_by_op_type(kind)]
 
 
 def test_both_readers_of_a_binary_activation_count_matches():
@@ -120,10 +120,10 @@ def test_a_depthwise_unit_is_not_asked_for_matches():
 def test_counts_are_wide_enough_and_thresholds_of_counts_are_within_them():
     x = np.where(np.resize([1, -1], 576) > 0, 255, 0)
     x[:40] = 255 - x[:40]  # 536 of 576 bits match, 560 are asked for
-    exact = emit.emitted(compare(dense(576, 576 + 1.0 - 2 * 560), x[None]))
+    exact = as_finn(compare(dense(576, 576 + 1.0 - 2 * 560), x[None]))
     assert exact.get_tensor_datatype("dense0_out") == DataType["UINT10"]
     outputs = finn_execution.execute_with_finn(exact, {exact.graph.input[0].name: x})
     assert outputs["dense0_threshold_out"].tolist() == [[0, 0]]
-    exact = emit.emitted(compare(dense(8, 100.0), pixels(4, 8)))
+    exact = as_finn(compare(dense(8, 100.0), pixels(4, 8)))
     threshold = next(node for node in exact.graph.node if node.name == "dense0_threshold")
     assert exact.get_initializer(threshold.input[1]).tolist() == [[0], [0]]

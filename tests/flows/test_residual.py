@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import torch
 from pipeline import exported, simulated
-from qonnx.core.modelwrapper import ModelWrapper
 from torch import nn
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows.backends.finn import finn
+from xnorforge.flows.finn_graph import as_finn
 from xnorforge.flows.fold import fold
 from xnorforge.flows.synth.stage import synthesise
+from xnorforge.hw.lowering.nodes import read_graph
 from xnorforge.sim import finn as simulator
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sw.methods import base
@@ -60,7 +61,7 @@ def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path
 def test_thresholds_have_the_sign_of_their_input(tmp_path):
     """FINN's RTL reads them so: positive ones of as many bits as their sums without a sign were negative."""
     lowered(tmp_path)
-    model = ModelWrapper(str(tmp_path / "lowered.onnx"))
+    model = as_finn(read_graph(tmp_path / "lowered.onnx"))
     nodes = model.get_nodes_by_op_type("Thresholding")
     kinds = [[model.get_tensor_datatype(tensor).signed() for tensor in node.input] for node in nodes]
     assert [True, True] in kinds and all(given == steps for given, steps in kinds)

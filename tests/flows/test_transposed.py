@@ -14,7 +14,6 @@ from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.lower.proof import checks
 from xnorforge.hw import graph as operators
 from xnorforge.hw.bind import bind
-from xnorforge.hw.lowering import emit
 from xnorforge.hw.ops.depth_to_space.op import pixels_of_blocks
 from xnorforge.sim.bits import simulate_bits
 
@@ -72,8 +71,8 @@ def in_the_bit_simulator(model, pixels, seed: int):
     """Lowered and folded at random, all integers of the bit simulator are those of the integer graph."""
     graph = lowered(model)
     wanted = checks.run_all(graph, pixels.transpose(0, 2, 3, 1).astype(np.int64))
-    emitted, ends = emit.emitted(graph), checks.scale_and_bias(graph.output)
-    bounds = bind(emitted, *ends)
+    ends = checks.scale_and_bias(graph.output)
+    bounds = bind(graph, *ends)
     ops = smallest(bounds, given=random_foldings(bounds, np.random.default_rng(seed)))
     ops = with_fifos(ops, {})
     answers = {"integers": wanted, "scale": ends[0], "bias": ends[1]}

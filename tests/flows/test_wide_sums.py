@@ -10,7 +10,6 @@ import onnx
 import pytest
 from graphs import Graph, activations_are_equal, compare, lowered, qonnx_scores_of
 from pipeline import SLOW, bounds_of, built, smallest
-from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
@@ -27,6 +26,7 @@ from xnorforge.hw.any_width import width_of
 from xnorforge.hw.bind import OPS, bind
 from xnorforge.hw.lowering.evaluation import evaluate
 from xnorforge.hw.lowering.narrowing import narrowed, some_between
+from xnorforge.hw.lowering.nodes import read_graph
 from xnorforge.hw.lowering.values import Leaf, common_grid, exact, of_leaf
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.ops.threshold.op import Threshold
@@ -85,12 +85,12 @@ class BiReal:
 def every_machine_gives_the_same(net: BiReal, images_of_rtl: int, folder, interval: int = 0):
     """The integer graph against qonnx, and against it `execute_node`, the bit simulator and the RTL."""
     model = net.model
-    graph, onnx_model = integers_of(model, BYTES)
+    graph = integers_of(model, BYTES)
     frames = net.pixels.transpose(0, 2, 3, 1)
     assert max(leaf.bits for leaf in graph.leaves.values()) > 62
     activations_are_equal(graph, model, frames[:3], net.pixels[:3].astype(np.float32))
     wanted = checks.run_all(graph, frames)
-    bounds = bind(onnx_model, *checks.scale_and_bias(graph.output))
+    bounds = bind(graph, *checks.scale_and_bias(graph.output))
     device, ops = built(with_fifos(smallest(bounds, interval or SLOW), {}), folder)
     executed = operators.execute(ops, net.pixels)[ops[-1].name]
     np.testing.assert_array_equal(executed.reshape(20, -1)[:, :5], wanted)
@@ -243,7 +243,7 @@ def test_a_network_may_end_in_a_sum_of_more_than_64_bits(tmp_path):
         wanted, scale, bias = any_width.whole_numbers(made["integers"]), made["scale"], made["bias"]
     assert any_width.width_of(wanted) > 64
     np.testing.assert_allclose(wanted.astype(float) * scale + bias, scores, rtol=1e-4, atol=1e-5)
-    ops = [bound.make() for bound in bind(ModelWrapper(str(tmp_path / "lowered.onnx")), scale, bias)]
+    ops = [bound.make() for bound in bind(read_graph(tmp_path / "lowered.onnx"), scale, bias)]
     onnx.save(folded_graph(ops, "wide"), tmp_path / "folded.onnx")
     ops = operators.operators(tmp_path / "folded.onnx")
     for got in (operators.execute(ops, images)[ops[-1].name], simulate_bits(ops, images)):

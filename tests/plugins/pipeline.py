@@ -58,7 +58,7 @@ def build(operator: str, folder: Path) -> dict:
     high = fold(folder, "pynq-z2", acc, interval=20_000)
     ops, integers = graph.operators(acc / "folded.onnx"), np.load(folder / "lowered.npz")["integers"]
     found = BitSimulator(ops).run(images)[ops[-1].name].reshape(IMAGES, -1)[:, : integers.shape[1]]
-    record = {"own": sorted(low["own_nodes"].values()), "operators": [row["op"] for row in high["operators"]],
+    record = {"own": sorted(low["nodes"]), "operators": [row["op"] for row in high["operators"]],
               "lowered": integers.tolist(), "bits": found.tolist()}  # fmt: skip
     checks = [*low["checks"], *high["checks"]]
     generate(acc / "folded.onnx", acc / "rtl")

@@ -11,7 +11,6 @@ finn.json   the record: checks, cycles, FIFO depths, and per operator FINN's nod
 from pathlib import Path
 
 import numpy as np
-from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
 from xnorforge.core.progress import now_at
@@ -20,6 +19,7 @@ from xnorforge.flows.backends.base import Backend
 from xnorforge.flows.finn_execution import start_finn_builder
 from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.lowering.nodes import read_graph
 
 BACKEND = Backend(
     about="FINN's dataflow design in RTL, simulated, and its build folder for Vivado",
@@ -48,7 +48,7 @@ def finn(net_dir: Path, acc: Path, simulator) -> Record:
     from xnorforge.flows.backends.finn import handover, hardware, known, nodes, same, steps
 
     net_dir, acc = Path(net_dir), Path(acc)
-    fold, lowered = artifacts.read_json(acc / "fold.json"), ModelWrapper(str(net_dir / "lowered.onnx"))
+    fold, lowered = artifacts.read_json(acc / "fold.json"), read_graph(net_dir / "lowered.onnx")
     board = boards.of_folding(fold)
     known.check_board(board)
     nodes.register()

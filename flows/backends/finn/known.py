@@ -4,8 +4,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.finn_execution import start_finn, within_float32
+from xnorforge.flows.finn_graph import FINN
 from xnorforge.hw.boards import Board
-from xnorforge.hw.lowering.emit import FINN
 
 ENDS = ("", "_hls", "_rtl")
 

@@ -19,21 +19,24 @@ from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from finn.transformation.fpgadataflow import specialize_layers
 from finn.transformation.fpgadataflow.set_folding import SetFolding
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
-from onnx import NodeProto, TensorProto, helper
-from qonnx.core.datatype import DataType
+from onnx import NodeProto, helper
+from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveUniqueNodeNames
-from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 from xnorforge.flows.backends.finn.folding import PREFIX
+from xnorforge.flows.finn_graph import FINN, as_finn
+from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.bind import OPS, bind_nodes
-from xnorforge.hw.lowering.emit import FINN
-from xnorforge.hw.lowering.nodes import DOMAIN
+from xnorforge.hw.bind.network import Bound, Network
+from xnorforge.hw.bind.nodes import PIXEL, around, sizes_of
+from xnorforge.hw.lowering.values import Graph, IntegerGraph, Leaf, Node
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.streams import kind_of
 from xnorforge.hw.wrap import headers, library, wrapper
 
 RTL, HLS = f"{FINN}.rtl", f"{FINN}.hls"
@@ -53,11 +56,13 @@ class Ours(RTLBackend):
         Raises:
             UserError: no operator implements this form of the node.
         """
-        node, made = self.onnx_node, self.alone(model)
-        for name in (*node.input, *node.output):
-            if not made.get_tensor_datatype(name).is_integer():
+        node = self.onnx_node
+        kinds = [self.get_input_datatype(index) for index, _ in enumerate(node.input[:2])]
+        kinds += [self.get_output_datatype(index) for index, _ in enumerate(node.output)]
+        for name, kind in zip((*node.input[:2], *node.output), kinds):
+            if not kind.is_integer():
                 raise UserError(f"{node.name}: {name} has numbers other than integers; use one of FINN.")
-        bound = bind_nodes(made)
+        bound = self.bound(model)
         if len(bound) != 1:
             raise UserError(f"{node.name}: {len(bound)} operators of hw/ops make it; use one of FINN.")
         kind, has = OPS[bound[0].op], self.get_nodeattr_types()
@@ -67,33 +72,61 @@ class Ours(RTLBackend):
             folding["rom"] = MEMORY[self.get_nodeattr("ram_style")]
         return bound[0].make_alone(**folding)
 
-    def alone(self, model: ModelWrapper | None) -> ModelWrapper:
-        """A graph of the node's abstraction, with bits for -1 and +1 as FINN streams them."""
-        node = self.onnx_node
-        one = helper.make_node(self.abstraction, node.input, node.output, name=node.name, domain=FINN)
-        one.attribute.extend(node.attribute)
-        return self.graph([one], model)
+    def bound(self, model: ModelWrapper | None) -> list[Bound]:
+        """What binding makes of it."""
+        return bind_nodes(Network(self.alone(model)))
 
-    def graph(self, nodes: list, model: ModelWrapper | None, into=None, out=None) -> ModelWrapper:
-        """This node's part of a network with its constants; `into`, `out`: shapes other than FINN's."""
-        node, info = self.onnx_node, helper.make_tensor_value_info
-        streams = [index for index, _ in enumerate(node.input) if self.get_instream_width(index)]
-        into = into or [self.get_normal_input_shape(index) for index in streams]
-        out = out or [self.get_normal_output_shape(index) for index, _ in enumerate(node.output)]
-        ends = [
-            [info(name, TensorProto.FLOAT, [int(n) for n in shape]) for name, shape in zip(names, shapes)]
-            for names, shapes in ((node.input, into), (node.output, out))
-        ]
-        made = ModelWrapper(qonnx_make_model(helper.make_graph(nodes, node.name, ends[0], ends[1])))
-        for index, name in enumerate(node.input):
-            kind = self.get_input_datatype(index) if index < 2 else DataType["INT32"]
-            if index not in streams:
-                value = model and model.get_initializer(name)
-                made.set_initializer(name, self.random(index) if value is None else value)
-            made.set_tensor_datatype(name, DataType["BINARY"] if kind in BITS and index in streams else kind)
-        for index, name in enumerate(node.output):
-            made.set_tensor_datatype(name, self.get_output_datatype(index))
-        return made
+    def alone(self, model: ModelWrapper | None) -> IntegerGraph:
+        """The node as an integer graph, with bits for -1 and +1 as FINN streams them."""
+        node, streams = self.onnx_node, self.streams()
+        if self.abstraction == "DuplicateStreams":
+            return self.graph([], {}, outputs=[node.input[0]] * len(node.output))
+        if self.abstraction == "StreamingConcat":
+            return self.graph([("Concat", {})], streams)
+        if len(streams) == 2:
+            multipliers = np.ones((2, self.channels), np.int64)
+            sums = "Join", {"multipliers": multipliers}
+            return self.graph(
+                [sums if self.abstraction == "ElementwiseAdd" else ("Product", {"xnor": 0})], streams
+            )
+        if self.abstraction != "ElementwiseMul":
+            raise UserError(f"{node.name}: a constant is added; add it to the thresholds behind it.")
+        factors = np.broadcast_to(self.constant(1, model).reshape(-1), self.channels)
+        return self.graph([("Join", {"multipliers": factors[None]})], streams)
+
+    @property
+    def channels(self) -> int:
+        """Length of the last axis of the first input."""
+        return int(self.get_normal_input_shape(0)[-1])
+
+    def streams(self) -> dict[str, Leaf]:
+        """What the node's streams hold, by tensor."""
+        found = {}
+        for index, name in enumerate(self.onnx_node.input):
+            if self.get_instream_width(index):
+                kind = self.get_input_datatype(index)
+                found[name] = leaf(name, self.get_normal_input_shape(index), kind)
+        return found
+
+    def graph(
+        self, row: list[tuple[str, Record]], leaves: dict[str, Leaf], *inner: Leaf,
+        outputs: list[str] | None = None,
+    ) -> IntegerGraph:  # fmt: skip
+        """Operators with their constants in a row, `inner` between them; the first reads all of `leaves`."""
+        leaves = leaves or self.streams()
+        inputs, made = list(leaves), []
+        (name, *_), kind = self.onnx_node.output, self.get_output_datatype()
+        last = leaf(name, self.get_normal_output_shape(), kind)
+        given = inputs
+        for (op, at), out in zip(row, (*inner, last), strict=True) if row else ():
+            made.append(Node(self.onnx_node.name if out is last else out.name, op, given, out.name, at))
+            leaves, given = leaves | {out.name: out}, [out.name]
+        return IntegerGraph(made, leaves, inputs, outputs or given)
+
+    def constant(self, index: int, model: ModelWrapper | None) -> np.ndarray:
+        """A constant input, integers; a random one of the right type and shape without the graph."""
+        value = model and model.get_initializer(self.onnx_node.input[index])
+        return whole_numbers(np.rint(self.random(index) if value is None else value))
 
     def random(self, index: int) -> np.ndarray:
         """A constant input of the right type and shape."""
@@ -218,9 +251,9 @@ def _resized(data: str, stream: Stream, lane: int, bits: int) -> str:
 class MatrixNode(Ours):
     """MVAU with weights in the node: matches of bits, sums of integers, and one threshold per row."""
 
-    def alone(self, model: ModelWrapper):
+    def alone(self, model: ModelWrapper | None):
         """The matrix and its thresholds as two nodes; products of -1 and +1 are matches, as in FINN."""
-        node, sums = self.onnx_node, f"{self.onnx_node.name}_sums"
+        node = self.onnx_node
         if self.get_nodeattr("mem_mode").startswith(("external", "dynamic")):
             raise UserError(f"{node.name}: its weights are streamed; use mem_mode=internal_decoupled.")
         if self.get_nodeattr("runtime_writeable_weights"):
@@ -229,26 +262,18 @@ class MatrixNode(Ours):
         matches = bool(self.get_nodeattr("binaryXnorMode")) or kinds == [DataType["BIPOLAR"]] * 2
         if kinds[0] == DataType["BIPOLAR"] and not matches:
             raise UserError(f"{node.name}: -1 and +1 enter only where weights are bits; use a product.")
-        threshold = len(node.input) > 2
-        one = helper.make_node(
-            "MVAU", node.input[:2], [sums if threshold else node.output[0]], name=node.name, domain=FINN,
-            binaryXnorMode=int(matches), noActivation=1,
-        )  # fmt: skip
-        if not threshold:
-            return self.graph([one], model)
-        steps = None if model is None else model.get_initializer(node.input[2])
-        count = 1 if steps is None else steps.shape[-1]
-        if count > 1 or self.get_nodeattr("ActVal") or self.get_output_datatype() not in BITS:
-            raise UserError(f"{node.name}: it has {count} thresholds per row; use standalone_thresholds.")
-        after = helper.make_node(
-            "Thresholding", [sums, node.input[2]], node.output, name=f"{node.name}_steps", domain=FINN,
-            numSteps=1, ActVal=0,
-        )  # fmt: skip
-        made = self.graph([one, after], model)
-        shape = [int(n) for n in self.get_normal_output_shape()]
-        made.graph.value_info.append(helper.make_tensor_value_info(sums, TensorProto.FLOAT, shape))
-        made.set_tensor_datatype(sums, self.get_accumulator_datatype())
-        return made
+        dense = "Dense", {"weights": self.constant(1, model), "xnor": int(matches)}
+        if len(node.input) < 3:
+            return self.graph([dense], self.streams())
+        steps = self.constant(2, model)
+        if steps.shape[-1] > 1 or self.get_nodeattr("ActVal") or self.get_output_datatype() not in BITS:
+            raise UserError(
+                f"{node.name}: it has {steps.shape[-1]} thresholds per row; use standalone_thresholds."
+            )
+        rows = self.get_nodeattr("MH")
+        at = {"thresholds": np.broadcast_to(steps, (rows, 1)).copy(), "direction": np.ones(rows, np.int64)}
+        sums = leaf(f"{node.name}_sums", self.get_normal_output_shape(), self.get_accumulator_datatype())
+        return self.graph([dense, ("Threshold", at)], self.streams(), sums)
 
     def random(self, index):
         """Weights, or thresholds in the middle."""
@@ -271,18 +296,42 @@ class MatrixNode(Ours):
 class PoolNode(Ours):
     """Pool, of windows as FINN's depthwise generator streams them: by groups of PE channels."""
 
-    def alone(self, model: ModelWrapper):
+    def alone(self, model: ModelWrapper | None):  # noqa: ARG002
         """The windows as a column of pixels of PE channels, and the pool of each window in it."""
         node, pe = self.onnx_node, self.get_nodeattr("PE")
         rows = int(np.prod(self.get_nodeattr("KernelSize")))
         count = int(np.prod(self.get_nodeattr("OutImgDims"))) * self.get_nodeattr("Channels") // pe
-        sizes = {"ConvKernelDim": [rows, 1], "Stride": [rows, 1], "Dilation": [1, 1], "depthwise": 1}
-        cut, function = f"{node.name}_windows", self.get_nodeattr("Function")
-        nodes = [
-            helper.make_node("ConvolutionInputGenerator", node.input, [cut], name=cut, domain=FINN, **sizes),
-            helper.make_node("Pool", [cut], node.output, name=node.name, domain=FINN, Function=function),
-        ]
-        return self.graph(nodes, model, [[1, count * rows, 1, pe]], [[1, count, 1, pe]])
+        function = {"MaxPool": "MaxPool", "AccPool": "SumPool"}.get(self.get_nodeattr("Function"))
+        if function is None:
+            raise UserError(
+                f"{node.name}: {self.get_nodeattr('Function')} has no operator; use sums or maxima."
+            )
+        at = {"kernel": [rows, 1], "stride": [rows, 1], "direction": np.ones(pe, np.int64)}
+        x = leaf(node.input[0], (1, count * rows, 1, pe), self.get_input_datatype())
+        out = leaf(node.output[0], (1, count, 1, pe), self.get_output_datatype())
+        made = [Node(node.name, function, [x.name], out.name, at)]
+        return IntegerGraph(made, {x.name: x, out.name: out}, [x.name], [out.name])
+
+    def bound(self, model: ModelWrapper | None) -> list[Bound]:
+        """Single pixels pass through a window."""
+        network = Network(self.alone(model))
+        (node,) = network.nodes
+        if node.at["kernel"] != PIXEL:
+            return bind_nodes(network)
+        return [Bound("Window", node.name, around(network, node.input[0], sizes_of(node)))]
+
+
+class LabelNode(Ours):
+    """LabelSelect of the largest score; the first of equal ones."""
+
+    def bound(self, model: ModelWrapper | None) -> list[Bound]:  # noqa: ARG002
+        """The operator, where one index is asked for."""
+        (stream,) = self.streams().values()
+        if self.get_nodeattr("K") != 1:
+            raise UserError(f"{self.onnx_node.name}: it gives {self.get_nodeattr('K')} indices; use K=1.")
+        bits, signed = kind_of(*stream.range)
+        width = {"in_shape": list(stream.shape), "in_bits": bits, "in_signed": int(signed)}
+        return [Bound("ArgMax", self.onnx_node.name, width)]
 
 
 class FifoNode(Ours):
@@ -318,15 +367,26 @@ class Padding(abstractions["FMPadding"]):
 class PaddingNode(Ours):
     """XnorFMPadding."""
 
-    def alone(self, model: ModelWrapper):
-        """A graph of our own border, which binding knows."""
-        node = self.onnx_node
-        given = {"pads": self.get_nodeattr("Padding"), "value": self.get_nodeattr("Value")}
-        own = helper.make_node("Pad", node.input, node.output, name=node.name, domain=DOMAIN, **given)
-        return self.graph([own], model)
+    def alone(self, model: ModelWrapper | None):  # noqa: ARG002
+        """Our own border, which binding knows."""
+        at = {"pads": list(self.get_nodeattr("Padding")), "value": self.get_nodeattr("Value")}
+        return self.graph([("Pad", at)], self.streams())
 
 
-OWN = {"MVAU": MatrixNode, "Pool": PoolNode, "StreamingFIFO": FifoNode, PADDING: PaddingNode}
+def leaf(name: str, shape: Ints, kind: BaseDataType) -> Leaf:
+    """An integer tensor of FINN's shape, with its batch of one, and data type; -1 and +1 are bits."""
+    kind = DataType["BINARY"] if kind in BITS else kind
+    low, high = (np.full(int(shape[-1]), int(end)) for end in (kind.min(), kind.max()))
+    return Leaf(name, tuple(int(n) for n in shape[1:]), low, high)
+
+
+OWN = {
+    "MVAU": MatrixNode,
+    "Pool": PoolNode,
+    "LabelSelect": LabelNode,
+    "StreamingFIFO": FifoNode,
+    PADDING: PaddingNode,
+}
 CHOSEN = (
     "MVAU", "Pool", "LabelSelect", "ElementwiseAdd", "ElementwiseMul", "DuplicateStreams", "StreamingConcat",
 )  # fmt: skip
@@ -374,11 +434,10 @@ def implemented(model: ModelWrapper, node: NodeProto) -> bool:
     return True
 
 
-def prepared(lowered: ModelWrapper) -> ModelWrapper:
-    """A copy of a lowered network in a form that FINN takes: borders of other values than 0 as
-    nodes XnorFMPadding, stride 1 for kernels as large as the map, and our matrices, as Verilator
-    rejects FINN's of 4 bits and more."""
-    model = ModelWrapper(lowered.model, make_deepcopy=True)
+def prepared(lowered: Graph) -> ModelWrapper:
+    """A lowered network in a form that FINN takes: borders of other values than 0 as nodes XnorFMPadding,
+    stride 1 for kernels of the map's size, our matrices, as Verilator rejects FINN's of 4 bits and more."""
+    model = as_finn(lowered)
     for node in model.get_nodes_by_op_type("Pad"):
         given, (_, *image, channels) = getCustomOp(node), model.get_tensor_shape(node.input[0])
         border = helper.make_node(

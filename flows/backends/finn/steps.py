@@ -18,6 +18,7 @@ from xnorforge.core.types import Record
 from xnorforge.flows.backends.finn import handover
 from xnorforge.flows.backends.finn.folding import set_folding
 from xnorforge.flows.finn_execution import lowered_names
+from xnorforge.flows.finn_graph import operator_of
 
 AMOUNTS = {"LUT": "lut", "BRAM_18K": "bram18", "URAM": "uram", "DSP": "dsp"}
 
@@ -46,10 +47,10 @@ class Made:
         Args:
             fold: the record of the stage fold.
         """
-        rows = {node: row["name"] for row in fold["operators"] for node in row["lowered"]}
+        rows = {node: row["name"] for row in fold["operators"] for node in (*row["lowered"], row["name"])}
         parts: dict[str, list[str]] = {}
-        for name, lowered in self.origin.items():
-            parts.setdefault(rows.get(lowered, lowered), []).append(name)
+        for name, finn in self.origin.items():
+            parts.setdefault(rows.get(operator_of(finn, rows), finn), []).append(name)
         ours = {row["name"]: row for row in fold["operators"]}
         operators = [
             {

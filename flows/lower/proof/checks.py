@@ -3,12 +3,12 @@
 from math import prod
 
 import numpy as np
-from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
 from xnorforge.flows import finn_execution
+from xnorforge.flows.finn_graph import as_finn
 from xnorforge.hw.lowering.exact import UNIT
 from xnorforge.hw.lowering.tails import differences, host_function
 from xnorforge.hw.lowering.values import fits_float32, reach_of
@@ -146,31 +146,33 @@ def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> Reco
     }  # fmt: skip
 
 
-def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> tuple[Record, list[str]]:
-    """Check (b): every tensor of lowered.onnx that FINN's Python execution can hold, against the integers.
+def finn_is_equal(graph: Lowered, frames: np.ndarray) -> tuple[Record, list[str]]:
+    """Check (b): every tensor that FINN's Python execution can hold, against the integers.
 
     FINN computes in float32. Nodes with a tensor of more than 24 bits are skipped; if their outputs have at
     most 24 bits, later nodes read them from the integer graph.
 
     Returns:
-        The check, and the names of the nodes that FINN could not run.
+        The check, and the names of the operators that FINN could not run.
     """
     compared = 0
     producers = {f"{node.name}_out": node.out for node in graph.nodes}
-    part, left_out = finn_execution.within_float32(lowered)
+    lowered = as_finn(graph)
+    part = finn_execution.within_float32(lowered)[0]
+    made, whole = ({x for node in one.graph.node for x in node.output} for one in (part, lowered))
+    left_out = [node.name for node in graph.nodes if f"{node.name}_out" in whole - made]
     expected = graph.run(frames)
     first, name = next(iter(graph.leaves)), lowered.graph.input[0].name
     for image in range(len(frames)):
         sources = producers | {name: first}
         given = {one.name: expected[sources[one.name]][image] for one in part.graph.input}
         context = finn_execution.execute_with_finn(part, given)
-        made = {tensor for node in part.graph.node for tensor in node.output}
         for tensor, leaf in producers.items():
             if tensor in made:
                 report_mismatch(graph, leaf, expected[leaf][image], context[tensor][0], image, "FINN")
                 compared += context[tensor].size
-    what = "every tensor of lowered.onnx"
+    what = "every tensor"
     if left_out:
         names = ", ".join(left_out[:3]) + (", …" if len(left_out) > 3 else "")
-        what += f" except those of {len(left_out)} nodes, which exceed float32 ({names})"
+        what += f" except those of {len(left_out)} operators, which exceed float32 ({names})"
     return check("lowered = FINN execution", len(frames), 0, compared, what), left_out

@@ -7,21 +7,12 @@ from typing import Any
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.bind.network import OPS, Bound, Network, NodeProto, Taken, get
-from xnorforge.hw.bind.registry import ending, takes
+from xnorforge.hw.bind.network import OPS, Bound
+from xnorforge.hw.bind.registry import ending
 from xnorforge.hw.streams import signed_bits, value_range
 
 WIDEST = 48  # bits of a key of adders
 MOST = 1 << 16  # scores of all channels that are put into order
-
-
-@takes("LabelSelect")
-def label(network: Network, node: NodeProto) -> Taken:
-    """FINN's LabelSelect of the largest score; the first of equal ones."""
-    if get(node, "K") != 1:
-        return None
-    attributes = {"in_shape": network.shape(node.input[0]), **network.width(node.input[0])}
-    return [node], [Bound("ArgMax", node.name, attributes, nodes=[node.name])]
 
 
 @ending("labels")

@@ -8,16 +8,13 @@ output alone: so q * sum + table[row, column, channel] is exact, with q the comm
 """
 
 from math import gcd, lcm
-from typing import ClassVar
 
 import numpy as np
 
 from xnorforge.core.types import Ints, Record
 from xnorforge.hw.any_width import plus, times, whole_numbers
-from xnorforge.hw.lowering.emit import GroupedConv
 from xnorforge.hw.lowering.examples import random_conv, random_image, random_leaf, random_pads, random_windows
 from xnorforge.hw.lowering.integers import conv
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import NEGATABLE, example, maker, meaning
 from xnorforge.hw.lowering.values import Leaf
 from xnorforge.hw.lowering.walk import Walk
@@ -31,13 +28,6 @@ def signed_conv(x: np.ndarray, at: Record) -> np.ndarray:
     return conv(np.pad(2 * x - 1, ((0, 0), (top, bottom), (left, right), (0, 0))), at)
 
 
-class SignedConv(GroupedConv):
-    """Convolution of bits read as -1 and +1 inside a border of zeros, whose taps add nothing."""
-
-    op = "SignedConv"
-    numbers: ClassVar[dict[str, str]] = {**GroupedConv.numbers, "pads": "ints"}
-
-
 NEGATABLE["SignedConv"] = "weights"
 
 
@@ -47,14 +37,6 @@ def _by_place(x, at):
     places = np.ix_(at["rows"], at["columns"])
     factors, table = whole_numbers(at["factors"])[places], whole_numbers(at["table"])[places]
     return plus(times(x, factors[..., None]), table)
-
-
-class ByPlace(IntegerNode):
-    """A factor (classes of rows, classes of columns) and an offset (…, …, C) by the place of a pixel; `rows`
-    and `columns` name the class of each."""
-
-    numbers: ClassVar[dict[str, str]] = {"rows": "ints", "columns": "ints"}
-    arrays: tuple[str, ...] = ("factors", "table")
 
 
 def everywhere(leaf: Leaf, factor: int) -> tuple[list[int], list[int], np.ndarray, np.ndarray]:

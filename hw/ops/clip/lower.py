@@ -3,7 +3,6 @@
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, lcm
-from typing import ClassVar
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.lowering.exact import exactly, on_one_unit
 from xnorforge.hw.lowering.examples import random_leaf, random_shape, random_signs
 from xnorforge.hw.lowering.linear import WIDEST
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import MAKERS, arithmetic, example, maker, meaning, rule
 from xnorforge.hw.lowering.sums import added_up, affine, aligned, single
 from xnorforge.hw.lowering.values import F32, Value, append, reach_of, signs_of
@@ -24,13 +22,6 @@ def clip(x: np.ndarray, at: Record) -> np.ndarray:
     """mul * x, not below `at` where direction is +1, not above it where direction is -1."""
     x = x * at["mul"]
     return np.where(at["direction"] > 0, np.maximum(x, at["at"]), np.minimum(x, at["at"]))
-
-
-class Clip(IntegerNode):
-    """mul * x, not below `at` (C,) where direction (C,) is +1, not above it where it is -1."""
-
-    numbers: ClassVar[dict[str, str]] = {"mul": "i"}
-    arrays: tuple[str, ...] = ("at", "direction")
 
 
 @rule("Relu", "PRelu", "LeakyRelu")

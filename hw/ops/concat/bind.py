@@ -1,6 +1,6 @@
 """Channels side by side."""
 
-from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.hw.bind.network import Bound, Network, Placed, Taken
 from xnorforge.hw.bind.nodes import kinds
 from xnorforge.hw.bind.registry import takes
 
@@ -12,9 +12,9 @@ def _out_width(network: Network, node) -> dict[str, int]:
     return {"out_bits": max(bits + (signed and not sign) for bits, sign in given), "out_signed": int(signed)}
 
 
-@takes("StreamingConcat")
-def concat(network: Network, node: NodeProto) -> Taken:
-    """FINN's StreamingConcat."""
+@takes("Concat")
+def concat(network: Network, node: Placed) -> Taken:
+    """Channels of all inputs."""
     inputs = list(node.input)
     attributes = {
         "out_shape": network.shape(node.output[0]),

@@ -7,7 +7,7 @@ import numpy as np
 from xnorforge.hw.lowering.exact import on_one_unit
 from xnorforge.hw.lowering.examples import random_leaf, random_shape
 from xnorforge.hw.lowering.narrowing import FEWEST
-from xnorforge.hw.lowering.registry import MAKERS, arithmetic, emission, example, meaning, rule, tidying
+from xnorforge.hw.lowering.registry import MAKERS, arithmetic, example, meaning, rule, tidying
 from xnorforge.hw.lowering.sums import one_leaf
 from xnorforge.hw.lowering.values import F32, Leaf, Levels, Node, append, of_leaf, reach_of
 from xnorforge.hw.lowering.views import seen, usual_view, view_of
@@ -19,16 +19,6 @@ def concat(*given: np.ndarray) -> np.ndarray:
     """One after the other along the channels."""
     *inputs, _at = given
     return np.concatenate(inputs, -1)
-
-
-@emission("Concat")
-def _emit(emission, node, inputs, out) -> None:
-    """FINN's StreamingConcat."""
-    emission.put(
-        "StreamingConcat", node.name, inputs, out, SIMD=1,
-        ChannelsPerStream=[emission.shapes[x][-1] for x in inputs],
-        inputDataTypes=[emission.types[x] for x in inputs], numInputVectors=emission.shapes[out][:-1],
-    )  # fmt: skip
 
 
 @rule("Concat")

@@ -2,14 +2,14 @@
 
 from math import gcd
 
-from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, ints
+from xnorforge.hw.bind.network import Bound, Network, Placed, Taken
 from xnorforge.hw.bind.registry import takes
 
 
 @takes("Crop")
-def crop(network: Network, node: NodeProto) -> Taken:
+def crop(network: Network, node: Placed) -> Taken:
     """Our own node."""
-    before, behind, first = (ints(node, key) for key in ("before", "behind", "first"))
+    before, behind, first = (node.at[key] for key in ("before", "behind", "first"))
     group = before[2] if len(before) == 3 else gcd(*before, *behind, *first)
     attributes = {"in_shape": before, "out_shape": behind, "first": first, "group": group}
     attributes |= network.width(node.input[0], "")

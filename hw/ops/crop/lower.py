@@ -1,11 +1,8 @@
 """A window of a frame, as Slice and Split cut one out of an image or a vector (`views.py`)."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from xnorforge.hw.lowering.examples import random_leaf, random_shape
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import example, maker, meaning
 from xnorforge.hw.lowering.values import Leaf
 from xnorforge.hw.lowering.walk import Walk
@@ -15,12 +12,6 @@ from xnorforge.hw.lowering.walk import Walk
 def _cropped(x, at):
     cut = [slice(first, first + size) for first, size in zip(at["first"], at["behind"])]
     return x[:, *cut]
-
-
-class Crop(IntegerNode):
-    """The elements of the frame `before` from `first` on that make up a frame `behind`."""
-
-    numbers: ClassVar[dict[str, str]] = {"before": "ints", "behind": "ints", "first": "ints"}
 
 
 @maker("cropped")

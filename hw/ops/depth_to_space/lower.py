@@ -9,13 +9,11 @@ offsets of their own, as those of a transposed convolution may, they become part
 from dataclasses import replace
 from fractions import Fraction
 from math import lcm
-from typing import ClassVar
 
 import numpy as np
 from onnx import NodeProto
 
 from xnorforge.hw.lowering.examples import random_leaf
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import CHOOSING, MAKERS, example, maker, meaning, rule
 from xnorforge.hw.lowering.sums import one_leaf, single
 from xnorforge.hw.lowering.values import Value, of_leaf, reach_of
@@ -30,12 +28,6 @@ CHOOSING |= {"SpaceToDepth", "DepthToSpace"}
 @meaning("DepthToSpace")
 def _depth_to_space(x, at):
     return pixels_of_blocks(x, at["block"], at["size"])
-
-
-class DepthToSpace(IntegerNode):
-    """Channels as pixels of a `block` (rows, columns), mode DCR; `size` keeps the first rows and columns."""
-
-    numbers: ClassVar[dict[str, str]] = {"block": "ints", "size": "ints"}
 
 
 @rule("SpaceToDepth", "DepthToSpace")

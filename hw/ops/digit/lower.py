@@ -1,13 +1,10 @@
 """Integers that are too wide for a matrix, as digits: x = sum_k x_k 2**(k bits)."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.lowering.examples import random_leaf, random_shape
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import example, maker, meaning
 from xnorforge.hw.lowering.values import Leaf
 from xnorforge.hw.lowering.walk import Walk
@@ -17,12 +14,6 @@ from xnorforge.hw.lowering.walk import Walk
 def digit(x: np.ndarray, at: Record) -> np.ndarray:
     """The bits from `shift` on, `bits` of them, without a sign; all of them, with it, where `bits` is 0."""
     return x >> at["shift"] & ((1 << at["bits"]) - 1 if at["bits"] else -1)
-
-
-class Digit(IntegerNode):
-    """The bits of integers from `shift` on, `bits` of them; all of them where `bits` is 0."""
-
-    numbers: ClassVar[dict[str, str]] = {"shift": "i", "bits": "i"}
 
 
 @maker("digits")

@@ -1,27 +1,20 @@
 """Binds channel interaction (CI-BCNN): the sum of a channel is changed by the levels of others."""
 
-import numpy as np
-
-from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, get
-from xnorforge.hw.bind.nodes import integer_thresholds, is_sign, with_threshold
+from xnorforge.hw.bind.network import Bound, Network, Placed, Taken
+from xnorforge.hw.bind.nodes import falls, with_threshold
 from xnorforge.hw.bind.registry import takes
 
 
 @takes("Interact")
-def interact(network: Network, node: NodeProto) -> Taken:
+def interact(network: Network, node: Placed) -> Taken:
     """With thresholds, also of channels that compare downwards, where they follow."""
     shape, (bits, _) = network.shape(node.input[0]), network.kind(node.input[0])
     attributes = {"in_shape": shape, "in_bits": bits}
-    attributes |= {key: get(node, key) for key in ("n0", "unit", "matches")}
-    if extent := get(node, "extent", 0):
+    attributes |= {key: int(node.at[key]) for key in ("n0", "unit", "matches")}
+    if extent := node.at.get("extent"):
         attributes["extent"] = extent
-    arrays = {"influence": np.rint(network.constant(node.input[1])).astype(np.int64)}
-    nodes, sign = with_threshold(network, node), network.reader(node)
-    if sign is not None and is_sign(network, sign):
-        behind = with_threshold(network, sign)
-        if len(behind) > 1:
-            nodes = [node, *behind]
-            arrays["direction"] = network.constant(sign.input[1]).astype(np.int64)
+    arrays, nodes = {"influence": node.at["influence"]}, with_threshold(network, node, falling=True)
     if len(nodes) > 1:
-        arrays["thresholds"] = integer_thresholds(network, nodes[-1], shape[-1])[:, 0]
+        arrays |= {"direction": nodes[1].at["direction"]} if falls(nodes[1]) else {}
+        arrays["thresholds"] = nodes[1].at["thresholds"][:, 0]
     return nodes, [Bound("Interact", node.name, attributes, arrays, [one.name for one in nodes])]

@@ -1,7 +1,6 @@
 """Channel interaction (CI-BCNN): sums of bits move by the levels that other channels of their group reach."""
 
 from fractions import Fraction
-from typing import ClassVar
 
 import numpy as np
 from onnx import NodeProto, helper
@@ -38,14 +37,9 @@ def interact(x: np.ndarray, at: Record) -> np.ndarray:
 
 
 class Interact(IntegerNode):
-    """Channel interaction on counts or sums, influence (groups, g, g); exported ones on axis 1."""
+    """The node of exported networks, whose channels are axis 1."""
 
-    numbers: ClassVar[dict[str, str]] = {"n0": "i", "unit": "i", "matches": "i", "axis": "i", "extent": "i"}
     arrays: tuple[str, ...] = ("influence",)
-
-    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        """A node without `extent` has that of equation 3."""
-        return super().get_nodeattr_types() | {"extent": ("i", False, 0)}
 
     def execute_node(self, context: dict[str, np.ndarray], graph: object) -> None:
         """Channels go last and back."""

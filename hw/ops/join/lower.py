@@ -12,10 +12,9 @@ from fractions import Fraction
 import numpy as np
 
 from xnorforge.hw.any_width import weighted_sum, whole_numbers, width_of
-from xnorforge.hw.lowering.emit import type_of
 from xnorforge.hw.lowering.examples import random_leaf, random_shape
 from xnorforge.hw.lowering.narrowing import FEWEST, Narrowed, narrowed
-from xnorforge.hw.lowering.registry import NEGATABLE, emission, example, maker, meaning, tidying
+from xnorforge.hw.lowering.registry import NEGATABLE, example, maker, meaning, tidying
 from xnorforge.hw.lowering.values import Value, common_grid, reach_of
 
 
@@ -47,32 +46,6 @@ def _reach(multipliers, leaves) -> np.ndarray:
     """Least and greatest sum, (2, channels)."""
     ends = [(m * leaf.lo.astype(object), m * leaf.hi.astype(object)) for m, leaf in zip(multipliers, leaves)]
     return np.array([sum(np.minimum(*pair) for pair in ends), sum(np.maximum(*pair) for pair in ends)])
-
-
-@emission("Join")
-def _emit(emission, node, inputs, out) -> None:
-    """Products with constants, then additions two by two; a multiplier of one everywhere is left out."""
-    shape, terms = emission.shapes[out], []
-    for k, (x, leaf) in enumerate(zip(inputs, node.inputs)):
-        multiplier, given = node.at["multipliers"][k], emission.graph.leaves[leaf]
-        if (multiplier == 1).all() and len(inputs) > 1:
-            terms.append((x, given.lo, given.hi))
-            continue
-        ends = multiplier * given.lo.astype(object), multiplier * given.hi.astype(object)
-        low, high = np.minimum(*ends), np.maximum(*ends)
-        name = node.name if len(inputs) == 1 else f"{node.name}_scale_{k}"
-        y = out if len(inputs) == 1 else emission.tensor(f"{name}_out", shape, type_of(low, high))
-        c = emission.constant(f"{name}_multipliers", multiplier)
-        emission.elementwise("ElementwiseMul", name, x, c, y, rhs_style="const")
-        terms.append((y, low, high))
-    total, low, high = terms[0]
-    for k, (y, more_low, more_high) in enumerate(terms[1:], 1):
-        low, high = low + more_low.astype(object), high + more_high
-        last = k == len(terms) - 1
-        name = node.name if last else f"{node.name}_part_{k}"
-        sum_ = out if last else emission.tensor(f"{name}_out", shape, type_of(low, high))
-        emission.elementwise("ElementwiseAdd", name, total, y, sum_)
-        total = sum_
 
 
 NEGATABLE["Join"] = "multipliers"

@@ -10,7 +10,6 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.lowering.integers import run_operator
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import example, maker, meaning, tidying
 from xnorforge.hw.lowering.sums import one_leaf
 from xnorforge.hw.lowering.values import Leaf, exact
@@ -27,12 +26,6 @@ FORM = (
 @meaning("Lookup")
 def _looked_up(x, at):
     return looked_up(x, at["places"], at["tables"])
-
-
-class Lookup(IntegerNode):
-    """Answers of neurons that are tables; `places` are elements of the frame."""
-
-    arrays = ("places", "tables")
 
 
 @maker("looked up")

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterator
 
-from onnx import NodeProto, helper
-from qonnx.core.modelwrapper import ModelWrapper
-
 from xnorforge.hw.bind import bind_nodes
-from xnorforge.hw.bind.network import Bound, Network, Taken, get
+from xnorforge.hw.bind.network import Bound, Network, Placed, Taken
 from xnorforge.hw.bind.nodes import as_it_comes
 from xnorforge.hw.bind.registry import looping, takes
 from xnorforge.hw.graph import graph_of
@@ -15,15 +12,15 @@ from .bind_layers import chains, loop_of
 
 
 @takes("Loop")
-def loop(network: Network, node: NodeProto) -> Taken:
+def loop(network: Network, node: Placed) -> Taken:
     """The operators of a step become the body when they are folded."""
-    model = ModelWrapper(helper.make_model(get(node, "body"), producer_name="xnorforge"))
-    steps, length = get(node, "steps"), network.shape(node.input[0])[-1]
-    attributes = {"in_shape": as_it_comes(network, node.input[0], length), "steps": steps}
-    start = {"start": network.integers(node.input[1])}
-    body = bind_nodes(model)
-    inputs, outputs = ([one.name for one in side] for side in (model.graph.input, model.graph.output))
-    attributes["bodies"] = [graph_of([one.make() for one in body], node.name, inputs, outputs)]
+    inside = Network(node.at["body"])
+    length = network.shape(node.input[0])[-1]
+    attributes = {"in_shape": as_it_comes(network, node.input[0], length), "steps": node.at["steps"]}
+    body = bind_nodes(inside)
+    ops = [one.make() for one in body]
+    attributes["bodies"] = [graph_of(ops, node.name, inside.inputs, inside.outputs)]
+    start = {"start": node.at["start"]}
     return [node], [Bound("Loop", node.name, attributes, start, [node.name], body=body)]
 
 

@@ -1,85 +1,25 @@
 """A recurrent network that its author unrolled becomes a loop: one step, its states fed back."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
-from onnx import helper
-from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
 
 from xnorforge.core.types import Record
-from xnorforge.hw.lowering.emit import Emission
 from xnorforge.hw.lowering.examples import random_leaf, random_steps, random_weights
-from xnorforge.hw.lowering.nodes import IntegerNode
-from xnorforge.hw.lowering.registry import MEANINGS, emission, example, maker, meaning
-from xnorforge.hw.lowering.values import Leaf, Node
+from xnorforge.hw.lowering.registry import example, maker, meaning
+from xnorforge.hw.lowering.values import IntegerGraph, Leaf, Node
 from xnorforge.hw.lowering.walk import Lowered
 
 from .lower_steps import LEAST_STEPS, PART, Steps, divisions, elements, without_equal_frames
 
 
-@dataclass
-class Body:
-    """One step of a loop.
-
-    Attributes:
-        nodes: operators in order; leaves: every integer tensor by name.
-        inputs: a step's part of the sequence, then the states.
-        outputs: the states after it, in the same order.
-    """
-
-    nodes: list[Node]
-    leaves: dict[str, Leaf]
-    inputs: list[str]
-    outputs: list[str]
-
-    def run(self, *given: np.ndarray) -> list[np.ndarray]:
-        """The states (N, elements) after a step, from its inputs."""
-        tensors = dict(zip(self.inputs, given))
-        for node in self.nodes:
-            tensors[node.out] = MEANINGS[node.op](*(tensors[name] for name in node.inputs), node.at)
-        return [tensors[name] for name in self.outputs]
-
-
 @meaning("Loop")
 def loop(x: np.ndarray, at: Record) -> np.ndarray:
     """The first state (N, elements) after all steps, each of which reads the next part of x (N, …)."""
-    body: Body = at["body"]
+    body: IntegerGraph = at["body"]
     ends = np.cumsum([body.leaves[name].channels for name in body.inputs[1:]])
     states = [np.broadcast_to(start, (len(x), len(start))) for start in np.split(at["start"], ends[:-1])]
     for part in x.reshape(len(x), at["steps"], -1).swapaxes(0, 1):
         states = body.run(part, *states)
     return states[0]
-
-
-class Loop(IntegerNode):
-    """`body` on each of `steps` parts and the states, from `start` on; its result is the first state."""
-
-    numbers: ClassVar[dict[str, str]] = {"steps": "i"}
-    arrays: tuple[str, ...] = ("start",)
-
-    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        body: dict[str, tuple] = {"body": ("g", True, None)}
-        return super().get_nodeattr_types() | body
-
-    def execute_node(self, context: dict[str, np.ndarray], _graph: object) -> None:
-        body = ModelWrapper(helper.make_model(self.get_nodeattr("body")))
-        names = [one.name for one in body.graph.input]
-        shapes = [body.get_tensor_shape(name) for name in names]
-        x, start = (context[name] for name in self.onnx_node.input)
-        given = np.split(start, np.cumsum([np.prod(shape) for shape in shapes[1:]])[:-1])
-        for part in x.reshape(self.get_nodeattr("steps"), -1):
-            values = (one.reshape(shape) for one, shape in zip((part, *given), shapes))
-            given = [*execute_onnx(body, dict(zip(names, values))).values()]
-        context[self.onnx_node.output[0]] = given[0]
-
-
-@emission("Loop")
-def _emit(emission, node, inputs, out) -> None:
-    body: Body = node.at["body"]
-    graph = Emission(body, body.inputs, body.outputs).model().graph
-    emission.put_own("Loop", node, inputs, out, body=graph)
 
 
 @maker("rolled")
@@ -93,7 +33,7 @@ def rolled(graph: Lowered) -> Lowered | None:
         for places in divisions(graph.leaves[source], read):
             steps = Steps(graph, source, places)
             if steps.repeat():
-                return steps.replaced(Body(steps.body, steps.leaves, steps.inputs, steps.outputs))
+                return steps.replaced(IntegerGraph(steps.body, steps.leaves, steps.inputs, steps.outputs))
     return None
 
 
@@ -130,6 +70,6 @@ def _example(rng):
     levels("next_h", "sum", "h")
     if states[1:]:
         levels("next_g", "bh", "g")
-    body = Body(nodes, leaves, [PART, *states], [f"next_{name}" for name in states])
+    body = IntegerGraph(nodes, leaves, [PART, *states], [f"next_{name}" for name in states])
     start = np.concatenate([rng.integers(0, leaves[name].hi + 1) for name in states])
     return [leaf], [("Loop", {"body": body, "steps": steps, "start": start})]

@@ -75,7 +75,7 @@ class Steps:
         step: {leaf: its step}, -1 for those that do not depend on the sequence.
         signatures: {leaf: what makes it}, equal for equal operators of different steps.
         of: per step, {signature: operator}.
-        body, leaves, inputs, outputs, start: the body, as of `lower.Body`, and its first states, of `repeat`.
+        body, leaves, inputs, outputs, start: the body, an `IntegerGraph`, and its first states.
         result: leaf of the state that others read.
     """
 
@@ -230,7 +230,7 @@ class Steps:
         return np.clip(whole_numbers(near), leaf.lo, leaf.hi)
 
     def replaced(self, body) -> Lowered:
-        """The graph with a loop in place of the steps; `body` is that of `lower.Body`."""
+        """The graph with a loop in place of the steps; `body` is an `IntegerGraph`."""
         graph, order = self.graph, self.places.reshape(-1)
         at = {"body": body, "steps": self.count, "start": np.concatenate(self.start)}
         made = [Node(f"{self.result}_loop", "Loop", [self.source], self.result, at)]

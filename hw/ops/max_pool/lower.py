@@ -1,7 +1,5 @@
 """Maxima over windows: maxima of integers where the value rises with them, minima where it falls."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from xnorforge.core.types import Record
@@ -9,7 +7,6 @@ from xnorforge.hw.lowering import registry
 from xnorforge.hw.lowering.examples import random_image, random_pool, random_signs, random_windows
 from xnorforge.hw.lowering.geometry import pool_windows
 from xnorforge.hw.lowering.integers import windows
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.sums import single
 from xnorforge.hw.lowering.values import Leaf, Node, replay
 from xnorforge.hw.lowering.walk import Lowered, refuse
@@ -26,23 +23,6 @@ def max_pool(x: np.ndarray, at: Record) -> np.ndarray:
     x = x * at["direction"]
     x = surrounded(x, at.get("pads", NONE), x.min() - 1)
     return windows(x, at["kernel"], at["stride"], at["dilation"]).max((3, 4)) * at["direction"]
-
-
-class DirectedPool(IntegerNode):
-    """Maximum of windows where direction (C,) is +1, minimum where -1: an AND of bits if all are."""
-
-    op = "MaxPool"
-    numbers: ClassVar[dict[str, str]] = {"kernel": "ints", "stride": "ints", "dilation": "ints"}
-    arrays: tuple[str, ...] = ("direction",)
-
-
-@registry.emission("MaxPool")
-def _emit(emission, node, inputs, out) -> None:
-    """Windows and Pool where all channels take the maximum."""
-    if (node.at["direction"] < 0).any():
-        emission.put_own("DirectedPool", node, inputs, out)
-    else:
-        emission.pool(node, inputs[0], out, "MaxPool")
 
 
 @registry.swap("MaxPool")

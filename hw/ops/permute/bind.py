@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from xnorforge.hw.bind.network import Bound, Network, NodeProto, Taken, ints
+from xnorforge.hw.bind.network import Bound, Network, Placed, Taken
 from xnorforge.hw.bind.registry import takes
 
 
 @takes("Permute")
-def permute(network: Network, node: NodeProto) -> Taken:
+def permute(network: Network, node: Placed) -> Taken:
     """Our own node; neighbours that stay together are one group."""
-    order = network.integers(node.input[1]).astype(np.int64)
-    before, behind = ints(node, "before"), ints(node, "behind")
+    order = node.at["places"].astype(np.int64)
+    before, behind = node.at["before"], node.at["behind"]
     group = group_of(order, before[-1], behind[-1])
     attributes = {"in_shape": before, "out_shape": behind, "group": group, **network.width(node.input[0], "")}
     return [node], [Bound("Permute", node.name, attributes, {"order": order[::group] // group}, [node.name])]

@@ -1,13 +1,10 @@
 """Any order of a frame's elements: where a view is none that other operators bring about (`views.py`)."""
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from xnorforge.core.types import Ints
 from xnorforge.hw.lowering.examples import random_leaf, random_shape
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import example, maker, meaning
 from xnorforge.hw.lowering.values import Leaf
 from xnorforge.hw.lowering.walk import Walk
@@ -16,13 +13,6 @@ from xnorforge.hw.lowering.walk import Walk
 @meaning("Permute")
 def _permuted(x, at):
     return x.reshape(len(x), -1)[:, at["places"]].reshape(len(x), *at["behind"])
-
-
-class Permute(IntegerNode):
-    """Element i of the frame `behind` is element places[i] of the frame `before`."""
-
-    numbers: ClassVar[dict[str, str]] = {"before": "ints", "behind": "ints"}
-    arrays: tuple[str, ...] = ("places",)
 
 
 @maker("permuted")

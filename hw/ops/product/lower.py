@@ -9,7 +9,7 @@ import numpy as np
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import times
 from xnorforge.hw.lowering.examples import random_leaf, random_shape
-from xnorforge.hw.lowering.registry import MAKERS, emission, example, maker, meaning
+from xnorforge.hw.lowering.registry import MAKERS, example, maker, meaning
 from xnorforge.hw.lowering.sums import one_leaf, same_order
 from xnorforge.hw.lowering.values import Value, reach_of
 from xnorforge.hw.lowering.walk import refuse
@@ -66,12 +66,6 @@ def _range(one, other, xnor: bool):
         return np.zeros(one.channels, np.int64), np.ones(one.channels, np.int64)
     ends = [times(x, y) for x in (one.lo, one.hi) for y in (other.lo, other.hi)]
     return np.min(ends, 0), np.max(ends, 0)
-
-
-@emission("Product")
-def _emit(emission, node, inputs, out) -> None:
-    """FINN's product of two tensors; of bits for -1 and +1, whether they are equal."""
-    emission.elementwise("ElementwiseEqual" if node.at["xnor"] else "ElementwiseMul", node.name, *inputs, out)
 
 
 @example("Product")

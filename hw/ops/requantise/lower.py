@@ -7,14 +7,11 @@ Why:     with |A| and the step of the levels a power of two apart, slopes in eig
          imply, so exactness does not depend on this argument.
 """
 
-from typing import ClassVar
-
 import numpy as np
 
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.lowering.examples import random_leaf, random_shape, random_signs
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import example, maker, meaning
 from xnorforge.hw.lowering.values import Leaf, Value, append, of_leaf, signs_of
 from xnorforge.hw.lowering.walk import Walk
@@ -29,13 +26,6 @@ def rectify(x: np.ndarray, at: Record) -> np.ndarray:
     u = x * at["direction"] - at["offset"]
     bent = np.where(u < 0, u * at["slope"], u << SLOPE_BITS) >> at["shift"] + SLOPE_BITS
     return np.clip(bent + at["zero"], 0, at["levels"])
-
-
-class Rectify(IntegerNode):
-    """offset, slope (eighths) and direction, (C,) each."""
-
-    numbers: ClassVar[dict[str, str]] = dict.fromkeys(("shift", "levels", "zero"), "i")
-    arrays: tuple[str, ...] = ("offset", "slope", "direction")
 
 
 @maker("bent levels")

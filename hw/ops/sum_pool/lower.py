@@ -10,7 +10,7 @@ from xnorforge.hw.lowering.examples import random_pool
 from xnorforge.hw.lowering.geometry import pool_windows, spatial, window_shape
 from xnorforge.hw.lowering.integers import windows
 from xnorforge.hw.lowering.linear import nearest_border
-from xnorforge.hw.lowering.registry import MAKERS, emission, example, meaning, rule
+from xnorforge.hw.lowering.registry import MAKERS, example, meaning, rule
 from xnorforge.hw.lowering.sums import one_leaf
 from xnorforge.hw.lowering.values import reach_of
 from xnorforge.hw.lowering.views import flatten, seen, view_of
@@ -22,12 +22,6 @@ def sum_pool(x: np.ndarray, at: Record) -> np.ndarray:
     """Sum over each window."""
     x = as_width(x, width_of(x) + prod(at["kernel"]).bit_length())
     return windows(np.ascontiguousarray(x), at["kernel"], at["stride"]).sum((3, 4))
-
-
-@emission("SumPool")
-def _emit(emission, node, inputs, out) -> None:
-    """Windows and Pool that adds."""
-    emission.pool(node, inputs[0], out, "AccPool")
 
 
 def _sums(walk, leaf, kernel, stride):

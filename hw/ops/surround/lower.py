@@ -1,13 +1,10 @@
 """A border around images with a value of its own in every channel."""
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from xnorforge.core.types import Ints
 from xnorforge.hw.lowering.examples import random_leaf
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import example, meaning
 
 
@@ -23,13 +20,6 @@ def surrounded(x: np.ndarray, pads: Ints, values: ArrayLike) -> np.ndarray:
 @meaning("Surround")
 def _surround(x, at):
     return surrounded(x, at["pads"], at["values"])
-
-
-class Surround(IntegerNode):
-    """A border of `values` (C,) around (H, W, C); `pads` are top, left, bottom, right."""
-
-    numbers: ClassVar[dict[str, str]] = {"pads": "ints"}
-    arrays: tuple[str, ...] = ("values",)
 
 
 @example("Surround")

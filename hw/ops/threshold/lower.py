@@ -15,7 +15,6 @@ from onnx import NodeProto
 
 from xnorforge.core.types import Record
 from xnorforge.hw.lowering import quantisers, registry
-from xnorforge.hw.lowering.emit import type_of
 from xnorforge.hw.lowering.evaluation import evaluate
 from xnorforge.hw.lowering.examples import random_leaf, random_shape, random_steps
 from xnorforge.hw.lowering.levels import check_order, steps_of, thresholds
@@ -34,30 +33,6 @@ def level(x: np.ndarray, at: Record) -> np.ndarray:
         return (x >= steps[:, 0]).astype(np.int64)
     counts = [np.searchsorted(t, x[..., c], side="right") for c, t in enumerate(steps)]
     return np.stack(counts, -1).astype(np.int64)
-
-
-@registry.emission("Threshold")
-def _emit(emission, node, inputs, out) -> None:
-    """Thresholding; channels that compare downwards are multiplied by -1 first."""
-    x = inputs[0]
-    if (node.at["direction"] < 0).any():
-        leaf = emission.graph.leaves[node.inputs[0]]
-        ends = node.at["direction"] * leaf.lo, node.at["direction"] * leaf.hi
-        kind = type_of(np.minimum(*ends), np.maximum(*ends))
-        y = emission.tensor(f"{node.name}_sign_out", emission.shapes[x], kind)
-        c = emission.constant(f"{node.name}_sign_direction", node.at["direction"], "BIPOLAR")
-        emission.elementwise("ElementwiseMul", f"{node.name}_sign", x, c, y, rhs_style="const")
-        x = y
-    steps = node.at["thresholds"]
-    # FINN reads them with the sign of its input.
-    least = -2 if emission.types[x].startswith("INT") else 0
-    kind = type_of(min(least, int(np.min(steps))), steps)
-    t = emission.constant(f"{node.name}_thresholds", steps, kind)
-    emission.put(
-        "Thresholding", node.name, [x, t], out, NumChannels=len(steps), PE=1, numSteps=steps.shape[1],
-        inputDataType=emission.types[x], weightDataType=emission.types[t],
-        outputDataType=emission.types[out], ActVal=0, numInputVectors=emission.shapes[out][:-1],
-    )  # fmt: skip
 
 
 @registry.maker("levels")

@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.types import Record
 from xnorforge.hw.lowering.examples import random_leaf
-from xnorforge.hw.lowering.registry import CHOOSING, MAKERS, emission, example, maker, meaning, rule
+from xnorforge.hw.lowering.registry import CHOOSING, MAKERS, example, maker, meaning, rule
 from xnorforge.hw.lowering.sums import single
 from xnorforge.hw.lowering.values import Value, replay
 from xnorforge.hw.lowering.views import has_channels_last, seen, usual_view, view_of
@@ -20,17 +20,6 @@ CHOOSING |= {"Resize", "Upsample"}
 def upsample(x: np.ndarray, at: Record) -> np.ndarray:
     """Rows and columns repeated."""
     return repeated(x, *at["factors"])
-
-
-@emission("Upsample")
-def _emit(emission, node, inputs, out) -> None:
-    """FINN's UpsampleNearestNeighbour."""
-    _, rows, columns, channels = emission.shapes[inputs[0]]
-    emission.put(
-        "UpsampleNearestNeighbour", node.name, inputs, out, SIMD=1, HO=emission.shapes[out][1],
-        WO=emission.shapes[out][2], HI=rows, WI=columns, NumChannels=channels,
-        inputDataType=emission.types[inputs[0]],
-    )  # fmt: skip
 
 
 def _repeats(node, at, size: int, factor: int) -> bool:

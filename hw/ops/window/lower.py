@@ -15,10 +15,9 @@ One XNOR-popcount of rates * kh * kw * C bits and one threshold take the place o
 adder.
 """
 
-from dataclasses import replace
 from fractions import Fraction
 from math import lcm
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +25,7 @@ from xnorforge.core.types import Ints, Record
 from xnorforge.hw.any_width import INT64_BITS, width_of
 from xnorforge.hw.lowering import integers
 from xnorforge.hw.lowering.examples import random_conv, random_image, random_pads, random_windows
-from xnorforge.hw.lowering.integers import windows
-from xnorforge.hw.lowering.nodes import IntegerNode
-from xnorforge.hw.lowering.registry import MAKERS, NEGATABLE, emission, example, maker, meaning, rule, tidying
+from xnorforge.hw.lowering.registry import MAKERS, NEGATABLE, example, maker, meaning, rule, tidying
 from xnorforge.hw.lowering.sums import one_leaf
 from xnorforge.hw.lowering.values import Leaf, Node, exact, of_leaf, reach_of
 from xnorforge.hw.lowering.views import MOST_BITS, bits_again
@@ -51,14 +48,6 @@ def concentric(x: np.ndarray, at: Record, kernel: Ints):
         yield rate, x[:, rows : x.shape[1] - rows, columns : x.shape[2] - columns]
 
 
-@meaning("RatesWindow")
-def rates_window(x: np.ndarray, at: Record) -> np.ndarray:
-    """Pixels under those kernels, (N, OH, OW, rates kh kw C)."""
-    kernel = at["kernel"]
-    parts = [windows(image, kernel, at["stride"], (rate, rate)) for rate, image in concentric(x, at, kernel)]
-    return np.concatenate([part.reshape(*part.shape[:3], -1) for part in parts], -1)
-
-
 @meaning("RatesConv")
 def rates_conv(x: np.ndarray, at: Record):
     """Sum of convolutions of several dilations, weights (rates, kh, kw, C, O)."""
@@ -67,44 +56,6 @@ def rates_conv(x: np.ndarray, at: Record):
         integers.conv(image, at | {"weights": w, "dilation": (rate, rate), "groups": 1})
         for w, (rate, image) in zip(at["weights"], images)
     )
-
-
-class Pad(IntegerNode):
-    """A border of `value` around (H, W, C); `pads` are top, left, bottom, right."""
-
-    numbers: ClassVar[dict[str, str]] = {"pads": "ints", "value": "i"}
-
-
-class RatesWindow(IntegerNode):
-    """Windows of several dilations around a pixel, (OH, OW, rates kh kw C); `pads` of the largest."""
-
-    numbers: ClassVar[dict[str, str]] = {
-        "kernel": "ints", "stride": "ints", "rates": "ints", "pads": "ints", "value": "i",
-    }  # fmt: skip
-
-
-@emission("Pad")
-def _emit_pad(emission, node, inputs, out) -> None:
-    """FMPadding for a border of zeros."""
-    if node.at["value"]:
-        emission.put_own("Pad", node, inputs, out)
-        return
-    _, *image, channels = emission.shapes[inputs[0]]
-    emission.put(
-        "FMPadding", node.name, inputs, out, ImgDim=image, Padding=list(node.at["pads"]),
-        NumChannels=channels, SIMD=1, inputDataType=emission.types[inputs[0]],
-    )  # fmt: skip
-
-
-@emission("RatesConv")
-def _emit_rates_conv(emission, node, inputs, out) -> None:
-    """Windows of ours, and MVAU."""
-    weights, size = node.at["weights"], emission.frame(node.out)[:-1]
-    kind = emission.types[inputs[0]]
-    windows = emission.tensor(f"{node.name}_window_out", [*size, weights[..., 0].size], kind)
-    at = node.at | {"kernel": list(weights.shape[1:3])}
-    emission.put_own("RatesWindow", replace(node, name=f"{node.name}_window", at=at), inputs, windows)
-    emission.matrix(node, windows, out, weights.reshape(-1, weights.shape[-1]), size)
 
 
 @rule("Pad")
@@ -290,12 +241,6 @@ def _bordered(rng):
     value = int(rng.choice([0, *leaf.range]))
     at = random_conv(rng, leaf, windows)
     return [leaf], [("Pad", {"pads": pads, "value": value}), ("Conv", at)]
-
-
-@example("RatesWindow")
-def _windows_of_rates(rng):
-    leaf, at = _random_rates(rng)
-    return [leaf], [("RatesWindow", at)]
 
 
 @example("RatesConv")

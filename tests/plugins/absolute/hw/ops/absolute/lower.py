@@ -3,14 +3,9 @@
 import numpy as np
 
 from xnorforge.hw.lowering.examples import random_leaf, random_shape
-from xnorforge.hw.lowering.nodes import IntegerNode
 from xnorforge.hw.lowering.registry import example, meaning, rule
 from xnorforge.hw.lowering.sums import one_leaf
 from xnorforge.hw.lowering.walk import refuse
-
-
-class Absolute(IntegerNode):
-    """|x|, a node of lowered.onnx."""
 
 
 @meaning("Absolute")

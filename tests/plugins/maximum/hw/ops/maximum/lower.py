@@ -3,16 +3,9 @@
 import numpy as np
 
 from xnorforge.flows.lower.examples import random_leaf, random_shape
-from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.walk import refuse
-
-
-class Maximum(IntegerNode):
-    """max(a, b), a node of lowered.onnx."""
-
-    tensors = 2
 
 
 @meaning("Maximum")
