@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from onnx import GraphProto, NodeProto, StringStringEntryProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from threadpoolctl import threadpool_limits
 
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import stored
+from xnorforge.hw.lowering.nodes import tensor_note
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
 
@@ -70,8 +71,7 @@ def graph_of(
     ends = ([infos[key] for key in side] for side in (inputs, outputs))
     body = helper.make_graph(nodes, name, *ends, initializer=constants, value_info=inner)
     for key, stream in streams.items():
-        kind = StringStringEntryProto(key="finn_datatype", value=stream.datatype.name)
-        body.quantization_annotation.add(tensor_name=key, quant_parameter_tensor_names=[kind])
+        body.quantization_annotation.append(tensor_note(key, finn_datatype=stream.datatype.name))
     return body
 
 

@@ -164,6 +164,9 @@ class Group(nn.Module):
     sign(pool(m)). With gates there are K tensors of bits, the i-th is sign(pool(s_i * y_i + (1 - s_i) * m)).
     """
 
+    replaced = "branches"
+    places: list[str]  # of the branches' blocks in the plain network
+
     def __init__(
         self, branches: Iterable[nn.Module], shares: Numbers | None, gates: Numbers | None, pool: int,
         sign: nn.Module,

@@ -307,7 +307,9 @@ class Bits(nn.Sequential):
 
 
 class Network(nn.Sequential):
-    """A sequence of parts after the scaling of the pixels."""
+    """A sequence of parts after the scaling of the pixels; `places`: their names in the plain network."""
+
+    places: list[str]
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         return super().forward(input / 128 - 1)

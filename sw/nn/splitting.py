@@ -81,7 +81,12 @@ def structured(network: Network, shape: Shape) -> Network:
     Raises:
         UserError: rates that the branches or convolutions cannot have.
     """
-    return Network(*Splitter(shape).parts(list(network)))
+    splitter = Splitter(shape)
+    splitter.names = {id(part): name for name, part in network.named_children()}
+    parts = list(splitter.parts(list(network)))
+    made = Network(*parts)
+    made.places = [getattr(part, "places", [splitter.names.get(id(part), "")])[0] for part in parts]
+    return made
 
 
 def grouped(network: nn.Sequential, shape: Shape) -> bool:
@@ -113,6 +118,7 @@ class Splitter:
 
     def __init__(self, shape: Shape):
         self.shape, self.relu = shape, shape.relu == "always"
+        self.names: dict[int, str] = {}  # of the parts of a plain network
         if shape.rates and (len(shape.rates) != shape.bases or shape.decomposition == "lbd"):
             raise UserError(
                 f"group_net: {len(shape.rates)} dilations for bases={shape.bases}, "
@@ -161,7 +167,9 @@ class Splitter:
         branches = [
             nn.Sequential(*map(self.block(at), blocks[:-1]), self.open(at, blocks[-1])) for at in self.bases()
         ]
-        return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, binary.sign_layer())
+        found = Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, binary.sign_layer())
+        found.places = [self.names[id(block)] for block in blocks]
+        return found
 
     def residual(self, parts: list[BiReal], gated: bool) -> Residual:
         """Return K copies of the convolutions with common shortcuts."""

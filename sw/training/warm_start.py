@@ -57,8 +57,8 @@ def _start(folder) -> tuple[Record, bool]:
 def _replaced(network: nn.Module, name: str) -> str:
     """Return the name that a tensor has in the network without the layers of a method. A module that stands
     for a layer states in `replaced` the name of its child, or list of children, that is like that layer, and
-    where these are chains of several layers in `places` their names."""
-    part, path, listed, places = network, list[str](), False, list[str]()
+    where these are chains of several layers in `places` their names; so does a network whose parts moved."""
+    part, path, listed, places = network, list[str](), False, getattr(network, "places", [])
     for step in name.split("."):
         skipped = step == getattr(part, "replaced", None)
         if places and not listed:
@@ -71,9 +71,15 @@ def _replaced(network: nn.Module, name: str) -> str:
     return ".".join(path)
 
 
-def _find(network: nn.Module, name: str, numbers: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-    """Return the number of this name, or of the layer in whose place it is; None if there is none."""
-    return numbers[name] if name in numbers else numbers.get(_replaced(network, name))
+def _sources(network: nn.Module, numbers: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor | None]:
+    """Return by name the number of this name, or of the layer in whose place it is, which comes first if the
+    numbers are those of another structure; None if there is neither."""
+    alike = all(f"{name}.weight" in numbers for name in binary.latents(network))
+    found = {}
+    for name in network.state_dict():
+        names = (name, _replaced(network, name))[:: 1 if alike else -1]
+        found[name] = numbers.get(names[0], numbers.get(names[1]))
+    return found
 
 
 @torch.no_grad()
@@ -85,8 +91,9 @@ def copy_numbers(network: nn.Module, numbers: Mapping[str, torch.Tensor], sized:
             layer by layer to a mean size of `SIZE`.
     """
     latents = {f"{name}.weight" for name in binary.latents(network)}
+    sources = _sources(network, numbers)
     for name, tensor in network.state_dict().items():
-        found = _find(network, name, numbers)
+        found = sources[name]
         if found is None or found.shape != tensor.shape or name.endswith("num_batches_tracked"):
             continue
         if name in latents and not sized:
@@ -112,9 +119,9 @@ def warm_start(network: nn.Module, folder: Path | str) -> str:
     saved, sized = _start(folder)
     numbers, settings = saved["network"], saved["settings"]
     latents = {f"{name}.weight" for name in binary.latents(network)}
-    own = network.state_dict()
+    own, sources = network.state_dict(), _sources(network, numbers)
     for name in sorted(latents):
-        found = _find(network, name, numbers)
+        found = sources[name]
         if found is None or found.shape != own[name].shape:
             raise UserError(
                 f"INIT: {folder} is a run of {settings['net']} with method {settings['method']}, but {name} "

@@ -1,5 +1,6 @@
 """Group-Net: its structure is the specification's, its limits the plain network; deployment is exact."""
 
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ from xnorforge.flows.lower import graph
 from xnorforge.flows.lower.proof import checks
 from xnorforge.flows.qonnx_execution import qonnx_scores
 from xnorforge.sw import networks
-from xnorforge.sw.methods import group_net
+from xnorforge.sw.methods import group_net, ste
 from xnorforge.sw.methods.group_net import Method
 from xnorforge.sw.nn import binary, branches, building_blocks, scaled
 from xnorforge.sw.nn import stream as frame
@@ -270,6 +271,19 @@ def test_equal_branches_of_a_stream_are_the_plain_stream_bit_for_bit():
         assert (
             apart.std().item() == pytest.approx(size.item() / 4, rel=0.1) and apart.mean().abs() < size / 20
         )
+
+
+@pytest.mark.parametrize("net, setting", [
+    ("fashion-cnn", {}), ("cifar10-cnv_half", {"decomposition": "v2"}), ("mnist-tfc", {"bases": 3}),
+])  # fmt: skip
+def test_branches_of_a_chain_start_from_the_layers_in_whose_place_they_are(net, setting):
+    """Every weight of the plain network is that of one layer outside of groups, or of one in each branch."""
+    plain, grouped = ste.Method().build(net), Method(**setting).build(net)
+    warm_start.copy_numbers(grouped, plain.state_dict(), sized=True)
+    count, latents = Counter(), [latent.detach() for latent in binary.latents(grouped).values()]
+    for name, latent in binary.latents(plain).items():
+        count[name] = sum(latent.shape == one.shape and torch.equal(latent, one) for one in latents)
+    assert {1, 3} >= {*count.values()} and sum(count.values()) == len(latents) > len(count)
 
 
 def test_a_group_of_a_stream_gives_the_mean_or_mixtures_on_the_stream_s_grid():

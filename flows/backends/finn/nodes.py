@@ -79,49 +79,36 @@ class Ours(RTLBackend):
     def alone(self, model: ModelWrapper | None) -> IntegerGraph:
         """The node as an integer graph, with bits for -1 and +1 as FINN streams them."""
         node, streams = self.onnx_node, self.streams()
+        (x, *_), channels = node.input, int(self.get_normal_input_shape(0)[-1])
         if self.abstraction == "DuplicateStreams":
-            return self.graph([], {}, outputs=[node.input[0]] * len(node.output))
+            return IntegerGraph([], streams, [x], [x] * len(node.output))
         if self.abstraction == "StreamingConcat":
-            return self.graph([("Concat", {})], streams)
-        if len(streams) == 2:
-            multipliers = np.ones((2, self.channels), np.int64)
-            sums = "Join", {"multipliers": multipliers}
-            return self.graph(
-                [sums if self.abstraction == "ElementwiseAdd" else ("Product", {"xnor": 0})], streams
-            )
-        if self.abstraction != "ElementwiseMul":
+            return self.row(("Concat", {}))
+        if self.abstraction == "ElementwiseMul" and len(streams) == 2:
+            return self.row(("Product", {"xnor": 0}))
+        if self.abstraction == "ElementwiseMul":
+            factors = np.broadcast_to(self.constant(1, model).reshape(-1), channels)
+            return self.row(("Join", {"multipliers": factors[None]}))
+        if len(streams) < 2:
             raise UserError(f"{node.name}: a constant is added; add it to the thresholds behind it.")
-        factors = np.broadcast_to(self.constant(1, model).reshape(-1), self.channels)
-        return self.graph([("Join", {"multipliers": factors[None]})], streams)
-
-    @property
-    def channels(self) -> int:
-        """Length of the last axis of the first input."""
-        return int(self.get_normal_input_shape(0)[-1])
+        return self.row(("Join", {"multipliers": np.ones((2, channels), np.int64)}))
 
     def streams(self) -> dict[str, Leaf]:
         """What the node's streams hold, by tensor."""
-        found = {}
-        for index, name in enumerate(self.onnx_node.input):
-            if self.get_instream_width(index):
-                kind = self.get_input_datatype(index)
-                found[name] = leaf(name, self.get_normal_input_shape(index), kind)
-        return found
+        return {
+            name: leaf(name, self.get_normal_input_shape(index), self.get_input_datatype(index))
+            for index, name in enumerate(self.onnx_node.input) if self.get_instream_width(index)
+        }  # fmt: skip
 
-    def graph(
-        self, row: list[tuple[str, Record]], leaves: dict[str, Leaf], *inner: Leaf,
-        outputs: list[str] | None = None,
-    ) -> IntegerGraph:  # fmt: skip
-        """Operators with their constants in a row, `inner` between them; the first reads all of `leaves`."""
-        leaves = leaves or self.streams()
-        inputs, made = list(leaves), []
-        (name, *_), kind = self.onnx_node.output, self.get_output_datatype()
-        last = leaf(name, self.get_normal_output_shape(), kind)
-        given = inputs
-        for (op, at), out in zip(row, (*inner, last), strict=True) if row else ():
+    def row(self, *row: tuple[str, Record], inner: tuple[Leaf, ...] = ()) -> IntegerGraph:
+        """Operators with their constants, `inner` between them; the first reads all streams."""
+        leaves, made = self.streams(), []
+        given = inputs = list(leaves)
+        last = leaf(self.onnx_node.output[0], self.get_normal_output_shape(), self.get_output_datatype())
+        for (op, at), out in zip(row, (*inner, last), strict=True):
             made.append(Node(self.onnx_node.name if out is last else out.name, op, given, out.name, at))
             leaves, given = leaves | {out.name: out}, [out.name]
-        return IntegerGraph(made, leaves, inputs, outputs or given)
+        return IntegerGraph(made, leaves, inputs, given)
 
     def constant(self, index: int, model: ModelWrapper | None) -> np.ndarray:
         """A constant input, integers; a random one of the right type and shape without the graph."""
@@ -264,7 +251,7 @@ class MatrixNode(Ours):
             raise UserError(f"{node.name}: -1 and +1 enter only where weights are bits; use a product.")
         dense = "Dense", {"weights": self.constant(1, model), "xnor": int(matches)}
         if len(node.input) < 3:
-            return self.graph([dense], self.streams())
+            return self.row(dense)
         steps = self.constant(2, model)
         if steps.shape[-1] > 1 or self.get_nodeattr("ActVal") or self.get_output_datatype() not in BITS:
             raise UserError(
@@ -273,7 +260,7 @@ class MatrixNode(Ours):
         rows = self.get_nodeattr("MH")
         at = {"thresholds": np.broadcast_to(steps, (rows, 1)).copy(), "direction": np.ones(rows, np.int64)}
         sums = leaf(f"{node.name}_sums", self.get_normal_output_shape(), self.get_accumulator_datatype())
-        return self.graph([dense, ("Threshold", at)], self.streams(), sums)
+        return self.row(dense, ("Threshold", at), inner=(sums,))
 
     def random(self, index):
         """Weights, or thresholds in the middle."""
@@ -370,7 +357,7 @@ class PaddingNode(Ours):
     def alone(self, model: ModelWrapper | None):  # noqa: ARG002
         """Our own border, which binding knows."""
         at = {"pads": list(self.get_nodeattr("Padding")), "value": self.get_nodeattr("Value")}
-        return self.graph([("Pad", at)], self.streams())
+        return self.row(("Pad", at))
 
 
 def leaf(name: str, shape: Ints, kind: BaseDataType) -> Leaf:

@@ -28,10 +28,7 @@ def signed_conv(network: Network, node: Placed) -> Taken:
         attributes |= widths(node.name, whole, 1, False, bipolar=1)
         unit, mul, base = Bound("IntMvu", node.name, attributes, {"weights": whole}), 1, 0
     unit.arrays["weights"] = unit.arrays["weights"].astype(np.int64)
-    rows, columns, table = offsets(
-        whole.astype(np.int64), surroundings["ifm"], sizes["kernel"], sizes["stride"], sizes["dilation"],
-        pads,
-    )  # fmt: skip
+    rows, columns, table = offsets(whole.astype(np.int64), surroundings["ifm"], **sizes, pads=pads)
     sums, (bits, signed) = unit.make_alone().out_stream(), network.declared(node.output[0])
     attributes = {
         "in_shape": shape, "in_bits": sums.bits, "in_signed": int(sums.signed), "mul": mul, "out_bits": bits,

@@ -15,12 +15,10 @@ from .bind_layers import chains, loop_of
 def loop(network: Network, node: Placed) -> Taken:
     """The operators of a step become the body when they are folded."""
     inside = Network(node.at["body"])
-    length = network.shape(node.input[0])[-1]
-    attributes = {"in_shape": as_it_comes(network, node.input[0], length), "steps": node.at["steps"]}
-    body = bind_nodes(inside)
-    ops = [one.make() for one in body]
-    attributes["bodies"] = [graph_of(ops, node.name, inside.inputs, inside.outputs)]
-    start = {"start": node.at["start"]}
+    shape = as_it_comes(network, node.input[0], network.shape(node.input[0])[-1])
+    body, start = bind_nodes(inside), {"start": node.at["start"]}
+    graph = graph_of([one.make() for one in body], node.name, inside.inputs, inside.outputs)
+    attributes = {"in_shape": shape, "steps": node.at["steps"], "bodies": [graph]}
     return [node], [Bound("Loop", node.name, attributes, start, [node.name], body=body)]
 
 

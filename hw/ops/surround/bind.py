@@ -4,6 +4,7 @@ import numpy as np
 
 from xnorforge.hw.bind.network import Bound, Network, Placed, Taken
 from xnorforge.hw.bind.registry import takes
+from xnorforge.hw.streams import kind_of, value_range
 
 
 @takes("Pad", rank=30)
@@ -20,10 +21,8 @@ def surround_by_channel(network: Network, node: Placed) -> Taken:
 
 def _bound(network: Network, node: Placed, values: np.ndarray) -> Taken:
     """Its output holds whatever the operator in front gives, and the border."""
-    bits, signed = network.kind(node.input[0])
-    low, high = min(int(values.min()), -(1 << (bits - 1)) if signed else 0), int(values.max())
-    most = max(high, (1 << (bits - signed)) - 1)
-    out_bits = max(most.bit_length(), (-low - 1).bit_length()) + 1 if low < 0 else most.bit_length()
+    low, high = value_range(*network.kind(node.input[0]))
+    bits, signed = kind_of(min(low, int(values.min())), max(high, int(values.max())))
     attributes = {"ifm": network.shape(node.input[0]), "pads": list(node.at["pads"])}
-    attributes |= {**network.width(node.input[0]), "out_bits": out_bits, "out_signed": int(low < 0)}
+    attributes |= {**network.width(node.input[0]), "out_bits": bits, "out_signed": int(signed)}
     return [node], [Bound("Surround", node.name, attributes, {"values": values}, [node.name])]
