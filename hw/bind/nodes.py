@@ -59,27 +59,24 @@ def seen_by(network: Network, node: Placed, always: bool = False) -> Seen:
 
     A window that is the whole image needs no operator, unless it is wanted `always`: its elements arrive in
     that order anyway."""
-    (x,), rates = node.input, node.op == "RatesConv"
-    bits, signed = network.kind(x)
+    (x,), at = node.input, node.at
+    kind = network.kind(x)
     if node.op == "Dense":
-        return Seen([], [], as_it_comes(network, x, len(node.at["weights"])), bits, signed)
-    sizes = {"rates": node.at["rates"]} if rates else {}
-    sizes |= {key: value for key, value in sizes_of(node).items() if key != "dilation" or not rates}
-    pad = None if rates else border_in_front(network, node)
-    rows, columns, channels = network.shape(x)
-    length = len(sizes.get("rates", [0])) * channels * prod(sizes["kernel"])
+        return Seen([], [], as_it_comes(network, x, len(at["weights"])), *kind)
+    sizes, pad = sizes_of(node), border_in_front(network, node)
+    length = at["weights"][..., 0].size * at.get("groups", 1)
     shape = [*network.shape(node.output[0])[:2], length]
-    if not rates and sizes["kernel"] == sizes["stride"] == PIXEL:
-        return Seen([], [], as_it_comes(network, x, length), bits, signed)
-    if not (rates or pad or always) and sizes["kernel"] == [rows, columns]:
+    if sizes["kernel"] == sizes["stride"] == PIXEL and "rates" not in sizes:
+        return Seen([], [], as_it_comes(network, x, length), *kind)
+    if sizes["kernel"] == network.shape(x)[:2] and not (pad or always or "rates" in sizes):
         stream = network.stream(x)
-        return Seen([], [], shape if stream is None else list(stream.shape), bits, signed)
-    border = {"pads": node.at["pads"], "pad_value": node.at["value"]} if rates else {}
-    attributes = around(network, x if pad is None else pad.input[0], sizes, pad) | border
+        return Seen([], [], shape if stream is None else list(stream.shape), *kind)
+    attributes = around(network, x if pad is None else pad.input[0], sizes, pad)
+    attributes |= {"pads": at["pads"], "pad_value": at["value"]} if "rates" in sizes else {}
     pads = [] if pad is None else [pad]
     window = Bound("Window", f"{node.name}_window", attributes, nodes=[one.name for one in [*pads, node]])
     stream = window.make_alone().out_stream()
-    return Seen(pads, [window], list(stream.shape) if prod(stream.shape) == length else shape, bits, signed)
+    return Seen(pads, [window], list(stream.shape) if prod(stream.shape) == length else shape, *kind)
 
 
 @dataclass
@@ -161,7 +158,7 @@ def border_in_front(network: Network, node: Placed) -> Placed | None:
     """The border in front of a node that its windows can make, None if none: not wider than the kernel, its
     value an element of the stream."""
     before = network.maker(node.input[0])
-    if before is None or before.op != "Pad":
+    if before is None or before.op != "Pad" or "rates" in node.at:
         return None
     sizes, (low, high) = sizes_of(node), value_range(*network.kind(before.input[0]))
     reach = [(k - 1) * d for k, d in zip(sizes["kernel"], sizes["dilation"])] * 2
@@ -178,10 +175,12 @@ def around(network: Network, x: str, sizes: Record, pad: Placed | None = None) -
 
 
 def sizes_of(node: Placed) -> dict[str, list[int]]:
-    """Kernel, stride and dilation of a node with windows; weights are (…, kh, kw, inputs, outputs)."""
+    """Kernel, stride and dilation of a node with windows, or several rates; weights are (…, kh, kw, inputs,
+    outputs)."""
     at = node.at
     kernel = at["kernel"] if "kernel" in at else at["weights"].shape[-4:-2]
-    found = {"kernel": kernel, "stride": at["stride"], "dilation": at.get("dilation", PIXEL)}
+    rates = {"rates": at["rates"]} if "rates" in at else {"dilation": at.get("dilation", PIXEL)}
+    found = {"kernel": kernel, "stride": at["stride"]} | rates
     return {name: [int(n) for n in given] for name, given in found.items()}
 
 
