@@ -119,8 +119,8 @@ def matrix_at(network: Network, node: Placed) -> Matrix:
     attributes = {
         "mw": length, "mh": outputs, "vectors": prod(shape[:-1]), "in_shape": seen.shape, "out_shape": shape,
     }  # fmt: skip
-    steps, xnor = steps_behind(nodes), bool(node.at["xnor"])
-    return Matrix([*seen.pads, *nodes], whole, steps, seen, xnor, attributes)
+    steps = steps_behind(nodes)
+    return Matrix([*seen.pads, *nodes], whole, steps, seen, bool(node.at["xnor"]), attributes)
 
 
 def steps_behind(nodes: list[Placed]) -> np.ndarray | None:

@@ -7,6 +7,6 @@ from xnorforge.hw.bind.registry import takes
 @takes("Fork")
 def fork(network: Network, node: Placed) -> Taken:
     """A copy for each."""
-    attributes = {"in_shape": network.shape(node.input[0]), "readers": len(node.output)}
-    attributes |= network.width(node.input[0], "")
+    (x,) = node.input
+    attributes = {"in_shape": network.shape(x), "readers": len(node.output), **network.width(x, "")}
     return [node], [Bound("Fork", node.name, attributes, {}, [node.name])]

@@ -14,8 +14,7 @@ def join(network: Network, root: Placed) -> Taken:
     after = network.reader(root)
     if after is not None and after.op == "Join":
         return [], []
-    nodes: list[Placed] = []
-    terms, shape = [], network.shape(root.output[0])
+    nodes, terms, shape = list[Placed](), [], network.shape(root.output[0])
 
     def walk(tensor, factor):
         node = network.maker(tensor)

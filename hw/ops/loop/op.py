@@ -4,12 +4,12 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
-from onnx import helper
+from onnx import GraphProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
@@ -63,15 +63,7 @@ class Loop(HwOp):
         Raises:
             UserError: two of them are not the same module.
         """
-        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
-        models = [helper.make_model(one, opset_imports=opsets) for one in self.get_nodeattr("bodies")]
-        found = [graph.operators(ModelWrapper(one)) for one in models]
-        for first, *others in zip(*found, strict=True):
-            if not all(map(partial(_alike, first), others)):
-                raise UserError(
-                    f"{self.name}: {first.name} is not one module in all steps; build it without."
-                )
-        return found
+        return _pages_of(self.name, *(one.SerializeToString() for one in self.get_nodeattr("bodies")))
 
     @cached_property
     def inner(self) -> list[HwOp]:
@@ -262,6 +254,17 @@ class Loop(HwOp):
         for op in [*self.inner, *([self.store] if self.of_frames else [])]:
             found = {name: found[name] + size for name, size in op.estimate(family, registers).items()}
         return found
+
+
+@lru_cache(maxsize=8)  # the search for FIFOs copies operators often
+def _pages_of(name: str, *bodies: bytes) -> list[list[HwOp]]:
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
+    models = [helper.make_model(GraphProto.FromString(one), opset_imports=opsets) for one in bodies]
+    found = [graph.operators(ModelWrapper(one)) for one in models]
+    for first, *others in zip(*found, strict=True):
+        if not all(map(partial(_alike, first), others)):
+            raise UserError(f"{name}: {first.name} is not one module in all steps; build it without.")
+    return found
 
 
 def _alike(one: HwOp, other: HwOp) -> bool:

@@ -8,9 +8,8 @@ from xnorforge.hw.bind.registry import takes
 @takes("Product")
 def product(network: Network, node: Placed) -> Taken:
     """Of integers, and of bits for -1 and +1, which is their equality."""
-    inputs = list(node.input)
     attributes = {
-        "in_shape": network.shape(node.output[0]), **kinds(network, inputs), **out_width(network, node),
+        "in_shape": network.shape(node.output[0]), **kinds(network, node.input), **out_width(network, node),
         "xnor": int(node.at["xnor"]),
     }  # fmt: skip
-    return [node], [Bound("Product", node.name, attributes, {}, [node.name], inputs)]
+    return [node], [Bound("Product", node.name, attributes, {}, [node.name], node.input)]

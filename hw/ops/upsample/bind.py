@@ -7,6 +7,6 @@ from xnorforge.hw.bind.registry import takes
 @takes("Upsample")
 def upsample(network: Network, node: Placed) -> Taken:
     """By whole factors."""
-    attributes = {"ifm": network.shape(node.input[0]), "factor": list(node.at["factors"])}
-    attributes |= network.width(node.input[0], "")
+    (x,) = node.input
+    attributes = {"ifm": network.shape(x), "factor": list(node.at["factors"]), **network.width(x, "")}
     return [node], [Bound("Upsample", node.name, attributes, {}, [node.name])]
