@@ -116,7 +116,7 @@ def test_an_operator_outside_the_package_passes_the_conformance_tests(outside):
     files = ("tests/hw/test_ops.py", "tests/flows/test_meanings.py")
     done = run("-m", "pytest", "-p", "no:cacheprovider", *files, "-k", name)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert {"absolute": "173 passed", "maximum": "159 passed"}[name] in done.stdout
+    assert {"absolute": "172 passed", "maximum": "158 passed"}[name] in done.stdout
 
 
 TASK = '''"""Bright or dark halves: a task of two classes on pictures that a generator draws."""

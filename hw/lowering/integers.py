@@ -7,7 +7,7 @@ import numpy as np
 
 from xnorforge.core.types import Ints, Record
 
-from .registry import MEANINGS, meaning
+from .registry import meaning
 
 TOP = 2**52  # above this, float64 matrix products and thresholds would round
 
@@ -50,8 +50,3 @@ def dense(x: np.ndarray, at: Record) -> np.ndarray:
     """x (N, F) times weights (F, O); `xnor`: matching bits instead of the sum."""
     y = product(x, at["weights"], at["top"])
     return y + (at["weights"] < 0).sum(0) if at["xnor"] else y
-
-
-def run_operator(op: str, inputs: list[np.ndarray], at: Record) -> np.ndarray:
-    """One operator on its input tensors."""
-    return MEANINGS[op](*inputs, at)

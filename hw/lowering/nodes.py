@@ -21,6 +21,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.plugins import parts
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import FLOAT32_BITS, stored, whole_numbers, width_of
 from xnorforge.hw.ops.base import CustomOp
@@ -184,7 +185,8 @@ def _rounded(x: Iterable[Any]) -> np.ndarray:
 
 
 def __getattr__(name: str) -> Any:
-    """qonnx asks the domain's module for `custom_op`: type of node -> class."""
+    """qonnx asks the domain's module for `custom_op`: type of node -> class; operators enter theirs first."""
     if name == "custom_op":
+        parts("hw.ops", "lower")
         return dict.fromkeys(MEANINGS, IntegerNode) | NODES
     raise AttributeError(name)

@@ -19,9 +19,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints
 from xnorforge.hw.any_width import as_width, whole_numbers
 
-from . import integers
+from . import integers  # noqa: F401  it registers
 from .narrowing import Narrowed
-from .registry import MAKERS
+from .registry import MAKERS, MEANINGS
 from .values import Leaf, Node, Number, Value, fits_float32, of_leaf, reach_of
 
 
@@ -79,7 +79,7 @@ class Lowered:
 
     def run_node(self, node: Node, tensors: dict[str, np.ndarray]) -> np.ndarray:
         """The result of one operator on its input tensors."""
-        result = integers.run_operator(node.op, [tensors[name] for name in node.inputs], node.at)
+        result = MEANINGS[node.op](*(tensors[name] for name in node.inputs), node.at)
         return as_width(result, self.leaves[node.out].bits)
 
     @property

@@ -12,10 +12,11 @@ from xnorforge.core.artifacts import read_json
 from xnorforge.flows import fold
 from xnorforge.flows.backends import rtl
 from xnorforge.flows.lower import graph
-from xnorforge.hw.lowering import integers
+from xnorforge.hw.lowering.registry import MEANINGS
 from xnorforge.sw.methods import ci_bcnn, ste
 from xnorforge.sw.tasks.base import task_of
 
+from ..documents import python
 from ..refusals import refused as sentence
 from ..refusals import says
 
@@ -40,7 +41,7 @@ def test_the_operator_is_the_module_for_every_sum(n0, ratio):
     at |= {} if ratio else {"extent": mix.plan().extent}
     expected = mix(torch.from_numpy(2.0 * counts - n0)).int().numpy()
     for matches, x in ((1, counts), (0, 2 * counts - n0)):
-        found = integers.run_operator("Interact", [x], at | {"matches": matches})
+        found = MEANINGS["Interact"](x, at | {"matches": matches})
         np.testing.assert_array_equal(found, expected)
     assert (expected != 2 * counts - n0).any()
 
@@ -48,13 +49,12 @@ def test_the_operator_is_the_module_for_every_sum(n0, ratio):
 def test_the_operator_keeps_everything_where_there_is_no_edge():
     x = np.arange(32).reshape(1, 32)
     at = {"influence": np.zeros((2, 16, 16), np.int64), "n0": 31, "unit": 3, "matches": 0}
-    np.testing.assert_array_equal(integers.run_operator("Interact", [x], at), x)
+    np.testing.assert_array_equal(MEANINGS["Interact"](x, at), x)
 
 
-@pytest.mark.parametrize(
-    ("net", "count", "unit"),
-    [("mnist-tfc", 256, 0.0), pytest.param("mnist-cnn", 12, 0.05, marks=pytest.mark.full)],
-)
+@pytest.mark.parametrize(("net", "count", "unit"), [
+    ("mnist-tfc", 256, 0.0), pytest.param("mnist-cnn", 12, 0.05, marks=pytest.mark.full),
+])  # fmt: skip
 def test_a_network_with_edges_in_every_layer_is_exact_down_to_rtl(net, count, unit, tmp_path):
     record = lowered(net, count, 0.1, tmp_path, ci_bcnn.Method(unit=unit))
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
@@ -96,6 +96,11 @@ def lowered(net, count, share, folder, method=None):
     images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
     exported(chosen.deploy(net, module), images, folder)
     return read_json(folder / "lower.json")
+
+
+def test_qonnx_finds_the_exported_node_where_nothing_else_is_loaded():
+    said = python("-c", "import xnorforge.hw.lowering.nodes as n; print(n.custom_op['Interact'].arrays)")
+    assert said.stdout == "('influence',)\n", said.stderr
 
 
 def refused(weights, scale, influence):

@@ -7,7 +7,7 @@ import pytest
 from mapped import compare_sites, mapped
 from op_examples.interact import seeded as seeded_interact
 
-from xnorforge.hw.lowering import integers
+from xnorforge.hw.lowering.registry import MEANINGS
 from xnorforge.hw.ops.interact.op import Interact
 from xnorforge.hw.ops.interact.plan import cuts, plan
 from xnorforge.hw.ops.threshold.op import Threshold
@@ -29,7 +29,7 @@ def test_the_contract_is_the_formula_of_the_lowered_node_for_every_input(n0, mat
                        extent=extent, in_bits=n0.bit_length() + 1 - matches)  # fmt: skip
     low = 0 if matches else -n0
     x = np.stack([rng.permutation(np.arange(low, n0 + 1)) for _ in range(24)], 1)
-    expected = integers.run_operator("Interact", [x], at)
+    expected = MEANINGS["Interact"](x, at)
     np.testing.assert_array_equal(op.run(x), expected)
     thresholds, direction = rng.integers(-n0, n0 + 1, 24), rng.choice([-1, 1], 24)
     arrays = {"influence": influence, "thresholds": thresholds, "direction": direction}
@@ -86,7 +86,7 @@ def test_every_form_of_the_hardware_is_the_formula_for_every_input(runs, index):
     op, x = CASES[index]
     influence, thresholds, direction = op.tables()
     at = {key: op.get_nodeattr(key) for key in ("n0", "unit", "matches", "extent")} | {"influence": influence}
-    mixed = integers.run_operator("Interact", [x], at)
+    mixed = MEANINGS["Interact"](x, at)
     np.testing.assert_array_equal(runs[index].output, mixed if op.raw else direction * mixed >= thresholds)
 
 

@@ -16,7 +16,7 @@ from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.fold.options import candidates
 from xnorforge.hw import graph
 from xnorforge.hw.bind import Bound
-from xnorforge.hw.lowering import integers
+from xnorforge.hw.lowering.registry import MEANINGS
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.border.op import Border
 from xnorforge.hw.ops.clip.op import Clip
@@ -112,7 +112,7 @@ def test_maxima_are_the_lowered_graph_s(shape, kernel, direction):
     x = op.random_input(2, frames=3)
     at = {"kernel": kernel, "stride": kernel, "dilation": (1, 1)}
     at["direction"] = arrays.get("direction", np.ones(5, np.int64))
-    np.testing.assert_array_equal(op.run(x), integers.run_operator("MaxPool", [x], at))
+    np.testing.assert_array_equal(op.run(x), MEANINGS["MaxPool"](x, at))
 
 
 def test_a_mixed_pool_of_bits_is_an_or_here_and_an_and_there():
@@ -151,7 +151,7 @@ def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
     given = {"in_shape": x.shape, "pe": x.shape[1] if wide else 2, "in_bits": bits, "in_signed": signed}
     given |= {"mul": mul, "out_bits": out_bits, "out_signed": out_signed}
     op = Clip.make(f"{bits}_{signed}_{mul}_{wide:d}", arrays, **given)
-    return op, x[None], integers.run_operator("Clip", [x[None]], {**arrays, "mul": mul})
+    return op, x[None], MEANINGS["Clip"](x[None], {**arrays, "mul": mul})
 
 
 def test_every_input_clipped_at_every_bound_is_the_lowered_graph_s_in_rtl_too():
@@ -198,8 +198,8 @@ def test_offsets_turn_a_convolution_padded_with_minus_one_into_one_padded_with_n
               "xnor": 0}  # fmt: skip
         bits = np.pad(x, ((0, 0), *zip(before, behind), (0, 0)))
         length = 2 * kernel[0] * kernel[1]
-        matches = (integers.conv(2 * bits - 1, at) + length) // 2
-        expected = integers.run_operator("SignedConv", [x], at | {"pads": (*before, *behind)})
+        matches = (MEANINGS["Conv"](2 * bits - 1, at) + length) // 2
+        expected = MEANINGS["SignedConv"](x, at | {"pads": (*before, *behind)})
         rows, columns, table = offsets(weights, (*size, 2), kernel, stride, dilation, (*before, *behind))
         assert max(rows) + 1 == table.shape[0] and max(columns) + 1 == table.shape[1]
         np.testing.assert_array_equal(2 * matches - length + table[np.ix_(rows, columns)], expected)
@@ -257,7 +257,7 @@ def test_behind_a_window_it_is_a_convolution_of_one_group_per_channel(bits, sign
     )  # fmt: skip
     at = {"weights": weights, "groups": 5, "stride": stride, "dilation": (1, 1), "xnor": 0,
           "top": 6 * 2**bits}  # fmt: skip
-    np.testing.assert_array_equal(op.run(window.run(x)), integers.conv(x, at))
+    np.testing.assert_array_equal(op.run(window.run(x)), MEANINGS["Conv"](x, at))
 
 
 def test_a_bit_adds_its_sign_or_counts_where_it_equals_its_weight():

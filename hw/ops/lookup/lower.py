@@ -9,8 +9,7 @@ from math import prod
 
 import numpy as np
 
-from xnorforge.hw.lowering.integers import run_operator
-from xnorforge.hw.lowering.registry import example, maker, meaning, tidying
+from xnorforge.hw.lowering.registry import MEANINGS, example, maker, meaning, tidying
 from xnorforge.hw.lowering.sums import one_leaf
 from xnorforge.hw.lowering.values import Leaf, exact
 from xnorforge.hw.lowering.walk import refuse
@@ -54,7 +53,7 @@ def looked_up_at(walk, node, table: np.ndarray, axis: int):
     for n, read in enumerate(places):
         frames = np.zeros((len(address), leaf.channels), np.int64)
         frames[:, read[: counts[n]]] = address[:, : counts[n]]
-        sums = run_operator("Dense", [frames], dense.at | {"weights": weights[:, n : n + 1]})[:, 0]
+        sums = MEANINGS["Dense"](frames, dense.at | {"weights": weights[:, n : n + 1]})[:, 0]
         entries.append([scale[n] * int(total) + value.offset[n] for total in sums])
     at = np.array(entries, object)
     if any(one.denominator != 1 for one in at.flat) or at.min() < -len(table) or at.max() >= len(table):
