@@ -72,10 +72,10 @@ def try_layers(name: str, device: Device, ops: list[HwOp], rows: list[Record]) -
     return artifacts.check(name, frames, wrong, integers, f"{names} alone, at the edges of their constants")
 
 
-def inputs_of(op: HwOp) -> list[np.ndarray]:
-    """Frames (N, *shape) for each input stream, no more than `MOST_CYCLES` allow."""
+def inputs_of(op: HwOp, cycles: int = 0) -> list[np.ndarray]:
+    """Frames (N, *shape) for each input stream, no more than `MOST_CYCLES` allow, of `cycles`."""
     rng = np.random.default_rng(SEED)
-    most = max(2, MOST_CYCLES // op.cycles())
+    most = max(2, MOST_CYCLES // (cycles or op.cycles()))
     source, found = op.in_stream(), constants(op)
     matrix = op.matrix() or ("bias" in found and Matrix(found["weights"], found["bias"], 1))
     if matrix and "thresholds" in found:
@@ -139,7 +139,7 @@ def share_reached(op: HwOp, inputs: list[np.ndarray], unit: int = 0) -> float:
             wrong = type(one)(one.onnx_node, arrays_of=one.arrays_of | {key: other})
             try:
                 found = bool((_with(op, unit, wrong).run(*inputs) != right).any())
-                edges = [] if found or one.inner else inputs_of(wrong)
+                edges = [] if found or one.inner else inputs_of(wrong, one.cycles())
             except UserError:  # such an array cannot be
                 continue
             if not edges or (wrong.run(*edges) != one.run(*edges)).any():

@@ -375,9 +375,7 @@ REFUSED = {
         np.linspace(-1, 2, 320).reshape(20, 16), {"scale": 1 / 255},
         "-1 .. 2 … SCALE=1/255 … 0 .. 1 … INPUT=float:<calibration.npz>",
     ),
-    "not finite": (
-        np.full((4, 16), np.nan), {"form": "q4.12"}, "not finite",
-    ),
+    "not finite": (np.full((4, 16), np.nan), {"form": "q4.12"}, "not finite"),
     "another number": (np.zeros((4, 9), np.int64), {}, "16 … 9 … shape"),
     "a label too many": (np.zeros((4, 16), np.int64), {"labels": [0, 1, 2, 3]},
         "label 3 … 3 classes, 0 .. 2 … -1"),

@@ -69,7 +69,7 @@ def test_thresholds_have_the_sign_of_their_input(tmp_path):
 
 @pytest.mark.full
 def test_finn_s_design_in_rtl_gives_the_integers_in_every_stream_at_finn_s_interval(tmp_path):
-    lowered(tmp_path)
+    lowered(tmp_path, "ste")
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=4000)
     record = finn(tmp_path, tmp_path / "acc", simulator)
     assert [check["mismatches"] for check in record["checks"]] == [0] * 6

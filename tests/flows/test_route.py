@@ -289,9 +289,7 @@ FAILURES = {
         {"said": "Info: Packing LUTs..\n", "placed": KILLED},
         "bitstream: nextpnr-xilinx (seed 1): … signal 9 … SEEDS=4,5,6",
     ),
-    "log cut short": (
-        {"said": SHORT}, "bitstream: … log of nextpnr-xilinx (seed 1)",
-    ),
+    "log cut short": ({"said": SHORT}, "bitstream: … log of nextpnr-xilinx (seed 1)"),
     "no room": (
         {"said": "", "placed": "print('ERROR: Unable to place cell u_x, no BELs remaining'); sys.exit(255)"},
         "bitstream: nextpnr-xilinx (seed 1) … Unable to place cell u_x, no BELs remaining … INTERVAL",
@@ -307,9 +305,7 @@ FAILURES = {
         {"framed": "sys.exit('ERROR: segment DB has no CLBLM_R')"},
         "bitstream: fasm2frames: segment DB has no CLBLM_R (seed 1); … openXC7",
     ),
-    "bitstream cut short": (
-        {"bit": openxc7.blank_bit()[:300_000]}, "bitstream: … 300,000 bytes",
-    ),
+    "bitstream cut short": ({"bit": openxc7.blank_bit()[:300_000]}, "bitstream: … 300,000 bytes"),
 }  # fmt: skip
 
 

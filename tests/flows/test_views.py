@@ -161,9 +161,7 @@ BUILT = {  # name: network, its output, kinds of its integer operators that stan
         lambda: scores(conv(shuffled(bits(), 6, 6, 2), 6, 1, group=6), 96), (5,), ["Conv"],
     ),
     "channels sliced": (lambda: scores(conv(sliced(bits(), [1], [5], [1], [1]), 4, 4), 64), (5,), []),
-    "channels backwards": (
-        lambda: scores(conv(sliced(bits(), [-1], [ALL], [1], [-1]), 4, 6), 64), (5,), [],
-    ),
+    "channels backwards": (lambda: scores(conv(sliced(bits(), [-1], [ALL], [1], [-1]), 4, 6), 64), (5,), []),
     "channels gathered": (
         lambda: scores(conv(bits().node("Gather", whole(3, 1, 4), axis=1), 4, 3).norm(4).sign(), 64),
         (5,), [],
@@ -173,9 +171,7 @@ BUILT = {  # name: network, its output, kinds of its integer operators that stan
     "levels cropped": (levels_cropped, (5,), ["Crop"]),
     "every other pixel": (lambda: scores(conv(cropped(2), 4, 6, 1), 16), (5,), ["Conv"]),
     "cropped in front of a dense layer": (lambda: scores(cropped(2), 24), (5,), []),
-    "rows as channels": (
-        lambda: conv(bits().node("Transpose", perm=[0, 2, 1, 3]), 4, 6), (4, 4, 4), [],
-    ),
+    "rows as channels": (lambda: conv(bits().node("Transpose", perm=[0, 2, 1, 3]), 4, 6), (4, 4, 4), []),
     "split": (split, (5,), ["Conv"]),
     "focus": (focus, (5,), ["Conv"] * 4),
     "space to depth": (
@@ -192,9 +188,7 @@ BUILT = {  # name: network, its output, kinds of its integer operators that stan
         lambda: sliced(dense(bits().node("Flatten"), 216), [1], [4], [1], [1]), (3,), ["Crop"],
     ),
     "average, channels last": (averaged, (5,), []),
-    "part of a vector": (
-        lambda: dense(sliced(bits().node("Flatten"), [7], [107], [1], [1]), 100), (5,), [],
-    ),
+    "part of a vector": (lambda: dense(sliced(bits().node("Flatten"), [7], [107], [1], [1]), 100), (5,), []),
     "rows and columns exchanged twice": (exchanged_twice, (5,), []),
     "axes of length one": (short_axes, (5, 1), []),
 }  # fmt: skip

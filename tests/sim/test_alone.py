@@ -43,6 +43,15 @@ def test_a_threshold_that_nothing_reaches_is_not_counted():
     assert alone.share_reached(op, [np.zeros((1, 2), np.int64)]) < 0.5
 
 
+def test_adders_with_a_threshold_that_a_flipped_bit_brings_into_reach_have_inputs():
+    arrays = {"weights": np.array([[1, 3], [1, -5]]), "bias": [0, 0], "thresholds": np.array([17, 1])}
+    sizes = {"mw": 2, "mh": 2, "in_shape": [2], "in_bits": 3, "out_shape": [2], "w_bits": 4, "out_bits": 1}
+    op = OPS["da_mvu"].with_adders("a", arrays, **sizes)
+    wrong = type(op)(op.onnx_node, arrays_of=op.arrays_of | {"thresholds": np.array([1, 1])})
+    (frames,) = alone.inputs_of(wrong, op.cycles())
+    assert {0, 1} <= set(frames.sum(1)) and frames.max() == 7  # both sides of the row that op has no sum for
+
+
 def with_one_bit_inverted(op, rng):
     """The same operator with a wrong constant that makes a difference, or None after some tries."""
     for _ in range(40):
