@@ -498,7 +498,7 @@ class _Lane:
         wide = max(each.bits for each in one.args)
         given = [self.text(each, one.stage, wide) for each in one.args]
         if bound_of(one) and min(each.lo for each in one.args) >= 0:  # without signs
-            given = [f"{{{wide - 1}'({_bare(text)})}}" for text in given]
+            given = [f"{{{max(1, wide - 1)}'({_bare(text)})}}" for text in given]
         return f" {one.op} ".join(given)
 
     def beside(self, one: Value) -> str:

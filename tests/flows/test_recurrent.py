@@ -323,7 +323,7 @@ def test_layers_that_share_hardware_compute_what_they_compute_apart(block, tmp_p
     assert 10 * shared >= 9 * len(block)
 
 
-@pytest.mark.parametrize("seed", seeds(1, 40))
+@pytest.mark.parametrize("seed", [7, *seeds(0, 40)])
 def test_the_rtl_of_shared_layers_is_the_model_s_at_any_pace_and_after_a_reset(seed, tmp_path):
     images = lowered_repeated(seed + 1, tmp_path)
     ops = folded(tmp_path, "on")
