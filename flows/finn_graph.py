@@ -12,14 +12,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.core.types import Ints
 from xnorforge.hw.any_width import FLOAT32_BITS, stored, width_of
-from xnorforge.hw.lowering.nodes import as_node, tensor_note, type_of
+from xnorforge.hw.graph import graph_proto
+from xnorforge.hw.lowering.nodes import as_node, type_of
 from xnorforge.hw.lowering.tensors import Connected, Placed
 from xnorforge.hw.lowering.values import Graph
 
@@ -54,15 +55,11 @@ class FinnGraph:
         return self._wrapped()
 
     def _wrapped(self) -> ModelWrapper:
-        ends, made = (self.graph.inputs, self.graph.outputs), helper.make_tensor_value_info
-        info = {name: made(name, TensorProto.FLOAT, shape) for name, shape in self.shapes.items()}
-        inner = [value for name, value in info.items() if name not in (*ends[0], *ends[1])]
-        tensors = [numpy_helper.from_array(values, name) for name, values in self.constants.items()]
-        inner += [made(one.name, one.data_type, list(one.dims)) for one in tensors]
-        sides = ([info[name] for name in side] for side in ends)
-        onnx = helper.make_graph(self.nodes, "lowered", *sides, initializer=tensors, value_info=inner)
-        for name, kind in self.types.items():
-            onnx.quantization_annotation.append(tensor_note(name, finn_datatype=DataType[kind].name))
+        notes = {name: {"finn_datatype": DataType[kind].name} for name, kind in self.types.items()}
+        ends = self.graph.inputs, self.graph.outputs
+        onnx = graph_proto("lowered", self.nodes, ends, self.shapes, notes, self.constants)
+        for one in onnx.initializer:
+            onnx.value_info.append(helper.make_tensor_value_info(one.name, one.data_type, list(one.dims)))
         model = qonnx_make_model(onnx, producer_name="xnorforge")
         return ModelWrapper(model, fix_missing_initializer_valueinfo=False)
 

@@ -1,6 +1,6 @@
 """The operators of a folded graph, and its reference execution with every operator's `execute_node`."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,8 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from threadpoolctl import threadpool_limits
 
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 from xnorforge.hw.any_width import stored
-from xnorforge.hw.lowering.nodes import tensor_note
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
 
@@ -49,7 +48,7 @@ def graph_of(
     Args:
         inputs, outputs: tensors at its ends; names: other names of tensors.
     """
-    nodes, constants, streams = [], [], {}
+    nodes, constants, streams = [], {}, {}
     names = names or {}
     for op in ops:
         node = NodeProto()
@@ -60,19 +59,35 @@ def graph_of(
         streams |= {key: stream for key, stream in zip(node.input, op.in_streams()) if key not in streams}
         node.input.extend(f"{op.name}_{key}" for key in given)
         node.output.extend(names.get(tensor, tensor) for tensor in op.results)
-        constants += [numpy_helper.from_array(stored(op.arrays_of[key]), f"{op.name}_{key}") for key in given]
+        constants |= {f"{op.name}_{key}": stored(op.arrays_of[key]) for key in given}
         nodes.append(node)
         streams |= zip(node.output, op.out_streams())
-    infos = {
-        key: helper.make_tensor_value_info(key, TensorProto.FLOAT, [1, *stream.shape])
-        for key, stream in streams.items()
-    }
-    inner = [info for key, info in infos.items() if key not in (*inputs, *outputs)]
-    ends = ([infos[key] for key in side] for side in (inputs, outputs))
-    body = helper.make_graph(nodes, name, *ends, initializer=constants, value_info=inner)
-    for key, stream in streams.items():
-        body.quantization_annotation.append(tensor_note(key, finn_datatype=stream.datatype.name))
-    return body
+    shapes = {key: [1, *stream.shape] for key, stream in streams.items()}
+    notes = {key: {"finn_datatype": stream.datatype.name} for key, stream in streams.items()}
+    return graph_proto(name, nodes, (inputs, outputs), shapes, notes, constants)
+
+
+def graph_proto(
+    name: str, nodes: Sequence[NodeProto], ends: Sequence[Sequence[str]], shapes: Mapping[str, Ints],
+    notes: Mapping[str, Mapping[str, str]], constants: Mapping[str, np.ndarray],
+) -> GraphProto:  # fmt: skip
+    """A graph between the tensors `ends`, those that it reads and those that it gives.
+
+    Args:
+        shapes: of all tensors but constants; notes: annotations of tensors.
+        constants: arrays as ONNX stores them.
+    """
+    make, kind = helper.make_tensor_value_info, TensorProto.FLOAT
+    infos = {key: make(key, kind, shape) for key, shape in shapes.items()}
+    inner = [info for key, info in infos.items() if key not in (*ends[0], *ends[1])]
+    sides = ([infos[key] for key in side] for side in ends)
+    initial = [numpy_helper.from_array(values, key) for key, values in constants.items()]
+    made = helper.make_graph(nodes, name, *sides, initializer=initial, value_info=inner)
+    for tensor, entries in notes.items():
+        note = made.quantization_annotation.add(tensor_name=tensor)
+        for key, value in entries.items():
+            note.quant_parameter_tensor_names.add(key=key, value=value)
+    return made
 
 
 def in_a_row(ops: list[HwOp]) -> list[HwOp]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import ArrayLike
-from onnx import AttributeProto, GraphProto, NodeProto, TensorAnnotation, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, GraphProto, NodeProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
@@ -24,6 +24,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import parts
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import FLOAT32_BITS, stored, whole_numbers, width_of
+from xnorforge.hw.graph import graph_proto
 from xnorforge.hw.ops.base import CustomOp
 from xnorforge.hw.streams import kind_of
 
@@ -72,34 +73,20 @@ def as_node(name: str, op: str, inputs: list[str], output: str, at: Record) -> t
     return helper.make_node(op, given, [output], name=name, domain=DOMAIN, **others), constants
 
 
-def tensor_note(tensor: str, **entries: str) -> TensorAnnotation:
-    """What is known about a tensor of a model."""
-    found = TensorAnnotation(tensor_name=tensor)
-    for key, value in entries.items():
-        found.quant_parameter_tensor_names.add(key=key, value=value)
-    return found
-
-
 def _as_proto(graph: Graph, name: str) -> GraphProto:
     tensors = dict(zip(graph.inputs, graph.inputs)) | {node.out: f"{node.name}_out" for node in graph.nodes}
-    nodes, constants, infos, notes = [], dict[str, np.ndarray](), {}, []
+    nodes, constants, shapes, notes = [], {}, {}, {}
     for leaf, tensor in tensors.items():
         one = graph.leaves[leaf]
-        infos[leaf] = helper.make_tensor_value_info(tensor, TensorProto.FLOAT, [1, *one.shape])
         ends = json.dumps([[int(n) for n in end] for end in (one.lo, one.hi)])
-        notes.append(tensor_note(tensor, finn_datatype=type_of(*one.range), range=ends))
+        shapes[tensor], notes[tensor] = [1, *one.shape], {"finn_datatype": type_of(*one.range), "range": ends}
     for node in graph.nodes:
-        made, arrays = as_node(
-            node.name, node.op, [tensors[x] for x in node.inputs], tensors[node.out], node.at
-        )
+        inputs, out = [tensors[leaf] for leaf in node.inputs], tensors[node.out]
+        made, arrays = as_node(node.name, node.op, inputs, out, node.at)
         nodes.append(made)
-        constants |= arrays
-    inner = [info for leaf, info in infos.items() if leaf not in (*graph.inputs, *graph.outputs)]
-    ends = ([infos[leaf] for leaf in side] for side in (graph.inputs, graph.outputs))
-    initial = [numpy_helper.from_array(stored(array), key) for key, array in constants.items()]
-    made = helper.make_graph(nodes, name, *ends, initializer=initial, value_info=inner)
-    made.quantization_annotation.extend(notes)
-    return made
+        constants |= {key: stored(array) for key, array in arrays.items()}
+    ends = [[tensors[leaf] for leaf in side] for side in (graph.inputs, graph.outputs)]
+    return graph_proto(name, nodes, ends, shapes, notes, constants)
 
 
 def _of_proto(graph: GraphProto) -> IntegerGraph:
@@ -132,8 +119,8 @@ def _stated(value: Any) -> Any:
 
 
 def _at(node: NodeProto, constant: Any, arrays: tuple[str, ...] = ()) -> tuple[int, Record]:
-    """How many tensors a node reads, and its attributes with its arrays, which `constant` has by name;
-    `arrays`: names of those of a node that states none."""
+    """How many tensors a node reads, and its attributes with its arrays, which `constant` has by name.
+    `arrays`: their names, where the node does not state them."""
     at = {one.name: helper.get_attribute_value(one) for one in node.attribute}
     names = [name.decode() for name in at.pop("arrays", [])] or arrays
     for key, value in at.items():

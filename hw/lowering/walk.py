@@ -19,7 +19,6 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints
 from xnorforge.hw.any_width import as_width, whole_numbers
 
-from . import integers  # noqa: F401  it registers
 from .narrowing import Narrowed
 from .registry import MAKERS, MEANINGS
 from .values import Leaf, Node, Number, Value, fits_float32, of_leaf, reach_of

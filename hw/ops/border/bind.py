@@ -23,12 +23,12 @@ def signed_conv(network: Network, node: Placed) -> Taken:
         "mw": length, "mh": outputs, "vectors": prod(image), "in_shape": [*image, length], "out_shape": shape,
     }  # fmt: skip
     if (abs(whole) == 1).all():
-        unit, mul, base = Bound("XnorMvu", node.name, attributes, {"weights": whole > 0}), 2, -length
+        unit = Bound("XnorMvu", node.name, attributes, {"weights": (whole > 0).astype(np.int64)})
+        mul, base = 2, -length
     else:
         attributes |= widths(node.name, whole, 1, False, bipolar=1)
         unit, mul, base = Bound("IntMvu", node.name, attributes, {"weights": whole}), 1, 0
-    unit.arrays["weights"] = unit.arrays["weights"].astype(np.int64)
-    rows, columns, table = offsets(whole.astype(np.int64), surroundings["ifm"], **sizes, pads=pads)
+    rows, columns, table = offsets(whole, surroundings["ifm"], **sizes, pads=pads)
     sums, (bits, signed) = unit.make_alone().out_stream(), network.declared(node.output[0])
     attributes = {
         "in_shape": shape, "in_bits": sums.bits, "in_signed": int(sums.signed), "mul": mul, "out_bits": bits,
