@@ -31,8 +31,7 @@ def with_threshold(network: Network, node: Placed, falling: bool = False) -> lis
 
 
 def levels_at(network: Network, node: Placed) -> tuple[Record, dict[str, np.ndarray]]:
-    """The attributes of an operator of thresholds, and the arrays `thresholds` and, if some channels compare
-    downwards, `direction`."""
+    """Attributes of an operator of thresholds, and its arrays: `thresholds`, `direction` if some fall."""
     arrays = {"thresholds": node.at["thresholds"]}
     arrays |= {"direction": node.at["direction"]} if falls(node) else {}
     return {"in_shape": network.shape(node.input[0]), **network.width(node.input[0])}, arrays
@@ -53,6 +52,11 @@ class Seen:
     bits: int
     signed: bool
 
+    @property
+    def width(self) -> dict[str, int]:
+        """Bits and sign as attributes."""
+        return {"in_bits": self.bits, "in_signed": int(self.signed)}
+
 
 def seen_by(network: Network, node: Placed, always: bool = False) -> Seen:
     """The windows of a node, or its input as it is.
@@ -71,12 +75,14 @@ def seen_by(network: Network, node: Placed, always: bool = False) -> Seen:
     if sizes["kernel"] == network.shape(x)[:2] and not (pad or always or "rates" in sizes):
         stream = network.stream(x)
         return Seen([], [], shape if stream is None else list(stream.shape), *kind)
-    attributes = around(network, x if pad is None else pad.input[0], sizes, pad)
+    source = x if pad is None else pad.input[0]  # whose stream may be wider than that of the border
+    attributes = around(network, source, sizes, pad)
     attributes |= {"pads": at["pads"], "pad_value": at["value"]} if "rates" in sizes else {}
     pads = [] if pad is None else [pad]
     window = Bound("Window", f"{node.name}_window", attributes, nodes=[one.name for one in [*pads, node]])
     stream = window.make_alone().out_stream()
-    return Seen(pads, [window], list(stream.shape) if prod(stream.shape) == length else shape, *kind)
+    shape = list(stream.shape) if prod(stream.shape) == length else shape
+    return Seen(pads, [window], shape, *network.kind(source))
 
 
 @dataclass
@@ -175,8 +181,7 @@ def around(network: Network, x: str, sizes: Record, pad: Placed | None = None) -
 
 
 def sizes_of(node: Placed) -> dict[str, list[int]]:
-    """Kernel, stride and dilation of a node with windows, or several rates; weights are (…, kh, kw, inputs,
-    outputs)."""
+    """Kernel, stride, dilation or rates of a node with windows; weights (…, kh, kw, inputs, outputs)."""
     at = node.at
     kernel = at["kernel"] if "kernel" in at else at["weights"].shape[-4:-2]
     rates = {"rates": at["rates"]} if "rates" in at else {"dilation": at.get("dilation", PIXEL)}

@@ -16,4 +16,4 @@ def byte_mvu(network: Network, node: Placed) -> Taken:
     if unit.xnor or not 2 <= bits <= MOST_INPUT_BITS or not np.isin(unit.weights, (-1, 1)).all():
         return None
     largest = len(unit.weights) * (2 ** (bits - 1) if signed else 2**bits - 1)
-    return unit.bound("ByteMvu", network.width(node.input[0]), unit.weights > 0, (-largest, largest + 1))
+    return unit.bound("ByteMvu", unit.seen.width, unit.weights > 0, (-largest, largest + 1))

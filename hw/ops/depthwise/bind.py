@@ -11,13 +11,14 @@ from xnorforge.hw.ops.depthwise.op import MOST_INPUT_BITS
 @takes("Conv", rank=10)
 def depthwise(network: Network, node: Placed) -> Taken:
     """A convolution of each channel by itself, thresholds inside."""
-    weights, bits = node.at["weights"], network.kind(node.input[0])[0]
+    weights, nodes = node.at["weights"], with_threshold(network, node)
     alone = node.at["groups"] == network.shape(node.input[0])[-1] == weights.shape[3] > 1
-    if not alone or (abs(weights) != 1).any() or bits > MOST_INPUT_BITS:
+    if not alone or (abs(weights) != 1).any():
         return None
-    nodes, seen = with_threshold(network, node), seen_by(network, node, always=True)
-    attributes = {"ofm": network.shape(node.output[0]), "kernel": list(weights.shape[:2])}
-    attributes |= network.width(node.input[0])
+    seen = seen_by(network, node, always=True)
+    if seen.bits > MOST_INPUT_BITS:
+        return None
+    attributes = {"ofm": network.shape(node.output[0]), "kernel": list(weights.shape[:2]), **seen.width}
     arrays = {"weights": (weights.reshape(-1, weights.shape[3]) > 0).astype(np.int64)}
     steps = steps_behind(nodes)
     if steps is not None:

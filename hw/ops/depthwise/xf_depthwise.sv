@@ -32,8 +32,7 @@ module xf_depthwise #(
   parameter  int unsigned Load        = 0,  // of xf_rom: weights, starts
   localparam int unsigned OutW        = (Thresholds != 0) ? 1 : AccW
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   input  xf_pkg::load_t      load_i,
   input  logic [Pe*Bits-1:0] s_data_i,
   input  logic               s_valid_i,
