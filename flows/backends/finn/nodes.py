@@ -110,10 +110,10 @@ class Ours(RTLBackend):
             leaves, given = leaves | {out.name: out}, [out.name]
         return IntegerGraph(made, leaves, inputs, given)
 
-    def constant(self, index: int, model: ModelWrapper | None) -> np.ndarray:
+    def constant(self, index: int, model: ModelWrapper | None, whole=np.rint) -> np.ndarray:
         """A constant input, integers; a random one of the right type and shape without the graph."""
         value = model and model.get_initializer(self.onnx_node.input[index])
-        return whole_numbers(np.rint(self.random(index) if value is None else value))
+        return whole_numbers(whole(self.random(index) if value is None else value))
 
     def random(self, index: int) -> np.ndarray:
         """A constant input of the right type and shape."""
@@ -252,7 +252,7 @@ class MatrixNode(Ours):
         dense = "Dense", {"weights": self.constant(1, model), "xnor": int(matches)}
         if len(node.input) < 3:
             return self.row(dense)
-        steps = self.constant(2, model)
+        steps = self.constant(2, model, np.ceil)  # an integer reaches what it is rounded up to
         if steps.shape[-1] > 1 or self.get_nodeattr("ActVal") or self.get_output_datatype() not in BITS:
             raise UserError(
                 f"{node.name}: it has {steps.shape[-1]} thresholds per row; use standalone_thresholds."
