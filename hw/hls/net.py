@@ -124,9 +124,10 @@ class Net:
         return self.pixels(suffix, "xf_scale", source, bits, signed, table)
 
     def thresholds(self, suffix: str, source: Wire, thresholds: np.ndarray, direction: ArrayLike = 1) -> Wire:
-        """Append comparisons: thresholds (C, steps), directions (C,)."""
-        channels, steps = np.shape(thresholds)
-        table = np.vstack([np.broadcast_to(direction, channels), np.transpose(thresholds)])
+        """Append comparisons: thresholds (C, steps), directions (C,), or one row for all channels."""
+        steps = np.shape(thresholds)[1]
+        rows = np.broadcast_to(thresholds, (source.shape[-1], steps))
+        table = np.vstack([np.broadcast_to(direction, len(rows)), rows.T])
         return self.pixels(suffix, "xf_levels", source, steps.bit_length(), False, table, steps=steps)
 
     def pool(
