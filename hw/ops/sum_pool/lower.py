@@ -97,8 +97,9 @@ def _global_average(walk, node, at):
     value = walk.value(node, arrange=False)
     if node.op_type == "ReduceMean":
         axes, view = at.get("axes", walk.constant(node, 1)), view_of(value)
-        left = {1, 2, 3} - {int(a) % 4 for a in (() if axes is None else axes)}
-        if len(value.shape) == 3 and (view.ndim != 3 or len(left) != 1):
+        given = {int(a) % (view.ndim + 1) for a in (() if axes is None else axes)}
+        left = {*range(1, view.ndim + 1)} - given
+        if len(value.shape) == 3 and (view.ndim == 1 or len(left) != 1):
             raise refuse(node, "it averages over axes other than rows and columns", "use GlobalAveragePool")
         if len(value.shape) == 3:
             value = seen(value, np.moveaxis(view, left.pop() - 1, 0))
