@@ -30,6 +30,7 @@ from xnorforge.hw.ops.fifo.op import DEEPEST, HALF_BLOCK
 from xnorforge.hw.timing import Timing
 
 FRAMES = 32  # of a run; frames that repeat others are skipped
+FEW = 6  # frames after which a FIFO is full if it is too small for most networks that do not keep up
 SKID = 2  # depth of a FIFO that is two registers
 SMALL = 4  # depth of FIFOs that are first tried to be left out together
 ROUND = 32  # beats in the smallest LUT RAM
@@ -182,10 +183,10 @@ class _Search:
         return sorted(self.depths, key=lambda place: -self.network.price(place, self.depths[place]))
 
     def run(
-        self, depths: dict[Place, int], pace: int = 0, watched: Collection[str] = (), least: bool = False
+        self, depths: dict[Place, int], pace=0, watched: Collection[str] = (), least=False, frames=FRAMES
     ) -> Course:
         """A run with FIFOs of these depths."""
-        course = self.network.run(depths, FRAMES, pace, watched, least)
+        course = self.network.run(depths, frames, pace, watched, least)
         self.left -= (1 if course.stopped else course.simulated) * sum(course.beats.values())
         return course
 
@@ -248,15 +249,18 @@ class _Search:
         if self.shuts:
             return None
         before = self.left
-        course, fills = self.evenly(depths, self.bound)
+        for frames in (FEW, FRAMES):
+            course, fills = self.evenly(depths, self.bound, frames)
+            full = any(fills[place] >= depths[place] for place in depths)
+            if full or course.repeats:  # for good, as a source with a pace skips all frames or none
+                break
         self.left = before
-        keeps = course.repeats and course.interval == self.bound
-        return _levels(fills) if keeps and all(fills[place] < depths[place] for place in depths) else None
+        return _levels(fills) if course.repeats and course.interval == self.bound and not full else None
 
-    def evenly(self, depths: dict[Place, int], pace: int) -> tuple[Course, dict[Place, int]]:
+    def evenly(self, depths: dict[Place, int], pace: int, frames=FRAMES) -> tuple[Course, dict[Place, int]]:
         """A run whose source offers its beats evenly, and how far its FIFOs are filled at most."""
         names = {place: self.name(place) for place in depths}
-        course = self.run(depths, pace, names.values())
+        course = self.run(depths, pace, names.values(), frames=frames)
         return course, {place: course.operators[name].fill or 0 for place, name in names.items()}
 
     def enough(self, depths: dict[Place, int]) -> bool:
