@@ -23,9 +23,10 @@ from xnorforge.core.types import Record
 from xnorforge.flows.clean_up import name_nodes, with_shapes
 from xnorforge.flows.importing.input_range import Found, data_inputs
 from xnorforge.flows.importing.input_wanted import Wanted, chosen_format
-from xnorforge.flows.importing.layout import reads_last
+from xnorforge.flows.importing.layout import channels_to_front, reads_last
 from xnorforge.flows.importing.samples import Samples
-from xnorforge.hw.lowering.tails import Tail, host_function, tails_at
+from xnorforge.flows.importing.scores import End
+from xnorforge.hw.lowering.tails import Tail, gives_last, host_function, tails_at
 
 FRAME, RESULT = "frame", "result"
 
@@ -60,18 +61,21 @@ class Port:
 
 @dataclass(frozen=True)
 class Ports:
-    """The inputs and outputs of a network that has several; its frame's format; what follows the scores."""
+    """Inputs and outputs if there are several; their frame's format; what follows the scores of each output,
+    and whether their classes are the last axis."""
 
     inputs: list[Port]
     outputs: list[Port]
     found: Found | None
     tails: list[list[Tail]]
+    lasts: list[bool]
 
-    def ends(self, scores: np.ndarray) -> list[tuple[str, list[Tail], np.ndarray]]:
-        """Of each output its name, its functions and, of scores (N, all), its own (N, *shape)."""
+    def ends(self, scores: np.ndarray) -> list[End]:
+        """Of each output what `host_function_check` takes, from scores (N, all)."""
+        own = [scores[:, p.first : p.first + p.size].reshape(-1, *p.shape) for p in self.outputs]
         return [
-            (one.name, own, scores[:, one.first : one.first + one.size].reshape(-1, *one.shape))
-            for one, own in zip(self.outputs, self.tails)
+            (port.name, tails, channels_to_front(x, last), last)
+            for port, tails, x, last in zip(self.outputs, self.tails, own, self.lasts)
         ]
 
     def record(self, graph: GraphProto) -> Record:
@@ -121,7 +125,8 @@ def one_frame(network: ModelWrapper, wanted: Wanted, where: str | Path) -> tuple
     if len(outputs) > 1:
         _join_outputs(proto, scores)
     name_nodes(proto)
-    return _wrapped(proto), Ports(inputs, outputs, found, [*tails])
+    lasts = [gives_last(network, name) for name in sources]
+    return _wrapped(proto), Ports(inputs, outputs, found, [*tails], lasts)
 
 
 def _port(network: ModelWrapper, name: str, first: int, form: InputFormat) -> Port:

@@ -1,5 +1,7 @@
 """Scores of the file as qonnx runs it: differences due to float32 rounding are counted, others refused."""
 
+from typing import TypeAlias
+
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -17,6 +19,8 @@ SINGLE = 2  # images that are also run one by one
 FEW = 0.01  # of an operator's activations: sums of arbitrary scales lie on a threshold only by chance
 TAIL_IMAGES = 20  # images on which a function after the scores is compared
 COARSE = 1e-4  # of a tensor's largest value: more than float32 rounding, less than a quantiser's step
+# Name of an output, the functions behind its scores (N, classes, …), whether its classes are last there
+End: TypeAlias = tuple[str, list[Tail], np.ndarray, bool]
 QUANTISERS = ("BipolarQuant", "Quant", "Trunc", "MultiThreshold")
 
 
@@ -65,22 +69,20 @@ def _few_ties(network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, ima
 
 
 def host_function_check(
-    network: ModelWrapper, ends: list[tuple[str, list[Tail], np.ndarray]], name: str | None,
-    inputs: np.ndarray, channels_last: bool,
-) -> list[Record]:  # fmt: skip
+    network: ModelWrapper, ends: list[End], name: str | None, inputs: np.ndarray
+) -> list[Record]:
     """The check that the file's outputs are what the host computes from the scores, if it ends in functions.
 
     Args:
-        network: the file's. ends: of each output its name in it, the functions, and the scores before them.
-        name: of the functions; None if there are none. channels_last: whether the file returns maps so.
+        network: the file's. ends: of each of its outputs. name: of the functions; None if there are none.
     """
     if not name:
         return []
     few, wrong, size = min(TAIL_IMAGES, len(inputs)), 0, 0
     tensors = qonnx_tensors(network, inputs[:few])
-    for output, tails, scores in ends:
+    for output, tails, scores, last in ends:
         if tails:
-            given = channels_to_front(tensors[output], channels_last)
+            given = channels_to_front(tensors[output], last)
             wrong, size = wrong + differences(tails, scores[:few], given), size + given.size
     if wrong:
         raise MismatchError(f"import: {wrong} of {size} results differ from {name} of the file's scores.")

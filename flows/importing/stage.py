@@ -23,6 +23,7 @@ from xnorforge.flows.importing.fold_constants import fold_constants
 from xnorforge.flows.importing.graph_checks import check_form, check_layers
 from xnorforge.flows.importing.input_range import input_of
 from xnorforge.flows.importing.input_wanted import Wanted, chosen_format, classes_of
+from xnorforge.flows.importing.layout import channels_to_front as to_front
 from xnorforge.flows.importing.layout import gives_channels_first, standard_nodes, takes_channels_first
 from xnorforge.flows.importing.model_file import loaded
 from xnorforge.flows.importing.ports import host_functions, one_frame
@@ -31,7 +32,7 @@ from xnorforge.flows.importing.scores import host_function_check, reference_scor
 from xnorforge.flows.lower.graph import LAYERS, integer_graph
 from xnorforge.flows.qonnx_execution import qonnx_scores
 from xnorforge.hw.lowering.registry import RULES
-from xnorforge.hw.lowering.tails import host_function, without_tails
+from xnorforge.hw.lowering.tails import gives_last, host_function, without_tails
 
 NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")  # messages of onnxruntime
 
@@ -96,12 +97,14 @@ def import_network(
             scores, same = reference_scores(network, inputs, integers.reshape(len(integers), *shape), graph)
             scores = scores.reshape(len(scores), channels, *image) if np.prod(image) > 1 else scores
             lost = _lost_by_rounding(network, samples, form, integers, scores)
-            ends, host = [(whole_network.graph.output[0].name, tails, scores)], host_function(tails)
+            scores, listed = _as_list(network, scores)
+            end = whole_network.graph.output[0].name, tails, to_front(scores, listed), channels_last or listed
+            ends, host = [end], host_function(tails)
             stated = ports and ports.record(loaded(model).graph)
             if ports and len(ports.outputs) > 1:  # none of them is said to be the classes
                 ends, host = ports.ends(scores), host_functions(stated)
                 samples = replace(samples, labels=samples.labels[:0])
-            rows = [same, *host_function_check(whole_network, ends, host, inputs, channels_last)]
+            rows = [same, *host_function_check(whole_network, ends, host, inputs)]
         labels, accuracy, unsaid = judged(samples, scores, model)
         with _run_by_others(model):
             doubts = scale_doubts(network, samples, found, wanted, shape, accuracy, scores)
@@ -129,6 +132,14 @@ def import_network(
     }  # fmt: skip
     write_json(out_dir / "export.json", record)
     return record
+
+
+def _as_list(network, scores: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Scores (N, all) as the network lists them by pixels or boxes, (N, boxes, C), and whether it does."""
+    name = network.graph.output[0].name
+    if scores.ndim > 2 or not gives_last(network, name):
+        return scores, False
+    return scores.reshape(-1, *network.get_tensor_shape(name)[1:]), True
 
 
 def _lost_by_rounding(network, samples: Samples, form: InputFormat, integers, scores) -> Record | None:

@@ -83,7 +83,8 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         network, tails = without_tails(cleaned_up(exported))
         graph = integers_of(network, given, stated.get("writable", []))
         *image, channels = graph.leaves[graph.output.single[0]].shape  # scores may lack axes of length 1
-        if scores.size == len(scores) * channels * prod(image):
+        listed = not image and prod(scores.shape[2:]) > 1  # pixels or boxes, not classes
+        if scores.size == len(scores) * channels * prod(image) and not listed:
             scores = scores.reshape(len(scores), channels, *image)
         bound = bind(graph, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage
 
@@ -107,7 +108,7 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         now_at(f"comparing scores with the network's, {len(images):,} images")
         known = (reference.bound, judged, explains)
         rows = [checks.scores_are_equal(graph, integers, scores, known, tails), exact]
-        tied = checks.class_ties(graph, integers, scores)
+        tied = None if listed else checks.class_ties(graph, integers, scores)
         finn_images = min(FINN_IMAGES, max(1, FINN_RUNS // len(graph.nodes)))
         finn_not_run = [node.name for node in graph.nodes]
         if finn_installed:

@@ -17,7 +17,7 @@ from xnorforge.hw.lowering.geometry import in_two_dimensions
 from xnorforge.hw.lowering.registry import CURES, MAKERS, RULES, TIDYINGS
 from xnorforge.hw.lowering.sums import one_leaf
 from xnorforge.hw.lowering.values import Leaf, Value
-from xnorforge.hw.lowering.views import reordered, seen, usual_view
+from xnorforge.hw.lowering.views import is_list, reordered, seen, usual_view
 from xnorforge.hw.lowering.walk import Lowered, Walk, refuse
 
 from .rules import chain, functions, pruning, qcdq, transposed  # noqa: F401
@@ -108,13 +108,15 @@ def integer_graph(
 
 
 def _at_the_end(walk: Walk, node, value: Value) -> Value:
-    """The network's output: a vector, or an image in the usual order, regardless of axes of length 1."""
-    if value.view is not None and np.array_equal(value.view.reshape(-1), usual_view(value.leaf).reshape(-1)):
+    """The network's output: a vector, or an image in the usual order, regardless of axes of length 1; a list
+    of parts of channels, as of the boxes of a detector, is a vector."""
+    view = value.view
+    if view is None or np.array_equal(view.reshape(-1), usual_view(value.leaf).reshape(-1)):
         return replace(value, view=None)
-    if value.view is not None and value.view.ndim == 3:
-        last = np.moveaxis(value.view, -1, 0)
-        if np.array_equal(last, usual_view(value.leaf)):
-            raise refuse(node, "it ends in a channels-last image", "remove the Transpose at the end")
+    if view.ndim == 3 and np.array_equal(np.moveaxis(view, -1, 0), usual_view(value.leaf)):
+        raise refuse(node, "it ends in a channels-last image", "remove the Transpose at the end")
+    if is_list(value):
+        value = replace(value, view=view.reshape(-1))
     return MAKERS["arranged"](walk, node, value)
 
 

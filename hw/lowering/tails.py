@@ -102,14 +102,22 @@ def _check(network: ModelWrapper, node) -> None:
     versions = [one.version for one in network.model.opset_import if one.domain in ("", "ai.onnx")]
     first = TAILS[node.op_type].axis if max(versions, default=13) >= 13 else 1
     axis = at.get("axis", first) % len(shape)
-    before = network.find_producer(node.input[0])
-    classes = len(shape) - 1 if (before is not None and before.op_type == "Transpose") else 1
+    classes = len(shape) - 1 if gives_last(network, node.input[0]) else 1
     if axis != classes and np.prod(shape) != shape[axis]:
         why = f"it works along axis {axis} of {list(shape)}, not along the classes"
         raise refuse(node, why, f"use axis {classes}")
     if not at.get("largest", 1) or at.get("select_last_index", 0):
         why = "it takes the smallest score, or the last of several equal scores"
         raise refuse(node, why, "take the largest, and the first of several, as the build does")
+
+
+def gives_last(network: ModelWrapper, name: str) -> bool:
+    """Whether the last axis is that of the classes: behind a Transpose, or in a list of pixels or boxes."""
+    before = network.find_producer(name)
+    if before is None or before.op_type == "Transpose":
+        return before is not None
+    listed = before.op_type in ("Reshape", "Concat") and len(network.get_tensor_shape(name) or ()) == 3
+    return listed and gives_last(network, before.input[0])
 
 
 def _ending_at(network: ModelWrapper, name: str) -> ModelWrapper:
@@ -120,6 +128,7 @@ def _ending_at(network: ModelWrapper, name: str) -> ModelWrapper:
         if needed.intersection(node.output):
             needed.update(node.input)
             left.append(node)
+    proto.graph.value_info.extend(proto.graph.output)  # what is left out may be read on the way
     del proto.graph.node[:], proto.graph.output[:]
     proto.graph.node.extend(left[::-1])
     proto.graph.output.append(helper.make_tensor_value_info(name, 1, shape))

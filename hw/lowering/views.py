@@ -47,6 +47,16 @@ def has_channels_last(value: Value) -> bool:
     return np.array_equal(np.moveaxis(value.view, -1, 0).reshape(-1), usual_view(value.leaf).reshape(-1))
 
 
+def is_list(value: Value) -> bool:
+    """Whether it is a matrix with several channels in a row, as boxes of a detector, or of single pixels."""
+    view = value.view
+    if view is None or view.ndim != 2:
+        return False
+    channels = view % value.channels
+    alone = view.shape[1] == 1 and len(value.shape) == 3 and value.shape[0] > 1
+    return alone or bool((channels != channels[:, :1]).any())
+
+
 def seen(value: Value, view: np.ndarray) -> Value:
     """The same integers in another view."""
     return replace(value, view=None if np.array_equal(view, usual_view(value.leaf)) else view)
@@ -210,7 +220,7 @@ def _picked(walk, node, value: Value, view: np.ndarray) -> Value:
 
 def bits_again(walk: Walk, leaf: Leaf, chosen: Leaf) -> Leaf:
     """Restore the type of a bit: the sum of a selection matrix has two bits."""
-    if leaf.range != (0, 1):
+    if not {0, 1}.issuperset(leaf.range):
         return chosen
     ones = np.ones(chosen.channels, np.int64)
     return MAKERS["levels"](walk, chosen, ones[:, None], ones, f"{chosen.name}_bits")

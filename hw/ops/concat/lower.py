@@ -1,6 +1,7 @@
 """Channels of several tensors side by side."""
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from xnorforge.hw.lowering.narrowing import FEWEST
 from xnorforge.hw.lowering.registry import MAKERS, arithmetic, example, meaning, rule, tidying
 from xnorforge.hw.lowering.sums import one_leaf
 from xnorforge.hw.lowering.values import F32, Leaf, Levels, Node, append, of_leaf, reach_of
-from xnorforge.hw.lowering.views import seen, usual_view, view_of
+from xnorforge.hw.lowering.views import has_channels_last, is_list, seen, usual_view, view_of
 from xnorforge.hw.lowering.walk import refuse
 
 
@@ -23,10 +24,13 @@ def concat(*given: np.ndarray) -> np.ndarray:
 
 @rule("Concat")
 def _concat(walk, node, at):
-    """Concatenation of the channels of images of equal size."""
+    """Concatenation of the channels of images of equal size, or of lists, which are vectors then."""
     values, last, rank = [], False, 0
-    for k in range(len(node.input)):
-        value = walk.value(node, k, arrange=False)
+    given = [walk.value(node, k, arrange=False) for k in range(len(node.input))]
+    lists = all(view_of(value).ndim == 2 for value in given) and any(map(is_list, given))
+    if lists and not (at["axis"] % 3 == 2 and all(map(has_channels_last, given))):
+        return _listed(walk, node, given, at["axis"] % 3 - 1)
+    for value in given:
         rank = len(view_of(value).shape) + 1
         last = last or at["axis"] % rank == rank - 1 > 1
         value = seen(value, np.moveaxis(view_of(value), -1, 0)) if last else value
@@ -35,14 +39,28 @@ def _concat(walk, node, at):
     if not (last or at["axis"] % rank == 1) or any(v.shape[:-1] != first.shape[:-1] for v in values):
         why = f"it concatenates along axis {at['axis']}"
         raise refuse(node, why, "concatenate channels of equally large images")
+    value = _side_by_side(walk, values)
+    usual = usual_view(value.leaf).reshape(value.channels, *value.shape[4 - rank : -1])
+    return seen(value, np.moveaxis(usual, 0, -1)) if last else value
+
+
+def _listed(walk, node, values, axis: int):
+    """Lists one behind the other, or row by row: their elements as one vector."""
+    shapes, flat = [view_of(value).shape for value in values], MAKERS["arranged"]
+    vectors = [flat(walk, node, seen(value, view_of(value).reshape(-1))) for value in values]
+    value = _side_by_side(walk, [one_leaf(walk, vector, node) for vector in vectors])
+    parts = np.split(view_of(value), np.cumsum([prod(shape) for shape in shapes[:-1]]))
+    return seen(value, np.concatenate([x.reshape(shape) for x, shape in zip(parts, shapes)], axis))
+
+
+def _side_by_side(walk, values):
+    """Channels of images of one size, or vectors, of one leaf each."""
     leaves = [walk.leaves[v.single[0]] for v in values]
     lo, hi = (np.concatenate([getattr(leaf, end) for leaf in leaves]) for end in ("lo", "hi"))
     name = f"concat{walk.counts['Concat']}"
-    out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, name, order=_order(leaves))
+    out = walk.emit("Concat", leaves, (*values[0].shape[:-1], len(lo)), lo, hi, name, order=_order(leaves))
     scale, offset = (np.concatenate(x) for x in zip(*((v.single[1], v.offset) for v in values)))
-    value = walk.value_of(out, scale, offset, np.concatenate([reach_of(value) for value in values]))
-    usual = usual_view(out).reshape(len(lo), *out.shape[4 - rank : -1])
-    return seen(value, np.moveaxis(usual, 0, -1)) if last else value
+    return walk.value_of(out, scale, offset, np.concatenate([reach_of(value) for value in values]))
 
 
 @tidying(20)
@@ -104,7 +122,7 @@ def _joined(net, node, at):
 
 
 @example("Concat")
-def _side_by_side(rng):
+def _channels(rng):
     *image, _ = random_shape(rng)
     counts = rng.integers(1, 5, int(rng.integers(2, 4)))
     return [random_leaf(rng, (*image, int(channels))) for channels in counts], [("Concat", {})]

@@ -21,8 +21,7 @@ module xf_concat #(
   localparam int unsigned          InW     = Pe * xf_sum8(InBits, Inputs),
   localparam int unsigned          SelW    = (Inputs > 1) ? $clog2(Inputs) : 1
 ) (
-  input  logic                  clk_i,
-  input  logic                  rst_ni,
+  input  logic                  clk_i, rst_ni,
   input  logic [InW-1:0]        s_data_i,
   input  logic [Inputs-1:0]     s_valid_i,
   output logic [Inputs-1:0]     s_ready_o,
