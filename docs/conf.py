@@ -67,8 +67,7 @@ LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)\)")
 
 
 def read(app, docname: str, source: list[str]) -> None:
-    """Fill the templates of the reference, add the navigation to the home page, and take links away that lead
-    nowhere in a site."""
+    """Fill the templates of the reference, add the navigation to the home page, and remove dead links."""
     if docname.startswith("docs/reference/"):
         source[0] = app.builder.templates.render_string(source[0], registries.SHOWN)
         return
@@ -93,8 +92,7 @@ def read(app, docname: str, source: list[str]) -> None:
 
 
 def plain(_app, what: str, _name, _shown, _options, lines: list[str]) -> None:
-    """Docstrings are plain text: what is indented is code, except in sections of Google's style, and nothing
-    else is markup."""
+    """Docstrings are plain text: only what is indented is code, except in sections of Google's style."""
     section = code = False
     text = list(lines)
     # An empty comment first, as napoleon takes what is before a colon in the first line for a type.

@@ -63,12 +63,9 @@ def test_integers_of_any_type_and_floats_of_their_values_are_the_same_input(dens
 
 
 @pytest.mark.parametrize("images, answer", [
-    (np.zeros((2, 3, 4), np.uint8), r"uint8 \(2, 3, 4\)"),
-    (np.zeros((0, 12), np.uint8), r"uint8 \(0, 12\)"),
-    (np.zeros((2, 12), complex), r"complex128 \(2, 12\)"),
-    (np.full((2, 12), 256), "256"),
-    (np.full((2, 12), 255.0), "255.*numpy.clip"),
-    (np.full((2, 12), np.nan), "nan"),
+    (np.zeros((2, 3, 4), np.uint8), r"uint8 \(2, 3, 4\)"), (np.zeros((0, 12), np.uint8), r"uint8 \(0, 12\)"),
+    (np.zeros((2, 12), complex), r"complex128 \(2, 12\)"), (np.full((2, 12), 256), "256"),
+    (np.full((2, 12), 255.0), "255.*numpy.clip"), (np.full((2, 12), np.nan), "nan"),
 ])  # fmt: skip
 def test_what_the_input_does_not_hold_is_one_sentence(dense, images, answer):
     with pytest.raises(UserError, match=rf"^predict: .*{answer}") as refused:
@@ -77,16 +74,12 @@ def test_what_the_input_does_not_hold_is_one_sentence(dense, images, answer):
 
 
 @pytest.mark.parametrize("model, given, answer", [
-    ("mnist-cnm", {}, "NET: .*'mnist-cnm'.*'mnist-cnn'"),
-    ("none.onnx", {}, "MODEL: 'none.onnx' .*QONNX"),
-    ("mnist-tfc", {"bord": 1}, "build: .*bord.*backend"),
-    ("mnist-tfc", {"scale": 0.5}, "build: scale "),
+    ("mnist-cnm", {}, "NET: .*'mnist-cnm'.*'mnist-cnn'"), ("none.onnx", {}, "MODEL: 'none.onnx' .*QONNX"),
+    ("mnist-tfc", {"bord": 1}, "build: .*bord.*backend"), ("mnist-tfc", {"scale": 0.5}, "build: scale "),
     ("mnist-tfc", {"images": np.zeros((2, 1, 28, 28), np.uint8)}, "build: images"),
     (torch.nn.Linear(3, 2), {}, r"build: .*input_shape=\(3, 32, 32\)"),
-    ("none.onnx", {"data": "p"}, "build: data "),
-    ("none.onnx", {"scale": "wide"}, "SCALE: .*'wide'"),
-    ("folder-small", {}, "DATA: folder-small "),
-    ("mnist-tfc", {"frames": 1}, "IMAGES: '1' "),
+    ("none.onnx", {"data": "p"}, "build: data "), ("none.onnx", {"scale": "wide"}, "SCALE: .*'wide'"),
+    ("folder-small", {}, "DATA: folder-small "), ("mnist-tfc", {"frames": 1}, "IMAGES: '1' "),
     ("mnist-tfc", {"spare": "luts"}, "SPARE: .*'luts'"),
     ("mnist-tfc", {"board": "pynq-z9"}, "BOARD: .*'pynq-z9'"),
 ])  # fmt: skip

@@ -321,8 +321,7 @@ def test_every_verb_can_be_quiet_or_verbose_and_says_so_once(verb):
 
 @pytest.mark.parametrize("words, schema, key, value", [
     (["build", "mnist-tfc", "--dry-run"], "plan", "folder", "out/mnist-tfc/rtl-pynq-z2"),
-    (["list"], "list", "boards", plugins.names("hw.boards")),
-    (["doctor"], "doctor", "missing", []),
+    (["list"], "list", "boards", plugins.names("hw.boards")), (["doctor"], "doctor", "missing", []),
 ])  # fmt: skip
 def test_a_quiet_verb_prints_one_object_that_names_its_form(tmp_path, words, schema, key, value):
     code, out, err = run(*words, "-q", "--json", cwd=tmp_path)
@@ -500,8 +499,7 @@ def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
         "generate": ["mnist-tfc"], "sim": ["mnist-tfc", *few[:4]], "synth": ["mnist-tfc"],
         "netlist": ["mnist-tfc"], "overlay": ["mnist-tfc", *few[4:]], "report": ["mnist-tfc", *few],
         "build": [ACC, "--dry-run"], "explain": ["dense0", ACC], "package": [ACC], "explore": ["mnist-tfc"],
-        "fit": ["mnist-tfc"], "cache": [],
-        "import": ["net.py:Net", "--shape", "16", "--until", "fold"],
+        "fit": ["mnist-tfc"], "cache": [], "import": ["net.py:Net", "--shape", "16", "--until", "fold"],
         "train": ["digits-cnn", "--epochs", "1"], "train-float": ["digits-cnn", "--epochs", "1"],
         "compare": ["digits-cnn", "--methods", "ste", "--seeds", "0", "--epochs", "1"], "diff": [ACC, ACC],
     }  # fmt: skip
@@ -527,8 +525,7 @@ WRONG = {
     "build TASK=mnist": "'TASK=mnist' is for make … --task mnist.",
     "build NET=mnist-tfc": "'NET=mnist-tfc' is for make … --net mnist-tfc.",
     "build mnist": "NET: 'mnist' is a task … --task mnist.",
-    "build mnist_tfc": "NET: 'mnist_tfc' … did you mean 'mnist-tfc'?",
-    "build tfc": "NET: 'tfc' … mnist-tfc",
+    "build mnist_tfc": "NET: 'mnist_tfc' … did you mean 'mnist-tfc'?", "build tfc": "NET: 'tfc' … mnist-tfc",
     "build ./mnist-tfc": "NET: './mnist-tfc' does not exist … `xnorforge list` … folder of a build.",
     "report out/nothing": "NET: 'out/nothing' does not exist … QONNX file … folder of a build.",
     "sim empty": "empty: … build.toml … out/mnist-cnn",
@@ -579,8 +576,7 @@ WRONG = {
     "train net.onnx": "NET: 'net.onnx' … `xnorforge list`",
     "compare digits": "NET: 'digits' is a task … --task digits.",
     "package mnist-tfc --interface axi": "INTERFACE: 'axi' … did you mean 'axis'?",
-    "cache clean": "ACTION: 'clean' … prune",
-    "import net.py": "TARGET: 'net.py' does not exist … net.py:Net",
+    "cache clean": "ACTION: 'clean' … prune", "import net.py": "TARGET: 'net.py' does not exist … net.py:Net",
     "fit mnist-tfc --fps max": "FPS: 'max' … FPS=1000",
 }  # fmt: skip
 # What a new process does with each: code, standard error, processor seconds, and whether torch was loaded.

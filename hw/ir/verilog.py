@@ -138,8 +138,7 @@ TEXT = """\
 
 /* verilator lint_off UNUSEDSIGNAL */
 module MODULE {parameters}(
-  input  logic clk_i,
-  input  logic rst_ni,{load}
+  input  logic clk_i, rst_ni,{load}
   input  logic [{taken}:0] s_data_i,
   input  logic {each}s_valid_i,
   output logic {each}s_ready_o,

@@ -22,8 +22,7 @@ TEXT = """// SPDX-License-Identifier: Apache-2.0
 // Reset      none: data only
 
 module {name} (
-  input  logic clk_i,
-  input  logic en_i,
+  input  logic clk_i, en_i,
 {ports}
   output logic [{top}:0] sum_o
 );

@@ -4,8 +4,7 @@ from hashlib import sha256
 
 PORTS = """\
 module NAME (
-  input  logic clk_i,
-  input  logic rst_ni,
+  input  logic clk_i, rst_ni,
   input  logic {taken} s_data_i,
   input  logic s_valid_i,
   output logic s_ready_o,

@@ -37,8 +37,7 @@ module xf_arg_max #(
   localparam int unsigned IndexW     = (Folds * Pe > 1) ? $clog2(Folds * Pe) : 1,
   localparam int unsigned OutBits    = (ScoreBits > 0) ? (Pe + 1) * ScoreBits : IndexW
 ) (
-  input  logic                 clk_i,
-  input  logic                 rst_ni,
+  input  logic                 clk_i, rst_ni,
   input  xf_pkg::load_t        load_i,
   input  logic [Pe*InBits-1:0] s_data_i,
   input  logic                 s_valid_i,

@@ -21,8 +21,7 @@ module xf_axi_lite #(
   parameter  int unsigned          Count  = 1,   // words that can be read, at most 2**(AddrW-3)
   localparam int unsigned          LoadW  = AddrW - 3
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [32*Count-1:0] values_i,  // the first in the lowest bits
   input  logic [AddrW-1:0] awaddr_i,
   input  logic             awvalid_i,

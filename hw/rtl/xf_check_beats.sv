@@ -22,8 +22,7 @@ module xf_check_beats #(
   parameter int unsigned Needed = In,  // 1 .. In
   parameter int unsigned Most   = In   // Needed or more
 ) (
-  input logic clk_i,
-  input logic rst_ni,
+  input logic clk_i, rst_ni,
   input logic taken_i,
   input logic given_i
 );

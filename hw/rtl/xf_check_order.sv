@@ -20,8 +20,7 @@ module xf_check_order #(
   parameter int unsigned OutParts = 1,
   parameter int unsigned Most     = 2   // parts
 ) (
-  input logic                      clk_i,
-  input logic                      rst_ni,
+  input logic                      clk_i, rst_ni,
   input logic                      taken_i,
   input logic [InParts*Width-1:0]  taken_data_i,
   input logic                      given_i,

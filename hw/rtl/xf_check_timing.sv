@@ -16,8 +16,7 @@ module xf_check_timing #(
   parameter int unsigned Latency  = 1,
   parameter int unsigned Interval = 1
 ) (
-  input logic clk_i,
-  input logic rst_ni,
+  input logic clk_i, rst_ni,
   input logic in_valid_i,
   input logic in_ready_i,
   input logic out_valid_i

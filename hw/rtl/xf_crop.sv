@@ -20,8 +20,7 @@ module xf_crop #(
   localparam int unsigned BeatW     = (Beats > 1) ? $clog2(Beats) : 1,
   localparam int unsigned RowW      = (Rows > 1) ? $clog2(Rows) : 1
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [Width-1:0] s_data_i,
   input  logic             s_valid_i,
   output logic             s_ready_o,

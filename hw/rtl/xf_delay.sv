@@ -11,8 +11,7 @@ module xf_delay #(
   parameter int unsigned Width  = 8,
   parameter int unsigned Stages = 1
 ) (
-  input  logic             clk_i,
-  input  logic             en_i,
+  input  logic             clk_i, en_i,
   input  logic [Width-1:0] data_i,
   output logic [Width-1:0] data_o
 );

@@ -24,8 +24,7 @@ module xf_dsp_sum #(
   parameter int unsigned FieldW = 17,
   localparam int unsigned Groups = (Simd + Chain - 1) / Chain
 ) (
-  input  logic                       clk_i,
-  input  logic                       en_i,
+  input  logic                       clk_i, en_i,
   input  logic [Simd*Bits-1:0]       x_i,
   input  logic [Rows*Simd*WBits-1:0] w_i,   // row 1 is less by one where row 0 is negative
   output logic [Rows*FieldW*Groups-1:0] heap_o  // chain by chain of a row

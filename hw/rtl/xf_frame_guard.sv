@@ -29,8 +29,7 @@ module xf_frame_guard #(
   localparam int unsigned IndexW   = (Depth > 1) ? $clog2(Depth) : 1,
   localparam int unsigned BeatW    = (Beats > 1) ? $clog2(Beats) : 1
 ) (
-  input  logic                clk_i,
-  input  logic                rst_ni,
+  input  logic                clk_i, rst_ni,
   input  logic [Width-1:0]    s_data_i,
   input  logic                s_torn_i,
   input  logic                s_last_i,

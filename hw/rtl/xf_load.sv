@@ -32,8 +32,7 @@ module xf_load #(
   parameter  int unsigned BuiltIn  = 1,       // 1: all memories have contents at power-up
   localparam int unsigned AddrW    = MemoryW + PlaceW
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic             s_valid_i,
   output logic             s_ready_o,
   output logic             m_valid_o,

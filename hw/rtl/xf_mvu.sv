@@ -59,8 +59,7 @@ module xf_mvu #(
   localparam int unsigned     ScalesW      = !Scaled ? 1 : (Run < Simd) ? Simd / Run * ScaleW : ScaleW,
   localparam int unsigned     FactorW      = Ternary ? Bits : WBits
 ) (
-  input  logic                 clk_i,
-  input  logic                 rst_ni,
+  input  logic                 clk_i, rst_ni,
   input  xf_pkg::load_t        load_i,
   input  logic [Simd*Bits-1:0] s_data_i,
   input  logic                 s_valid_i,

@@ -38,8 +38,7 @@ module xf_pool #(
   localparam int unsigned ColW    = (OutW > 1) ? $clog2(OutW) : 1,
   localparam int unsigned RowW    = $clog2(OutH + 1)
 ) (
-  input  logic                  clk_i,
-  input  logic                  rst_ni,
+  input  logic                  clk_i, rst_ni,
   input  logic [Pe*InBits-1:0]  s_data_i,
   input  logic                  s_valid_i,
   output logic                  s_ready_o,

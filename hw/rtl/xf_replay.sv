@@ -19,8 +19,7 @@ module xf_replay #(
   localparam int unsigned Reads  = Beats * Passes,                     // of one vector
   localparam int unsigned AddrW  = (Reads > 1) ? $clog2(Reads) : 1
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [Width-1:0] s_data_i,
   input  logic             s_valid_i,
   output logic             s_ready_o,

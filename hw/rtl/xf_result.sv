@@ -19,8 +19,7 @@ module xf_result #(
   parameter int unsigned Width = 8,  // bits per result
   parameter int unsigned Apart = 0
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [Width-1:0] data_i,
   input  logic             done_i,
   input  logic             soon_i,

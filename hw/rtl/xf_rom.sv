@@ -23,8 +23,7 @@ module xf_rom #(
   localparam int unsigned Words = Pages * Depth,
   localparam int unsigned WordW = (Words > 1) ? $clog2(Words) : 1
 ) (
-  input  logic             clk_i,
-  input  logic             en_i,
+  input  logic             clk_i, en_i,
   input  logic [AddrW-1:0] addr_i,
   input  xf_pkg::load_t    load_i,
   output logic [Width-1:0] data_o

@@ -25,8 +25,7 @@ module xf_rom_weights #(
   localparam int unsigned     Columns = (Rows > 0) ? (Depth + Rows - 1) / Rows : 1,
   localparam int unsigned     RowW    = (Columns > 1) ? $clog2(Rows) : (Depth > 1) ? $clog2(Depth) : 1
 ) (
-  input  logic             clk_i,
-  input  logic             en_i,
+  input  logic             clk_i, en_i,
   input  logic [AddrW-1:0] addr_i,
   input  xf_pkg::load_t    load_i,
   output logic [Width-1:0] data_o

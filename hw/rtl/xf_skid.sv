@@ -12,8 +12,7 @@
 module xf_skid #(
   parameter int unsigned Width = 8  // bits per beat
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [Width-1:0] s_data_i,
   input  logic             s_valid_i,
   output logic             s_ready_o,

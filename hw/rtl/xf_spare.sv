@@ -18,8 +18,7 @@
 module xf_spare #(
   parameter int unsigned Width = 8  // bits per beat
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [Width-1:0] data_i,
   input  logic             valid_i,
   output logic             go_o,

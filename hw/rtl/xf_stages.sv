@@ -22,8 +22,7 @@ module xf_stages #(
   parameter  int unsigned Folds  = 1,  // beats per pixel
   localparam int unsigned FoldW  = (Folds > 1) ? $clog2(Folds) : 1
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic             s_valid_i,
   output logic             go_o,
   output logic [FoldW-1:0] fold_o,

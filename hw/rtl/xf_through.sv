@@ -22,8 +22,7 @@ module xf_through #(
   parameter  int unsigned Ahead   = 0,  // 1: next_o is used
   localparam int unsigned FoldW   = (Folds > 1) ? $clog2(Folds) : 1
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   input  logic [Streams-1:0] s_valid_i,
   output logic [Streams-1:0] s_ready_o,
   output logic               go_o,

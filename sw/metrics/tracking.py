@@ -51,8 +51,7 @@ def centre_error(predicted: np.ndarray, truth: np.ndarray, visible: np.ndarray |
 def success_curve(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """Return the share of frames with an overlap above 0, 0.05 … 1, (21,), the mean over sequences.
 
-    Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. No overlap is above 1, so the last
-    value is always 0."""
+    Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. The last value is always 0."""
     return np.mean([(_kept(one)[:, None] > OVERLAPS).mean(0) for one in sequences], 0)
 
 

@@ -164,8 +164,7 @@ def whole_sums(network: nn.Module) -> list[nn.Module]:
 class Block(nn.Module):
     """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign: bits (or pixels) to bits.
 
-    With several `rates` it is the sum of a convolution per dilation (`MultiRate`). `mix` is where a method
-    can change the sums."""
+    With several `rates` it sums a convolution per dilation (`MultiRate`). A method changes sums in `mix`."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1,

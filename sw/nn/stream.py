@@ -39,8 +39,7 @@ Wider: TypeAlias = Callable[[int, int, int], nn.Module]  # (inputs, outputs, str
 
 
 class RoundedDown(binary.EightActivations):
-    """The stream: multiples of LIMIT / 2**(BITS - 1) in [-LIMIT, LIMIT), the largest that is not above x; the
-    gradient passes inside."""
+    """The largest multiple of LIMIT / 2**(BITS - 1) in [-LIMIT, LIMIT) not above x; gradients pass inside."""
 
     bit_width, scaling_init = BITS, LIMIT
     float_to_int_impl_type = FloatToIntImplType.FLOOR

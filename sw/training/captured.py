@@ -13,8 +13,7 @@ EAGER = 3  # steps before the capture, in which the optimiser makes its state an
 
 class Steps:
     """The steps of a run (`Method.step`), replayed from a graph where that computes the same: on one GPU,
-    with Adam, by a method that declares it. The first step of an epoch is not, as the curve states shares of
-    it."""
+    with Adam, by a method that declares it; not the first step of an epoch, of which the curve has shares."""
 
     def __init__(self, run):
         self.run, self.key = run, None

@@ -155,6 +155,9 @@ def test_a_shipped_network_is_what_its_card_says_and_what_qonnx_counts(net, meth
     peer = inference_cost(ModelWrapper(str(tmp_path / "model.onnx")), discount_sparsity=False)["total_cost"]
     # The tracker's template is of -1 and +1, but no quantiser says so: it is replaced at run time.
     binary = sum(peer.get(f"op_mac_BIPOLAR_{kind}", 0) for kind in ("BIPOLAR", "FLOAT32"))
+    if method == "dwn" or net == "pedestrian-tinyped":  # it counts tables as matrices, and dead neurons
+        assert binary > stated["binary"] and peer["total_macs"] - binary >= stated["multi_bit"]
+        return
     if binary == 0:  # every binary layer has factors
         assert peer["total_macs"] - stated["binary"] < stated["multi_bit"]
         return

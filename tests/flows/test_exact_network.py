@@ -47,8 +47,13 @@ def spoil(graph, place: tuple[int, str], rng) -> bool:
         leaf, direction = graph.leaves[node.inputs[0]], node.at["direction"]
         ends = np.sort([leaf.lo * direction, leaf.hi * direction], 0)[..., None]
         every = np.argwhere((numbers > ends[0]) & (numbers < ends[1]))
-    if key == "weights" and numbers.shape[-2] == (leaf := graph.leaves[node.inputs[0]]).channels:
-        every = every[((leaf.lo != 0) | (leaf.hi != 0))[every[:, -2]]]  # no weight of inputs that are 0
+    if key == "weights":  # no weight of inputs that are 0, or in front of levels that never change
+        leaf, (inputs, outputs) = graph.leaves[node.inputs[0]], numbers.shape[-2:]
+        read = every[:, -1] // (outputs // node.at.get("groups", 1)) * inputs + every[:, -2]
+        ends = [graph.leaves[one.out] for one in graph.readers()[node.out]] or [graph.leaves[node.out]]
+        moves = np.any([end.lo != end.hi if end.channels == outputs else [True] * outputs for end in ends], 0)
+        kept = moves[every[:, -1]]
+        every = every[kept & ((leaf.lo != 0) | (leaf.hi != 0))[read] if inputs <= leaf.channels else kept]
     if key == "multipliers":
         ends = [graph.leaves[name] for name in node.inputs]
         every = np.argwhere([(leaf.lo != 0) | (leaf.hi != 0) for leaf in ends])

@@ -81,8 +81,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
         "checks": [check("children + own = total", 0, 0, 11)],
         "operators": [{"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}", **one} for op,
             one in zip(ops, cells)],
-        "top": cells[-1],
-        "total": {name: sum(one[name] for one in cells) for name in cells[0]},
+        "top": cells[-1], "total": {name: sum(one[name] for one in cells) for name in cells[0]},
     }  # fmt: skip
     speed = {"interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}}
     own = {
@@ -352,8 +351,7 @@ def test_what_the_given_network_leaves_open_stands_in_every_form(tmp_path):
         "On 1 of 20 images the exact scores select another class",
         "numbers: 13)",
         "did not run 8 of 13 nodes, whose numbers have more than 24 bits: join0, join1, join2, join3, join4, "
-        "join5 and 2 more.",
-        "Not measured: the images have no labels.",
+        "join5 and 2 more.", "Not measured: the images have no labels.",
     ):  # fmt: skip
         assert text.replace("'", "&#39;") in html and text in md, text
     assert "| **doubt** |" in md
@@ -429,8 +427,7 @@ def test_estimates_of_finn_stand_beside_ours_and_are_called_so(tmp_path):
         "between": {"converters": 3, "fifos": 9, **amounts},
         "estimate": {"cycles": 77, **{key: 3 * value for key, value in amounts.items()},
                      "slowest": "MVAU_hls_0", "kind": "FINN's estimates, not a count"},
-        "ours": ours,
-        "cycles": {"interval": 78, "latency": 190, "frames": 20},
+        "ours": ours, "cycles": {"interval": 78, "latency": 190, "frames": 20},
         "fifos": [{"name": f"StreamingFIFO_rtl_{k}", "bits": 8, "finn": 40, "ours": 2} for k in range(9)],
         "run": {"wall_s": 5.0},
     }  # fmt: skip
@@ -682,17 +679,13 @@ def test_a_view_has_a_block_for_each_of_its_places_and_is_rendered_there(name, a
 
 
 ROUTED = {
-    "stage": "bitstream",
-    "checks": [check("placed = counted cells", 0, 0, 99, "cells")],
-    "part": "xc7z020clg400-1",
-    "program": "nextpnr-xilinx",
-    "timing": "delays of a model",
-    "shell": "a serial line",
+    "stage": "bitstream", "checks": [check("placed = counted cells", 0, 0, 99, "cells")],
+    "part": "xc7z020clg400-1", "program": "nextpnr-xilinx",
+    "timing": "delays of a model", "shell": "a serial line",
     "netlist": netlist_digest(Path("/nonexistent")),  # of no file, which is what the records here lie beside
     "clock": {"kind": "routed", "mhz": 83.333, "asked": 100, "least": 110.0, "median": 120.0, "best": 130.0},
     "seeds": [{"seed": n, "mhz": mhz, "ns": 1e3 / mhz} for n, mhz in ((1, 120.0), (2, 130.0), (3, 110.0))],
-    "fastest": 2,
-    "used": {"LUT": {"used": 321, "available": 53200}},
+    "fastest": 2, "used": {"LUT": {"used": 321, "available": 53200}},
     "counted": {"accelerator": {"lut": 100, "ff": 80, "bram36": 1},
                 "shell": {"lut": 30, "ff": 20, "bram36": 0}},
     "critical_paths": [

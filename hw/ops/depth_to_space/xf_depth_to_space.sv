@@ -29,8 +29,7 @@ module xf_depth_to_space #(
   localparam int unsigned PassW    = (Block > 1) ? $clog2(Block) : 1,
   localparam int unsigned RowW     = (Rows > 1) ? $clog2(Rows) : 1
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [Width-1:0] s_data_i,
   input  logic             s_valid_i,
   output logic             s_ready_o,

@@ -14,8 +14,7 @@ module xf_fork #(
   parameter int unsigned Width   = 8,
   parameter int unsigned Outputs = 2
 ) (
-  input  logic                     clk_i,
-  input  logic                     rst_ni,
+  input  logic                     clk_i, rst_ni,
   input  logic [Width-1:0]         s_data_i,
   input  logic                     s_valid_i,
   output logic                     s_ready_o,

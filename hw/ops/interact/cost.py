@@ -51,8 +51,7 @@ def _code(cuts: list[int], bits: int, wide: int) -> float:
 
 
 def _pick(slot: Slot, plan: Plan) -> float:
-    """The multiplexer over the teachers and, where the fold does not do it, the tables that steer it and the
-    values."""
+    """The multiplexer over the teachers and, where the fold lacks them, the tables for it and the values."""
     wide = max(plan.code_bits(teacher[1]) for teacher in slot.teachers if teacher)
     sources, kinds = (len({each for each in of if each}) for of in (slot.teachers, slot.values))
     index, kind, address = bits_for(sources), bits_for(kinds + 1), plan.address_bits

@@ -194,8 +194,7 @@ def _slot(name: str, slot: Slot, plan: Plan) -> list[str]:
 def _chosen(
     name: str, picks: list, address: int, bits: int, lines: list[str], limit: int = 2
 ) -> tuple[str, int]:
-    """An index of `bits` bits as a table of the fold, or the fold itself where that has no more bits or up to
-    `limit`."""
+    """An index of `bits` bits as a table of the fold, or the fold if it has no more or up to `limit`."""
     if not bits:
         return "", 0
     if address <= max(bits, limit):

@@ -36,8 +36,7 @@ module xf_interact #(
   localparam int unsigned GroupW  = (Groups > 1) ? $clog2(Groups) : 0,
   localparam int unsigned FoldW   = (BeatW + GroupW > 0) ? BeatW + GroupW : 1
 ) (
-  input  logic                  clk_i,
-  input  logic                  rst_ni,
+  input  logic                  clk_i, rst_ni,
   input  logic [Pe*InBits-1:0]  s_data_i,
   input  logic                  s_valid_i,
   output logic                  s_ready_o,

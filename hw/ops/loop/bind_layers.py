@@ -28,8 +28,7 @@ class Layer:
 
 
 def chains(bounds: list[Bound]) -> Iterator[tuple[int, list[Layer]]]:
-    """Chains of layers of one form with their places, those that save most operators first; a chain has no
-    operator of one before."""
+    """Disjoint chains of layers of one form with their places, those that save most operators first."""
     # A loop's body has no loops, and no operators with side ports.
     usable = [not one.body and not one.make_alone().side_ports() for one in bounds[:-1]]
     found: list[tuple[int, int, int, list[Layer]]] = []

@@ -22,8 +22,7 @@ module xf_loop #(
   localparam int unsigned AddrW     = $clog2(2 * PartBeats),
   localparam int unsigned StepW     = (Steps > 1) ? $clog2(Steps) : 1
 ) (
-  input  logic                 clk_i,
-  input  logic                 rst_ni,
+  input  logic                 clk_i, rst_ni,
   input  logic [PartWidth-1:0] s_data_i,
   input  logic                 s_valid_i,
   output logic                 s_ready_o,

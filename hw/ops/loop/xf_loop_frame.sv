@@ -25,8 +25,7 @@ module xf_loop_frame #(
   localparam int unsigned CountW   = (Beats > 1) ? $clog2(Beats) : 1,
   localparam int unsigned StepW    = $clog2(Steps + 1)
 ) (
-  input  logic                     clk_i,
-  input  logic                     rst_ni,
+  input  logic                     clk_i, rst_ni,
   input  logic [Lanes*InBits-1:0]  s_data_i,
   input  logic                     s_valid_i,
   output logic                     s_ready_o,

@@ -14,8 +14,7 @@ module xf_loop_state #(
   parameter  logic [Beats*Width-1:0] Start  = '0,  // the first state, beat 0 in the lowest bits
   localparam int unsigned            PlaceW = (Beats > 1) ? $clog2(Beats) : 1
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic             start_i,   // a step begins
   input  logic             run_i,
   input  logic             first_i,   // of a frame

@@ -18,8 +18,7 @@ module xf_permute #(
   localparam int unsigned PlaceW    = (Beats > 1) ? $clog2(Beats) : 1,
   localparam int unsigned AddrW     = $clog2(2 * Beats)
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [Width-1:0] s_data_i,
   input  logic             s_valid_i,
   output logic             s_ready_o,

@@ -32,8 +32,7 @@ module xf_surround #(
   localparam int unsigned ColumnW   = (OutW > 1) ? $clog2(OutW) : 1,
   localparam int unsigned RowW      = (OutH > 1) ? $clog2(OutH) : 1
 ) (
-  input  logic                  clk_i,
-  input  logic                  rst_ni,
+  input  logic                  clk_i, rst_ni,
   input  logic [Pe*InBits-1:0]  s_data_i,
   input  logic                  s_valid_i,
   output logic                  s_ready_o,

@@ -26,8 +26,7 @@ module xf_top_k #(
   localparam int unsigned PosW    = $clog2(Beats),
   localparam int unsigned IndexW  = (Count > 1) ? $clog2(Count) : 1
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   input  logic [InBits-1:0]  s_data_i,
   input  logic               s_valid_i,
   output logic               s_ready_o,

@@ -24,8 +24,7 @@ module xf_upsample #(
   localparam int unsigned CopyW   = (FactorW > 1) ? $clog2(FactorW) : 1,
   localparam int unsigned PassW   = (FactorH > 1) ? $clog2(FactorH) : 1
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [Width-1:0] s_data_i,
   input  logic             s_valid_i,
   output logic             s_ready_o,

@@ -18,8 +18,7 @@ module xf_width #(
   parameter int unsigned OutWidth = 32, // bits per beat given; one divides the other
   parameter int unsigned Gap      = 0   // 1: a pause per wide beat
 ) (
-  input  logic                clk_i,
-  input  logic                rst_ni,
+  input  logic                clk_i, rst_ni,
   input  logic [InWidth-1:0]  s_data_i,
   input  logic                s_valid_i,
   output logic                s_ready_o,

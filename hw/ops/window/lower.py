@@ -125,8 +125,7 @@ def _more_channels(walk, node, value, before: int, after: int, border: Fraction)
 
 
 def _left_to_convolutions(walk, node, border) -> bool:
-    """Whether only convolutions read a Pad, and add no border of another value or one that follows from the
-    size of the image."""
+    """Whether only convolutions read a Pad, and add no border of another value or by the image's size."""
     readers = walk.model.find_consumers(node.output[0])
     attributes = [a for reader in readers for a in reader.attribute]
     if any(a.name == "auto_pad" and a.s.startswith(b"SAME") for a in attributes):

@@ -46,8 +46,7 @@ module xf_window #(
   parameter  int unsigned Abreast   = 1,  // pixels per output beat: 1 or KernelW, of one beat each
   localparam int unsigned Width     = Lanes * Bits
 ) (
-  input  logic                     clk_i,
-  input  logic                     rst_ni,
+  input  logic                     clk_i, rst_ni,
   input  logic [Width-1:0]         s_data_i,
   input  logic                     s_valid_i,
   output logic                     s_ready_o,

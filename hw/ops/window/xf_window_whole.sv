@@ -43,8 +43,7 @@ module xf_window_whole #(
   localparam int unsigned Width     = Lanes * Bits,
   localparam int unsigned BeatW     = Pixels * Width
 ) (
-  input  logic                             clk_i,
-  input  logic                             rst_ni,
+  input  logic                             clk_i, rst_ni,
   input  logic [BeatW-1:0]                 s_data_i,
   input  logic                             s_valid_i,
   output logic                             s_ready_o,

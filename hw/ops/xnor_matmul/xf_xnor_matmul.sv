@@ -32,8 +32,7 @@ module xf_xnor_matmul #(
   localparam int unsigned BeatBits = Simd * Bits,
   localparam int unsigned WordBits = Pe * Simd * WBits
 ) (
-  input  logic                    clk_i,
-  input  logic                    rst_ni,
+  input  logic                    clk_i, rst_ni,
   input  logic [WordBits+BeatBits-1:0] s_data_i,
   input  logic [1:0]              s_valid_i,
   output logic [1:0]              s_ready_o,

@@ -40,8 +40,7 @@ module xf_xnor_mvu_pixels #(
   localparam int unsigned AccW        = Thresholds ? MatchW + 1 : MatchW,
   localparam int unsigned OutW        = Thresholds ? 1 : MatchW
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   input  xf_pkg::load_t      load_i,
   input  logic [Mw-1:0]      s_data_i,
   input  logic               s_valid_i,

@@ -18,8 +18,7 @@ module xf_axi_regs #(
   parameter  int unsigned AddrW = 8,         // bits of an address, at least 3
   localparam int unsigned WordW = AddrW - 2  // bits of the number of a word
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [AddrW-1:0] awaddr_i,
   input  logic             awvalid_i,
   output logic             awready_o,

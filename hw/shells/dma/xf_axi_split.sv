@@ -15,8 +15,7 @@ module xf_axi_split #(
   parameter  int unsigned AddrW = 9,         // bits of an address, at least 2
   localparam int unsigned HalfW = AddrW - 1
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [AddrW-1:0] awaddr_i,
   input  logic             awvalid_i,
   output logic             awready_o,

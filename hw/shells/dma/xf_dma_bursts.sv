@@ -24,8 +24,7 @@ module xf_dma_bursts #(
   parameter  int unsigned Again   = 0,   // 1: all frames of a descriptor are at its address
   localparam int unsigned PlaceW  = AddrW - 3
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   input  logic               stop_i,
   output logic               idle_o,
   // Descriptor: number of the first word in memory, and of frames (at least 1).

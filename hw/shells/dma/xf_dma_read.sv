@@ -21,8 +21,7 @@ module xf_dma_read #(
   parameter  int unsigned Again   = 0,   // as of xf_dma_bursts
   localparam int unsigned PlaceW  = AddrW - 3
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   input  logic               stop_i,
   output logic               idle_o,
   // Descriptor: number of the first word in memory, and of frames (at least 1).

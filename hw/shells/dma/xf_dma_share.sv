@@ -17,8 +17,7 @@ module xf_dma_share #(
   parameter int unsigned Readers = 2,
   parameter int unsigned Depth   = 16   // bursts under way, of all readers
 ) (
-  input  logic                          clk_i,
-  input  logic                          rst_ni,
+  input  logic                          clk_i, rst_ni,
   input  logic [Readers-1:0][AddrW-1:0] araddr_i,
   input  logic [Readers-1:0][7:0]       arlen_i,
   input  logic [Readers-1:0]            arvalid_i,

@@ -17,8 +17,7 @@ module xf_dma_weights #(
   parameter  int unsigned Queue   = 4,   // descriptors that wait
   localparam int unsigned PlaceW  = AddrW - 3
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   input  logic               stop_i,
   output logic               idle_o,
   // Descriptor: number of the first word of all weights, and of frames (at least 1).

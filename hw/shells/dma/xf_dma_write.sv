@@ -22,8 +22,7 @@ module xf_dma_write #(
   parameter  int unsigned Depth   = 32,  // words of the FIFO, a power of two
   localparam int unsigned PlaceW  = AddrW - 3
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   input  logic               stop_i,
   output logic               idle_o,
   // Descriptor: number of the first word in memory, and of frames (at least 1).

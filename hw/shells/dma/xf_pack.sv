@@ -20,8 +20,7 @@ module xf_pack #(
                                 : (Bytes <= 4) ? 4 : (Bytes + Word - 1) / Word * Word,
   localparam int unsigned Words = (Slot * Beats + Word - 1) / Word
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   input  logic [8*Bytes-1:0] s_data_i,
   input  logic               s_valid_i,
   output logic               s_ready_o,

@@ -25,8 +25,7 @@ module xf_shell_control #(
   parameter  logic [63:0] Hash     = '0,     // of the network
   localparam int unsigned PlaceW   = AddrW - 3
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,
+  input  logic               clk_i, rst_ni,
   output logic               core_rst_no,    // of all but the registers
   // Register accesses, from xf_axi_regs
   input  logic [5:0]         write_addr_i,

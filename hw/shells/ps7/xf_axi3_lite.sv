@@ -18,8 +18,7 @@ module xf_axi3_lite #(
   parameter int unsigned AddrW = 8,  // bits of an address of the slave, 8 .. 29
   parameter int unsigned IdW   = 12  // bits of an identifier
 ) (
-  input  logic             clk_i,
-  input  logic             rst_ni,
+  input  logic             clk_i, rst_ni,
   input  logic [IdW-1:0]   awid_i,
   input  logic [31:0]      awaddr_i,
   input  logic [3:0]       awlen_i,

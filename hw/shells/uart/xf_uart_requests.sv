@@ -36,8 +36,7 @@ module xf_uart_requests #(
   localparam int unsigned BeatW     = (InBeats > 1) ? $clog2(InBeats) : 1,
   localparam int unsigned OutCountW = $clog2(OutBytes + 1)
 ) (
-  input  logic                  clk_i,
-  input  logic                  rst_ni,
+  input  logic                  clk_i, rst_ni,
   input  logic [7:0]            s_data_i,       // from the host
   input  logic                  s_valid_i,
   output logic                  s_ready_o,

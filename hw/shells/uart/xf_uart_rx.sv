@@ -14,8 +14,7 @@ module xf_uart_rx #(
   parameter  int unsigned Clocks = 50,             // cycles per bit, at least 4
   localparam int unsigned CountW = $clog2(Clocks)
 ) (
-  input  logic       clk_i,
-  input  logic       rst_ni,
+  input  logic       clk_i, rst_ni,
   input  logic       line_i,   // asynchronous, high when idle
   output logic [7:0] data_o,
   output logic       valid_o   // for one cycle per byte; nobody can refuse it

@@ -14,8 +14,7 @@ module xf_uart_shell #(
   parameter int unsigned Clocks = 50,  // cycles per bit on the line
   parameter int unsigned Depth  = 512  // bytes that wait
 ) (
-  input  logic       clk_i,
-  input  logic       rst_ni,
+  input  logic       clk_i, rst_ni,
   input  logic       rxd_i,
   output logic       txd_o,
   output logic       lost_o,

@@ -12,8 +12,7 @@ module xf_uart_tx #(
   parameter  int unsigned Clocks = 50,             // cycles per bit, at least 4
   localparam int unsigned CountW = $clog2(Clocks)
 ) (
-  input  logic       clk_i,
-  input  logic       rst_ni,
+  input  logic       clk_i, rst_ni,
   input  logic [7:0] s_data_i,
   input  logic       s_valid_i,
   output logic       s_ready_o,

@@ -18,8 +18,7 @@ from xnorforge.pipeline.job import stage
 def train_verb(
     what, net, task, data, method, out, epochs, lr, seed, threads, set, recipe, init, guide, as_json
 ) -> None:
-    """Train a network, or continue the run in the same folder; the next build of the network uses its
-    weights."""
+    """Train a network, or continue the run in its folder; the next build of the network uses its weights."""
     net = asked.network_of(what, net, task)
     request.names(request.Request(net=net, method=method))  # before torch loads
     given: dict[str, object] = dict(request.assignment(text) for text in set)

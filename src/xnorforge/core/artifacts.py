@@ -156,6 +156,5 @@ def check(name: str, images: int, mismatches: int, integers: int, what: str = ""
     """One line of a record's `checks`: `images` compared, `integers` values in total, `mismatches` of them
     unequal.
 
-    Checks without images count something other than integers; `what` starts with its name ("lines of
-    SystemVerilog …")."""
+    Checks without images count other things than integers; `what` begins with their name ("lines of …")."""
     return {"name": name, "images": images, "mismatches": mismatches, "integers": integers, "what": what}

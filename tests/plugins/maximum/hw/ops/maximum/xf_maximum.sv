@@ -15,8 +15,7 @@ module xf_maximum #(
   parameter int unsigned Bits   = 8,
   parameter int unsigned Signed = 1   // 1: the inputs are two's complement
 ) (
-  input  logic                 clk_i,
-  input  logic                 rst_ni,
+  input  logic                 clk_i, rst_ni,
   input  logic [2*Pe*Bits-1:0] s_data_i,  // stream 0 in the low half
   input  logic [1:0]           s_valid_i,
   output logic [1:0]           s_ready_o,
