@@ -173,8 +173,7 @@ MODELS: dict[str, str] = {
     **{f"one('Relu', domain={domain!r})": f"domain {domain} … operators of ONNX"
        for domain in ("this", "os", "antigravity", "tests", "xnorforge.__main__", "finn.util", "../x",
                       "some.vendor")},
-    "one('Warp')": "not valid ONNX",
-    "m.functions.add(domain='local', name='Twice')": "defines Twice",
+    "one('Warp')": "not valid ONNX", "m.functions.add(domain='local', name='Twice')": "defines Twice",
     # layers without an exact form
     "one('Sqrt')": "Sqrt … norm … BatchNormalization",
     "one('QuantLSTMCell', domain=QONNX)": "QuantLSTMCell … unroll",

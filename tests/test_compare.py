@@ -177,8 +177,7 @@ def test_a_task_of_several_figures_has_a_table_of_all_of_them(tmp_path):
 
 @pytest.mark.parametrize(("gaps", "mean", "low", "high"), [
     # 4.30265 / sqrt(3) = 2.48414 standard deviations with three pairs, 3.18245 / 2 with four.
-    ([1.0, 2.0, 3.0], 2.0, -0.48414, 4.48414),
-    ([-1.0, -1.0, -1.0, -3.0], -1.5, -3.09122, 0.09122),
+    ([1.0, 2.0, 3.0], 2.0, -0.48414, 4.48414), ([-1.0, -1.0, -1.0, -3.0], -1.5, -3.09122, 0.09122),
     ([-5.0, -5.0], -5.0, -5.0, -5.0),
 ])  # fmt: skip
 def test_a_paired_difference_by_hand(gaps, mean, low, high):

@@ -123,8 +123,7 @@ def clone(tmp_path_factory):
 @pytest.mark.full
 @pytest.mark.parametrize("plugged, shown", [
     ("A board", ["PASS  mnist-tfc on Arty Z7-20 (Digilent)"]),
-    ("A back end", ["PASS  mnist-tfc on ", "core      done"]),
-    ("A report view", ["PASS  mnist-tfc on "]),
+    ("A back end", ["PASS  mnist-tfc on ", "core      done"]), ("A report view", ["PASS  mnist-tfc on "]),
 ], indirect=["plugged"])  # fmt: skip
 def test_what_a_recipe_adds_is_built_with(plugged, shown, clone):
     title, environment = plugged

@@ -17,8 +17,7 @@ from .reports import report
 
 WHEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REPORT = report() | {
-    "net": "mnist-tfc",
-    "command": "make build NET=mnist-tfc METHOD=ste BOARD=pynq-z2",
+    "net": "mnist-tfc", "command": "make build NET=mnist-tfc METHOD=ste BOARD=pynq-z2",
     "accuracy": [{"stage": "trained", "set": "all", "images": 10000, "top1": 0.9},
         {"stage": "bit simulator", "set": "first", "images": 1000, "top1": 0.875}],
 }  # fmt: skip

@@ -40,8 +40,7 @@ def test_a_project_without_faults_has_no_findings(project):
 @pytest.mark.parametrize("name, text, line, says", [
     ("README.md", "word " * 901, 1, "901 words"), ("README.md", "of\n7,777 LUT\n", 2, "7,777 LUT"),
     ("docs/results/builds.jsonl", '{"commit": "0123abc"}\n', 1, "0123abc"),
-    ("docs/guide/b.md", ("word " * 20 + "\n") * 1500, 1, "30,0"),
-    ("Makefile", "all:\n" * 61, 61, "61 lines"),
+    ("docs/guide/b.md", ("word " * 20 + "\n") * 1500, 1, "30,0"), ("Makefile", "all:\n" * 61, 61, "61 lines"),
     ("CHANGELOG.md", "# Changes\n\n## 0.2.0\n" + "- One.\n" * 60, 3, "61 lines"),
     ("docs/methods/b.md", "short\n" + "x" * 161 + "\n", 2, "161 characters"),
     ("docs/methods/b.md", "| a |\n|---|\n| " + "x" * 161 + " |\n", 3, "characters"),

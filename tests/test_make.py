@@ -280,8 +280,7 @@ def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_pa
 
 
 ASKED = [
-    {},
-    {"net": "mnist-tfc", "method": "bonn", "board": "ulx3s", "interval": "4096", "seeds": "4,5"},
+    {}, {"net": "mnist-tfc", "method": "bonn", "board": "ulx3s", "interval": "4096", "seeds": "4,5"},
     {"task": "cifar10", "waves": True, "pnr": "off", "images": "7"},
     {"model": 'a "b"\\ü.onnx', "scale": "2/255-1", "input_format": "uint4", "labels": "last",
      "images_from": "x"},

@@ -125,8 +125,7 @@ def test_a_set_that_fits_is_downloaded_only_if_its_task_is_named(tmp_path, monke
 
 @pytest.mark.parametrize("task, text", [
     ("mnist", "TASK: … 'mnist' … 1x28x28 … m.onnx … 5x7 … IMAGES_FROM"),
-    ("segment", "TASK: 'segment' … IMAGES_FROM … LABELS"),
-    ("minst", "TASK: … 'minst'"),
+    ("segment", "TASK: 'segment' … IMAGES_FROM … LABELS"), ("minst", "TASK: … 'minst'"),
 ])  # fmt: skip
 def test_a_task_that_does_not_fit_is_refused(here, tmp_path, task, text):
     with refuses(text):

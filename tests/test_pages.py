@@ -359,8 +359,7 @@ def test_the_page_names_every_public_function_and_only_calls_that_exist():
 
 @pytest.mark.parametrize("words, where, given, remedy", [
     (["net.py:Nett", "--shape", "1x12x12"], "net.py", "'Nett'", "Net?"),
-    (["net.py", "--shape", "12xa"], "SHAPE", "'12xa'", "3x32x32"),
-    (["net.py"], "SHAPE", "''", "3x32x32"),
+    (["net.py", "--shape", "12xa"], "SHAPE", "'12xa'", "3x32x32"), (["net.py"], "SHAPE", "''", "3x32x32"),
 ])  # fmt: skip
 def test_what_is_no_network_or_shape_is_refused(call, words, where, given, remedy, tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()

@@ -277,12 +277,10 @@ def project(nets, tmp_path_factory):
         into, out = (record["border"][side]["width"] for side in ("input", "output"))
         for way, port, bits in (
             ("input", "s_axis_tdata", into), ("input", "s_axis_tkeep", into // 8),
-            ("input", "s_axis_tlast", 1), ("input", "s_axis_tvalid", 1),
-            ("output", "s_axis_tready", 1),
+            ("input", "s_axis_tlast", 1), ("input", "s_axis_tvalid", 1), ("output", "s_axis_tready", 1),
             ("output", "m_axis_tdata", out), ("output", "m_axis_tkeep", out // 8),
             ("output", "m_axis_tlast", 1), ("output", "m_axis_tuser", 1), ("output", "m_axis_tvalid", 1),
-            ("input", "m_axis_tready", 1),
-            ("output", "errors", 32),
+            ("input", "m_axis_tready", 1), ("output", "errors", 32),
         ):  # fmt: skip
             ports.append(f"{way} [{bits - 1}:0] {prefix}_{port}" if bits > 1 else f"{way} {prefix}_{port}")
             given.append(f".{port}({prefix}_{port})")

@@ -101,8 +101,7 @@ def pixels(n=40, shape=(3, 6, 6), seed=0):
 
 
 HEADS = {
-    "Div 255": (lambda g: g.real("Div", 255.0), 1.0),
-    "Mul 1/255": (lambda g: g.real("Mul", 1 / 255), 1.0),
+    "Div 255": (lambda g: g.real("Div", 255.0), 1.0), "Mul 1/255": (lambda g: g.real("Mul", 1 / 255), 1.0),
     "Sub 127.5, Div 127.5": (lambda g: g.real("Sub", 127.5).real("Div", 127.5), 1.0),
     "mean and deviation of 0..255": (lambda g: g.real("Sub",
         np.reshape([124.0, 116, 104], (3, 1, 1))).real("Div", np.full((3, 1, 1), 58.0)), 1.0),

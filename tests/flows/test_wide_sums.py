@@ -392,6 +392,19 @@ def test_a_threshold_that_a_narrowed_sum_passes_too_early_is_found():
         is_exact(graph, model, np.zeros((1, 6, 6, 3), np.int64))
 
 
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_matrix_behind_a_border_takes_sums_as_wide_as_they_come(groups):
+    """Sums of levels up to 4, in a stream for levels up to 7."""
+    net = Graph((2, 6, 6)).quant(64.0, 3, signed=0)
+    net.node("Conv", net.weights(4, 2, 2, 2), kernel_shape=[2, 2])
+    net.node("Conv", net.weights(4, 4 // groups, 3, 3), kernel_shape=[3, 3], pads=[1] * 4, group=groups)
+    net.node("Flatten").node("MatMul", net.weights(100, 3))
+    ops = smallest(bounds_of(compare(net.model((3,)), net.rng.integers(0, 256, (4, 2, 6, 6)))))
+    given = {tensor: stream for op in ops for tensor, stream in zip(op.results, op.out_streams())}
+    taken = [(tensor, stream) for op in ops for tensor, stream in zip(op.sources, op.in_streams())]
+    assert len(taken) > 4 and all(given.get(tensor, stream) == stream for tensor, stream in taken)
+
+
 def quantiser(channels: int, seed: int = 0) -> tuple[Threshold, list]:
     """255 even thresholds of sums of about 93 bits, a convolution of 577 values times three float32 factors
     plus 256 levels times three others, narrowed; and the bits before and after."""

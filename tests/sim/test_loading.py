@@ -41,8 +41,7 @@ def correlator(seed):
     out, template = [4, 4, 12], np.random.default_rng(seed).integers(0, 2, (12, 1))
     return [
         MAKE["threshold"](arrays={"thresholds": np.full((2, 1), 128)}, in_shape=[5, 6, 2], in_bits=8),
-        MAKE["window"](ifm=[5, 6, 2], kernel=[2, 3]),
-        MAKE["width"](shape=out, in_lanes=1, out_lanes=4),
+        MAKE["window"](ifm=[5, 6, 2], kernel=[2, 3]), MAKE["width"](shape=out, in_lanes=1, out_lanes=4),
         MAKE["xnor_mvu"](arrays={"weights": template}, mw=12, mh=1, simd=4, pe=1, vectors=16, in_shape=out,
                          out_shape=[4, 4, 1], loadable=1),
     ]  # fmt: skip

@@ -331,8 +331,7 @@ PREFIXES = [
     ("pedestrian-tinyped", {"binarise": 4}, 3, SMALL),
 ]
 MORE = [
-    ("mnist-tfc", {"binarise": 2}, 256, None),
-    ("mnist-tfc", {"binarise": 0}, 24, None),
+    ("mnist-tfc", {"binarise": 2}, 256, None), ("mnist-tfc", {"binarise": 0}, 24, None),
     ("mnist-tfc", {"mode": "w1a8"}, 24, None),
     *((net, hyper, 256 if net == "mnist-cnn" and "mode" not in hyper else 4, None) for net in ("mnist-cnn",
         "cifar10-cnv_half") for hyper in ({"binarise": 3}, {"mode": "w1a8", "binarise": 4},

@@ -64,8 +64,7 @@ def test_overlap_of_boxes_by_hand():
 
 # What is found, what is there, log-average miss rate, area under all points.
 CASES = {
-    "nothing found": ([found()], [truth(A)], 1, 0),
-    "all found": ([found((A, 0.9))], [truth(A)], 1e-10, 1),
+    "nothing found": ([found()], [truth(A)], 1, 0), "all found": ([found((A, 0.9))], [truth(A)], 1e-10, 1),
     "one of two": ([found((A, 0.9))], [truth(A, B)], 0.5, 0.5),
     "hit, then false alarm": ([found((A, 0.9), (B, 0.5))], [truth(A)], 1e-10, 1),
     "false alarm, then hit": ([found((A, 0.5), (B, 0.9))], [truth(A)], 1e-10 ** (1 / 9), 0.5),
