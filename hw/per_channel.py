@@ -19,8 +19,7 @@ MOST_INSIDE = 32  # words of a table up to which it is part of the module that r
 class PerChannel(HwOp):
     """Integers (…, C) to as many elements; `pe` channels per beat, one beat per cycle.
 
-    `widths` are attributes for operators whose result width the caller chooses; results are taken modulo
-    2**out_bits."""
+    `widths` are attributes for operators whose caller chooses the result's width; it wraps at 2**out_bits."""
 
     widths: ClassVar[dict[str, tuple[object, ...]]] = node_attributes(out_bits=int, out_signed=0)
 

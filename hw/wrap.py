@@ -55,7 +55,8 @@ def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
 // Folding  {_folding(op)}
 
 module {module} (
-  input  logic clk_i, rst_ni,
+  input  logic clk_i,
+  input  logic rst_ni,
   input  logic [{sum(stream.width for stream in sources) - 1}:0] s_data_i,
   input  logic {_each(sources)}s_valid_i,
   output logic {_each(sources)}s_ready_o,

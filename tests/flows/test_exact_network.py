@@ -50,9 +50,9 @@ def spoil(graph, place: tuple[int, str], rng) -> bool:
     if key == "weights":  # no weight of inputs that are 0, or in front of levels that never change
         leaf, (inputs, outputs) = graph.leaves[node.inputs[0]], numbers.shape[-2:]
         read = every[:, -1] // (outputs // node.at.get("groups", 1)) * inputs + every[:, -2]
-        ends = [graph.leaves[one.out] for one in graph.readers()[node.out]] or [graph.leaves[node.out]]
-        moves = np.any([end.lo != end.hi if end.channels == outputs else [True] * outputs for end in ends], 0)
-        kept = moves[every[:, -1]]
+        ends = [graph.leaves[one.out] for one in graph.readers()[node.out]]
+        moves = sum([e.lo != e.hi if e.channels == outputs else 1 for e in ends], np.full(outputs, not ends))
+        kept = moves[every[:, -1]] > 0
         every = every[kept & ((leaf.lo != 0) | (leaf.hi != 0))[read] if inputs <= leaf.channels else kept]
     if key == "multipliers":
         ends = [graph.leaves[name] for name in node.inputs]
