@@ -71,10 +71,10 @@ def graph_proto(
     name: str, nodes: Sequence[NodeProto], ends: Sequence[Sequence[str]], shapes: Mapping[str, Ints],
     notes: Mapping[str, Mapping[str, str]], constants: Mapping[str, np.ndarray],
 ) -> GraphProto:  # fmt: skip
-    """A graph between the tensors `ends`, those that it reads and those that it gives.
+    """A graph of ONNX with annotated tensors.
 
     Args:
-        shapes: of all tensors but constants; notes: annotations of tensors.
+        ends: input and output tensors. shapes: of all tensors but constants; notes: annotations of tensors.
         constants: arrays as ONNX stores them.
     """
     make, kind = helper.make_tensor_value_info, TensorProto.FLOAT

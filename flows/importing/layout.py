@@ -16,7 +16,7 @@ LAYOUTS = {
     "(N, C, L), (N, L, C)": "rows: images of height 1",
     "(N, tokens, features)": "a matrix, norms and quantisers for every token",
     "(N, F)": "vectors; Reshape makes them images, Flatten and Concat make images vectors",
-    "any permutation": "of the axes after the batch, and by Reshape; at the end also to lists of boxes",
+    "any permutation": "of the axes after the batch, which stays first; by Reshape also lists of boxes",
     "several inputs, outputs": "one frame and one result; the host joins and parts them by name",
     "not": "a constant that varies over the image; windows over more than two axes",
 }

@@ -74,7 +74,7 @@ def host_function_check(
     """The check that the file's outputs are what the host computes from the scores, if it ends in functions.
 
     Args:
-        network: the file's. ends: of each of its outputs. name: of the functions; None if there are none.
+        network: that of the file. ends: one per output. name: what the host computes; None for nothing.
     """
     if not name:
         return []

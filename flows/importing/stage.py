@@ -23,7 +23,6 @@ from xnorforge.flows.importing.fold_constants import fold_constants
 from xnorforge.flows.importing.graph_checks import check_form, check_layers
 from xnorforge.flows.importing.input_range import input_of
 from xnorforge.flows.importing.input_wanted import Wanted, chosen_format, classes_of
-from xnorforge.flows.importing.layout import channels_to_front as to_front
 from xnorforge.flows.importing.layout import gives_channels_first, standard_nodes, takes_channels_first
 from xnorforge.flows.importing.model_file import loaded
 from xnorforge.flows.importing.ports import host_functions, one_frame
@@ -97,8 +96,8 @@ def import_network(
             scores, same = reference_scores(network, inputs, integers.reshape(len(integers), *shape), graph)
             scores = scores.reshape(len(scores), channels, *image) if np.prod(image) > 1 else scores
             lost = _lost_by_rounding(network, samples, form, integers, scores)
-            scores, listed = _as_list(network, scores)
-            end = whole_network.graph.output[0].name, tails, to_front(scores, listed), channels_last or listed
+            scores, first, listed = _as_list(network, scores)
+            end = whole_network.graph.output[0].name, tails, first, channels_last or listed
             ends, host = [end], host_function(tails)
             stated = ports and ports.record(loaded(model).graph)
             if ports and len(ports.outputs) > 1:  # none of them is said to be the classes
@@ -134,12 +133,13 @@ def import_network(
     return record
 
 
-def _as_list(network, scores: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Scores (N, all) as the network lists them by pixels or boxes, (N, boxes, C), and whether it does."""
+def _as_list(network, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Scores as the network lists them, (N, boxes, C), the same with C first, and whether it does."""
     name = network.graph.output[0].name
     if scores.ndim > 2 or not gives_last(network, name):
-        return scores, False
-    return scores.reshape(-1, *network.get_tensor_shape(name)[1:]), True
+        return scores, scores, False
+    scores = scores.reshape(-1, *network.get_tensor_shape(name)[1:])
+    return scores, np.moveaxis(scores, -1, 1), True
 
 
 def _lost_by_rounding(network, samples: Samples, form: InputFormat, integers, scores) -> Record | None:

@@ -64,10 +64,11 @@ def seen_by(network: Network, node: Placed, always: bool = False) -> Seen:
     A window that is the whole image needs no operator, unless it is wanted `always`: its elements arrive in
     that order anyway."""
     (x,), at = node.input, node.at
-    kind = network.kind(x)
     if node.op == "Dense":
-        return Seen([], [], as_it_comes(network, x, len(at["weights"])), *kind)
+        return Seen([], [], as_it_comes(network, x, len(at["weights"])), *network.kind(x))
     sizes, pad = sizes_of(node), border_in_front(network, node)
+    source = x if pad is None else pad.input[0]  # whose stream may be wider than that of the border
+    kind = network.kind(source)
     length = at["weights"][..., 0].size * at.get("groups", 1)
     shape = [*network.shape(node.output[0])[:2], length]
     if sizes["kernel"] == sizes["stride"] == PIXEL and "rates" not in sizes:
@@ -75,14 +76,12 @@ def seen_by(network: Network, node: Placed, always: bool = False) -> Seen:
     if sizes["kernel"] == network.shape(x)[:2] and not (pad or always or "rates" in sizes):
         stream = network.stream(x)
         return Seen([], [], shape if stream is None else list(stream.shape), *kind)
-    source = x if pad is None else pad.input[0]  # whose stream may be wider than that of the border
     attributes = around(network, source, sizes, pad)
     attributes |= {"pads": at["pads"], "pad_value": at["value"]} if "rates" in sizes else {}
     pads = [] if pad is None else [pad]
     window = Bound("Window", f"{node.name}_window", attributes, nodes=[one.name for one in [*pads, node]])
     stream = window.make_alone().out_stream()
-    shape = list(stream.shape) if prod(stream.shape) == length else shape
-    return Seen(pads, [window], shape, *network.kind(source))
+    return Seen(pads, [window], list(stream.shape) if prod(stream.shape) == length else shape, *kind)
 
 
 @dataclass

@@ -15,7 +15,7 @@ BEYOND = 1.4  # … and how many times as many there are with the multiplexers a
 
 
 def different(pe: int, kinds: int) -> float:
-    """How many of `pe` rows want other gates of a bit, on average; zero and the bit itself are none."""
+    """How many kinds of gates `pe` rows need for a bit, on average; zero and the bit itself need none."""
     return -(kinds - 2) * expm1(pe * log1p(-1 / kinds))
 
 

@@ -155,13 +155,14 @@ def test_a_shipped_network_is_what_its_card_says_and_what_qonnx_counts(net, meth
     peer = inference_cost(ModelWrapper(str(tmp_path / "model.onnx")), discount_sparsity=False)["total_cost"]
     # The tracker's template is of -1 and +1, but no quantiser says so: it is replaced at run time.
     binary = sum(peer.get(f"op_mac_BIPOLAR_{kind}", 0) for kind in ("BIPOLAR", "FLOAT32"))
-    if method == "dwn" or net == "pedestrian-tinyped":  # it counts tables as matrices, and dead neurons
-        assert binary > stated["binary"] and peer["total_macs"] - binary >= stated["multi_bit"]
+    if net == "pedestrian-tinyped":  # it counts neurons that never change, too
+        assert 1 < binary / stated["binary"] < 1.05 and peer["total_macs"] - binary >= stated["multi_bit"]
         return
     if binary == 0:  # every binary layer has factors
         assert peer["total_macs"] - stated["binary"] < stated["multi_bit"]
         return
-    assert (binary, peer["total_macs"]) == (stated["binary"], stated["binary"] + stated["multi_bit"])
+    bits = stated["binary"] * (794 if method == "dwn" else 10) // 10  # choices among 784 pixels, 10 classes
+    assert (binary, peer["total_macs"]) == (bits, bits + stated["multi_bit"])
 
 
 def test_a_network_without_an_integer_form_keeps_its_card(tmp_path, monkeypatch):

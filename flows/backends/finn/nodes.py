@@ -110,10 +110,10 @@ class Ours(RTLBackend):
             leaves, given = leaves | {out.name: out}, [out.name]
         return IntegerGraph(made, leaves, inputs, given)
 
-    def constant(self, index: int, model: ModelWrapper | None, whole=np.rint) -> np.ndarray:
+    def constant(self, index: int, model: ModelWrapper | None, rounded=np.rint) -> np.ndarray:
         """A constant input, integers; a random one of the right type and shape without the graph."""
         value = model and model.get_initializer(self.onnx_node.input[index])
-        return whole_numbers(whole(self.random(index) if value is None else value))
+        return whole_numbers(rounded(self.random(index) if value is None else value))
 
     def random(self, index: int) -> np.ndarray:
         """A constant input of the right type and shape."""

@@ -46,8 +46,8 @@ def _concat(walk, node, at):
 
 def _listed(walk, node, values, axis: int):
     """Lists one behind the other, or row by row: their elements as one vector."""
-    shapes, flat = [view_of(value).shape for value in values], MAKERS["arranged"]
-    vectors = [flat(walk, node, seen(value, view_of(value).reshape(-1))) for value in values]
+    shapes, arranged = [view_of(value).shape for value in values], MAKERS["arranged"]
+    vectors = [arranged(walk, node, seen(value, view_of(value).reshape(-1))) for value in values]
     value = _side_by_side(walk, [one_leaf(walk, vector, node) for vector in vectors])
     parts = np.split(view_of(value), np.cumsum([prod(shape) for shape in shapes[:-1]]))
     return seen(value, np.concatenate([x.reshape(shape) for x, shape in zip(parts, shapes)], axis))
