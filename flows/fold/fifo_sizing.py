@@ -254,6 +254,8 @@ class _Search:
             full = any(fills[place] >= depths[place] for place in depths)
             if full or course.repeats:  # for good, as a source with a pace skips all frames or none
                 break
+            if not course.stopped and course.gaps[-1] > self.bound < self.interval(depths):
+                break  # nor with beats that come as early as they can
         self.left = before
         return _levels(fills) if course.repeats and course.interval == self.bound and not full else None
 

@@ -40,7 +40,8 @@ class Permute(Grouped):
         groups //= self.get_nodeattr("group")
         if prod(self.out_stream().shape) != prod(self.in_stream().shape):
             raise UserError(f"{self.name}: in_shape and out_shape have different sizes; make them equal.")
-        if not np.array_equal(np.sort(found), np.arange(groups)):
+        inside = len(found) == groups and 0 <= found.min() and found.max() < groups
+        if not (inside and np.bincount(found).all()):
             raise UserError(f"{self.name}: order does not name each of {groups} places once; correct it.")
         return found
 
