@@ -109,7 +109,7 @@ def test_records_hold_no_path_of_a_machine_their_weights_load_and_every_build_pa
 def test_two_records_differ_in_sums_and_in_operators_that_rose():
     row = dict.fromkeys(record.CELLS, 100) | dict.fromkeys(record.TIMES, 64)
     designs = [{"fc0": row, "fc1": row | more} for more in ({}, {"lut": 109, "interval": 65})]
-    before, now = (record.as_build("", {}, {"a@b": {"rows": rows, "seconds": 1}}) for rows in designs)
+    before, now = (record.as_build("", {"a@b": {"rows": rows, "seconds": 1}}) for rows in designs)
     found = record.compared_builds(before, now, record.RULES)
     assert {("a@b lut", 200, 209), ("a@b interval", 64, 65)} < {*found.rows()}
     assert [one.name for one in found.broken] == ["a@b fc1.lut"] * 2 + ["a@b fc1.interval"]

@@ -4,14 +4,13 @@
 
 PATTERN is a part of NETWORK/METHOD@BOARD; without one it takes hours. An operator (or `top` around) has cells
 of Yosys, cycles per frame and to the first beat out, a design their sums, the longest interval and processor
-seconds of Yosys, a folder lines of code. A commit is measured by its own sources, and kept in the cache.
+seconds of Yosys. A commit is measured by its own sources, and kept in the cache.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +47,7 @@ def record_of(commit: str, patterns: list[str]) -> Build:
             known[design] = known.get(design) or measured(tree, design)
             write_json(place, known)
     said("git", "worktree", "prune")
-    return as_build(at, lines_of(at), {design: known[design] for design in asked})
-
-
-def lines_of(commit: str) -> Counter[str]:
-    """Lines by folder, of all that tools/caps.json calls code now."""
-    kinds = (f"*{suffix}" for suffix in read_json(ROOT / "tools/caps.json")["suffixes"])
-    found = Counter[str]()
-    for line in said("git", "grep", "-Ic", "", commit, "--", *kinds).splitlines():
-        _, name, count = line.split(":")
-        found[name.partition("/")[0]] += int(count)
-    return found
+    return as_build(at, {design: known[design] for design in asked})
 
 
 def measured(tree: str, design: str) -> Record:
@@ -80,14 +69,13 @@ def measured(tree: str, design: str) -> Record:
     return {"rows": rows, "seconds": synth["run"]["cpu_s"]}
 
 
-def as_build(name: str, lines: dict[str, int], designs: Record) -> Build:
+def as_build(name: str, designs: Record) -> Build:
     """A record as the figures of a build: sums of designs, and rows."""
-    figures: dict[str, float] = {f"lines of {folder}": count for folder, count in lines.items()}
+    figures: dict[str, float] = {f"{design} seconds": one["seconds"] for design, one in designs.items()}
     for design, one in designs.items():
         for key in (*CELLS, *TIMES):
             column = [row[key] for row in one["rows"].values()]
             figures[f"{design} {key}"] = max(column) if key == "interval" else sum(column)
-        figures[f"{design} seconds"] = one["seconds"]
     rows = {f"{design} {op}": row for design, one in designs.items() for op, row in one["rows"].items()}
     return Build(name, {}, figures, rows, "")
 

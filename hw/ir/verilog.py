@@ -427,9 +427,8 @@ class _Lane:
             return f"!{self.text(args[0], stage, 1)}"
         if one.op == "~":
             inner = self.text(args[0], stage, bits)
-            return (
-                f"~({inner})" if inner[0].isdigit() else f"~{inner}"
-            )  # Yosys would invert the size of a cast
+            # Yosys would invert the size of a cast.
+            return f"~({inner})" if inner[0].isdigit() else f"~{inner}"
         if one.op in ("+", "-", "*"):
             wide = max(wide, *(each.bits for each in args)) if one.is_bit else wide
             return cast(f" {one.op} ".join(self.text(each, stage, wide) for each in args), wide, bits)

@@ -15,15 +15,8 @@ from .values import F32, exact
 from .walk import Walk, refuse
 
 MOST_WIDTH = 32  # bits of a quantiser of constants; float32 numbers do not need more
-MODES = (
-    "ROUND",
-    "CEIL",
-    "FLOOR",
-    "UP",
-    "DOWN",
-    "HALF_UP",
-    "HALF_DOWN",
-)  # the modes that qonnx executes; all are monotone
+# The modes that qonnx executes; all are monotone.
+MODES = ("ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN")
 
 
 def bounds(bits: int, signed: int, narrow: int) -> tuple[int, int]:

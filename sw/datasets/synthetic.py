@@ -36,9 +36,8 @@ def pedestrians(count: int, seed: int = 0, width: int = 160, height: int = 128) 
             x, wide = rng.uniform(0, width - 4), rng.uniform(1, 4)
             masks.append(_mask(width, height, _box, x, -1, x + wide, height))
             persons.append(False)
-        order = np.argsort(
-            [np.nonzero(mask.any(1))[0].max() for mask in masks], kind="stable"
-        )  # near ones last
+        lowest = [np.nonzero(mask.any(1))[0].max() for mask in masks]  # near ones come last
+        order = np.argsort(lowest, kind="stable")
         numbers = np.zeros((height, width), np.uint8)
         boxes, ignore, hidden_by = [], [], [masks[i] for i in order]
         for place, i in enumerate(order):

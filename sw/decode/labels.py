@@ -16,9 +16,8 @@ def bilinear(scores: np.ndarray, factor: int) -> np.ndarray:
     Returns:
         uint8 (rows * factor, columns * factor).
     """
-    scores = np.asarray(scores).astype(
-        float
-    )  # whole numbers below 2^53 all the way: exact, and a fast product
+    # Whole numbers below 2^53 all the way: exact, and a fast product.
+    scores = np.asarray(scores).astype(float)
     down, across = (_weights(count, factor) for count in scores.shape[1:])
     return np.argmax(down @ scores @ across.T, 0).astype(np.uint8)
 

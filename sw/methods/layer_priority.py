@@ -290,9 +290,8 @@ class Method(base.Method):
         """Write the present network to `prefix_<layers>`; return its accuracy on held-out images."""
         method = replace(self, binarise=self.done, ranking=" ".join(self.ranked))
         network = copy.deepcopy(run.network).cpu()
-        mixed_precision.set_forms(
-            network, self.units, self.chosen, self.mode == "w1a8"
-        )  # 8 bits after the float phase as well
+        # Of 8 bits after the float phase as well.
+        mixed_precision.set_forms(network, self.units, self.chosen, self.mode == "w1a8")
         network = base.Method.deploy(method, run.net, mixed_precision.finish(network))
         stated = train.stated(network, held_out, run.task)
         card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}

@@ -286,14 +286,12 @@ class Correlation(nn.Module):
         size = self.template.shape[-1]
         _, channels, height, width = x.shape
         fives = x.view(-1, 5, channels, height, width)
-        corners = [
-            fives[:, 4, :, y : y + size, x : x + size] for y in (0, height - size) for x in (0, width - size)
-        ]  # each (G, C, k, k)
+        places = [(y, x) for y in (0, height - size) for x in (0, width - size)]
+        corners = [fives[:, 4, :, y : y + size, x : x + size] for y, x in places]  # each (G, C, k, k)
         exemplars = torch.stack(corners, 1).flatten(0, 1)
         searches = fives[:, :4].transpose(0, 1).flatten(1, 2)  # (4, G C, H, W)
-        found = F.conv2d(searches, exemplars, groups=len(fives)).unflatten(
-            1, (-1, 4)
-        )  # (search, G, exemplar, …)
+        # (search, G, exemplar, …)
+        found = F.conv2d(searches, exemplars, groups=len(fives)).unflatten(1, (-1, 4))
         own_first = torch.stack([found[at].roll(-at, 1) for at in range(4)], 1)
         return own_first.flatten(0, 1)
 

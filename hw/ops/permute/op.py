@@ -36,12 +36,12 @@ class Permute(Grouped):
         Raises:
             UserError: a place is missing or named twice, or the frames have other sizes.
         """
-        found, groups = np.asarray(self.arrays_of["order"], np.int64), prod(self.in_stream().shape)
-        groups //= self.get_nodeattr("group")
+        found = np.asarray(self.arrays_of["order"], np.int64)
+        groups = prod(self.in_stream().shape) // self.get_nodeattr("group")
         if prod(self.out_stream().shape) != prod(self.in_stream().shape):
             raise UserError(f"{self.name}: in_shape and out_shape have different sizes; make them equal.")
-        inside = len(found) == groups and 0 <= found.min() and found.max() < groups
-        if not (inside and np.bincount(found).all()):
+        counts = np.bincount(found[(found >= 0) & (found < groups)], minlength=groups)
+        if len(found) != groups or not counts.all():
             raise UserError(f"{self.name}: order does not name each of {groups} places once; correct it.")
         return found
 

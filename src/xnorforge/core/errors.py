@@ -96,9 +96,7 @@ def unknown(where: str, given: str, names: Iterable[str]) -> UserError:
     """
     names = sorted(names)
     near = get_close_matches(given.lower(), names, n=1, cutoff=0.5)
-    near = near or [
-        name for name in names if name.endswith(f"-{given.lower()}")
-    ]  # a network without its task
+    near = near or [name for name in names if name.endswith(f"-{given.lower()}")]  # without its task
     hint = f" (did you mean '{near[0]}'?)" if near else ""
     remedy = f"; use {'one of ' if len(names) > 1 else ''}{', '.join(names)}{hint}" if names else ""
     return UserError(f"{where}: '{given}' does not exist{remedy}.")

@@ -35,10 +35,7 @@ RATES = (0.01, 1000.0)  # frames per second that a video may state
 MOST_PIXELS = 1 << 25  # of a video's frame, several of which are in memory at once; 7,680 x 4,320 is allowed
 MOST_FRAMES = 1_000_000  # counted in advance
 TEXTS = {"hls", "dash", "concat", "tty"}  # text formats that FFmpeg reads as videos or lists of videos
-LOST = (
-    0.1,
-    0.5,
-)  # seconds by which the pictures may be shorter than their stream states, and than the file with its sound
+LOST = 0.1, 0.5  # seconds by which pictures may be shorter than their stream says, and than the whole file
 
 
 @dataclass(frozen=True)
@@ -257,9 +254,8 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
                 _small_enough(path, frame.width, frame.height)
                 if frame.time is not None:  # a bare stream, without a container, has no times
                     start = frame.time if start is None else start
-                    end = frame.time + float(
-                        frame.duration * (frame.time_base or 0) or 1 / (stream.average_rate or RATE)
-                    )
+                    lasts = frame.duration * (frame.time_base or 0) or 1 / (stream.average_rate or RATE)
+                    end = frame.time + float(lasts)
                 yield np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
         except (av.FFmpegError, OSError) as error:
             raise UserError(
@@ -268,11 +264,9 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
             ) from error
         if not count:
             raise UserError(f"{path}: contains no frames; give a video with at least one.")
-        said, lost = (
-            (stream.duration * stream.time_base, LOST[0])
-            if stream.duration and stream.time_base
-            else ((container.duration or 0) / av.time_base, LOST[1])
-        )
+        said, lost = (container.duration or 0) / av.time_base, LOST[1]
+        if stream.duration and stream.time_base:
+            said, lost = stream.duration * stream.time_base, LOST[0]
         if start is not None and end - start < said - lost:
             raise UserError(
                 f"{path}: ends after {end - start:.1f} s, frame {count}, but states a length of "
