@@ -294,19 +294,19 @@ def comparison() -> str:
             rows.append([
                 f"**xnorforge**{f', `{options}`' if options else ''}", f"{figures['synth__lut__used']:,}",
                 f"{figures['synth__bram36__used']:g} RAMB36", f"{figures['sim__interval__cycles']:,}",
-                "Yosys, before packing", "without shell, pynq-z2", f"commit {line['commit'][:7]}",
+                f"{100 * line['accuracy']['value']:.1f} %", "Yosys, before packing", "without shell, pynq-z2",
+                f"commit {line['commit'][:7]}",
             ])  # fmt: skip
     sources = []
     rows.sort(key=lambda row: -int(row[3].replace(",", "")))
     for peer in tomllib.loads(PEERS.read_text())["peer"]:
-        cycles = f"{peer['cycles']:,}" if "cycles" in peer else "n/a"
         rows.append([
-            peer["name"], f"{peer['lut']:,}", peer["bram"], cycles, f"{peer['tool']}, {peer['stage']}",
-            f"{peer['shell']}, {peer['part']}", f"[{peer['cited']}]",
+            peer["name"], f"{peer['lut']:,}", *(peer.get(key, "n/a") for key in ("bram", "cycles", "exact")),
+            f"{peer['tool']}, {peer['stage']}", f"{peer['shell']}, {peer['part']}", f"[{peer['cited']}]",
         ])  # fmt: skip
         sources.append(f"[{peer['cited']}]: {peer['source']}")
-    head = ["CNV-W1A1 for CIFAR-10", "LUT", "block RAM", "cycles per frame", "tool, stage", "shell, part",
-            "source"]  # fmt: skip
+    head = ["CNV-W1A1 for CIFAR-10", "LUT", "block RAM", "cycles per frame", "top-1, 1,000 exact images",
+            "tool, stage", "shell, part", "source"]  # fmt: skip
     return "\n".join([table(head, rows), "", *sources])
 
 
