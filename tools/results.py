@@ -305,7 +305,7 @@ def comparison() -> str:
             f"{peer['tool']}, {peer['stage']}", f"{peer['shell']}, {peer['part']}", f"[{peer['cited']}]",
         ])  # fmt: skip
         sources.append(f"[{peer['cited']}]: {peer['source']}")
-    head = ["CNV-W1A1 for CIFAR-10", "LUT", "block RAM", "cycles per frame", "top-1, 1,000 exact images",
+    head = ["CNV-W1A1 for CIFAR-10", "LUT", "block RAM", "cycles per frame", "top-1, 1,000 test images",
             "tool, stage", "shell, part", "source"]  # fmt: skip
     return "\n".join([table(head, rows), "", *sources])
 

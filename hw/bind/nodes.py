@@ -67,7 +67,7 @@ def seen_by(network: Network, node: Placed, always: bool = False) -> Seen:
     if node.op == "Dense":
         return Seen([], [], as_it_comes(network, x, len(at["weights"])), *network.kind(x))
     sizes, pad = sizes_of(node), border_in_front(network, node)
-    source = x if pad is None else pad.input[0]  # whose stream may be wider than that of the border
+    source = x if pad is None else pad.input[0]  # a border passes elements on as they come
     kind = network.kind(source)
     length = at["weights"][..., 0].size * at.get("groups", 1)
     shape = [*network.shape(node.output[0])[:2], length]

@@ -495,7 +495,7 @@ void reach(const int32_t* x, int64_t pixels, int64_t channels, const int32_t* th
 }
 
 // How many thresholds [steps][size] the numbers x [rows][size] reach: the number of steps in which
-// (x >= threshold) != inverted. Halving many steps takes longer: it reads a threshold per element.
+// (x >= threshold) != inverted. Bisection takes longer: it reads thresholds one by one.
 void count_levels(const int32_t* x, int64_t rows, int64_t size, const int32_t* thresholds, int64_t steps,
                   const uint8_t* inverted, uint8_t* __restrict out) {
   for (int64_t row = 0; row < rows; ++row, x += size, out += size) {
