@@ -167,7 +167,7 @@ def _run_by_others(path: Path):
         cure = "export it again with brevitas export_qonnx and opset 13"
         try:
             onnx.checker.check_model(loaded(path))
-        except (UserError, onnx.checker.ValidationError):
+        except (UserError, onnx.checker.ValidationError, UnicodeDecodeError):
             cure = "check it with onnx.checker, and export it again with opset 13"
         raise UserError(f"{path}: qonnx cannot run this file ({said}); {cure}.") from error
 

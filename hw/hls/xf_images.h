@@ -145,42 +145,42 @@ void xf_pad(hls::stream<data_T> &data, hls::stream<res_T> &res) {
     }
 }
 
-// Upsample: every pixel `factor_height` * `factor_width` times.
+// Reorder: of each part of `period` groups the `given` ones that `table` names; the last part may end early.
 template <class data_T, class res_T, typename CONFIG_T>
-void xf_upsample(data_T data[CONFIG_T::height * CONFIG_T::width * CONFIG_T::n_chan],
-                 res_T res[CONFIG_T::height * CONFIG_T::factor_height * CONFIG_T::width * CONFIG_T::factor_width *
-                           CONFIG_T::n_chan]) {
+void xf_reorder(data_T data[CONFIG_T::n_in * CONFIG_T::group], res_T res[CONFIG_T::n_out * CONFIG_T::group],
+                typename CONFIG_T::table_t table[CONFIG_T::n_table]) {
     #pragma HLS PIPELINE
-    const unsigned width = CONFIG_T::width * CONFIG_T::factor_width;
-    for (unsigned oy = 0; oy < CONFIG_T::height * CONFIG_T::factor_height; oy++) {
-        for (unsigned ox = 0; ox < width; ox++) {
-            const unsigned y = oy / CONFIG_T::factor_height, x = ox / CONFIG_T::factor_width;
-            for (unsigned c = 0; c < CONFIG_T::n_chan; c++)
-                res[(oy * width + ox) * CONFIG_T::n_chan + c] =
-                    data[(y * CONFIG_T::width + x) * CONFIG_T::n_chan + c];
-        }
+    for (unsigned i = 0; i < CONFIG_T::n_out; i++) {
+        const unsigned from = i / CONFIG_T::given * CONFIG_T::period + (unsigned)table[i % CONFIG_T::given];
+        for (unsigned c = 0; c < CONFIG_T::group; c++)
+            res[i * CONFIG_T::group + c] = data[from * CONFIG_T::group + c];
     }
 }
 
 template <class data_T, class res_T, typename CONFIG_T>
-void xf_upsample(hls::stream<data_T> &data, hls::stream<res_T> &res) {
-    res_T line[CONFIG_T::width];
-    for (unsigned y = 0; y < CONFIG_T::height; y++) {
-        for (unsigned ky = 0; ky < CONFIG_T::factor_height; ky++) {
-            for (unsigned x = 0; x < CONFIG_T::width; x++) {
-                for (unsigned kx = 0; kx < CONFIG_T::factor_width; kx++) {
-                    #pragma HLS PIPELINE
-                    if (ky + kx == 0) {
-                        data_T pixel = data.read();
-                        for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
-                            #pragma HLS UNROLL
-                            line[x][c] = pixel[c];
-                        }
-                    }
-                    res.write(line[x]);
+void xf_reorder(hls::stream<data_T> &data, hls::stream<res_T> &res,
+                typename CONFIG_T::table_t table[CONFIG_T::n_table]) {
+    const unsigned group = CONFIG_T::group, given = CONFIG_T::given * group;
+    typename data_T::value_type part[CONFIG_T::period * CONFIG_T::group];
+    for (unsigned i = 0; i < CONFIG_T::n_out * group; i += CONFIG_T::out_chan) {
+        if (i % given == 0) {
+            for (unsigned x = 0; x < CONFIG_T::period * group; x += CONFIG_T::n_chan) {
+                #pragma HLS PIPELINE
+                data_T pixel = data.read();
+                for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
+                    #pragma HLS UNROLL
+                    part[x + c] = pixel[c];
                 }
             }
         }
+        res_T pixel;
+        PRAGMA_DATA_PACK(pixel)
+        for (unsigned c = 0; c < CONFIG_T::out_chan; c++) {
+            #pragma HLS UNROLL
+            const unsigned at = i % given + c;
+            pixel[c] = part[(unsigned)table[at / group] * group + at % group];
+        }
+        res.write(pixel);
     }
 }
 

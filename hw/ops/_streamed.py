@@ -7,7 +7,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.ops.base import HwOp, Matrix, Stream
-from xnorforge.hw.ops.permute.op import Permute
+from xnorforge.hw.ops.reorder.op import Reorder, reorder_of
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.xnor_matmul.op import XnorMatmul
 from xnorforge.hw.parts import LUTS_PER_BLOCK, family_in_use
@@ -79,13 +79,10 @@ def _with_words(op: HwOp, weights: np.ndarray, sizes: Record, simd: int, pe: int
     found: list[HwOp] = [product]
     sums = product.out_stream()
     if not own:
-        order = np.arange(rounds * tiles * vectors).reshape(rounds, tiles, vectors)
-        found.append(
-            Permute.make(
-                f"{op.name}_order", {"order": order.swapaxes(1, 2).ravel()}, in_shape=list(sums.shape),
-                out_shape=shape, group=pe, pe=pe, bits=sums.bits, signed=int(sums.signed),
-            )
-        )  # fmt: skip
+        order = np.arange(prod(shape)).reshape(rounds, tiles, vectors, pe).swapaxes(1, 2)
+        attributes, arrays = reorder_of(sums.shape, order.reshape(shape))
+        attributes |= {"pe": pe, "bits": sums.bits, "signed": int(sums.signed)}
+        found.append(Reorder.make(f"{op.name}_order", arrays, **attributes))
     if not op.raw:
         steps = np.asarray(op.arrays_of["thresholds"]).astype(np.int64)[:, None]
         kinds = {"in_bits": sums.bits, "in_signed": int(sums.signed), "loadable": op.get_nodeattr("loadable")}

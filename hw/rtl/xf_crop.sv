@@ -7,7 +7,7 @@
 // Latency    1 cycle
 // Reset      synchronous, control state only; data registers keep their values
 // Ready      a register (xf_spare)
-// Bit model  hw/ops/crop/op.py, Crop.execute_node; hw/ops/depth_to_space/op.py, of blocks of one row
+// Bit model  hw/ops/reorder/op.py, Reorder.execute_node
 
 module xf_crop #(
   parameter  int unsigned Rows      = 4,  // of a frame

@@ -270,10 +270,7 @@ class RandomGeometry(Pictures):
 
 def build(net: RandomGeometry, seed: int, folder: Path, rtl: bool = False) -> None:
     """A network through import, lower, bind, a random folding and the bit simulator; RTL if asked.
-
-    Raises:
-        UserError: refused; from `lower` on, because import lowers too. AssertionError, MismatchError: wrong.
-    """
+    A UserError is a refusal; AssertionError and MismatchError are wrong."""
     net.model.save(str(folder / "net.onnx"))
     imported(folder / "net.onnx", net.pixels, folder / "out", 1.0)
     try:

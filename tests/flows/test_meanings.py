@@ -113,11 +113,7 @@ def hardware(one: Built) -> dict[str, np.ndarray]:
 
 
 def compare(one: Built, found: dict[str, np.ndarray]) -> None:
-    """Every tensor that is one of lowered.onnx as well, the last among them.
-
-    Raises:
-        MismatchError: one differs from the integer graph.
-    """
+    """Every tensor that is one of lowered.onnx as well, the last among them, is the integer graph's."""
     expected = one.graph.run(one.frames)
     last = f"{one.graph.nodes[-1].name}_out"
     tensors = {f"{node.name}_out": node.out for node in one.graph.nodes if f"{node.name}_out" in found}

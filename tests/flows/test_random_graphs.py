@@ -154,11 +154,7 @@ EACH, SHARE = 38, 0.97
 
 
 def refusal(name: str, seed: int, folder: Path) -> str:
-    """The sentence that refuses a network; empty if the bit simulator gives the integers of its file.
-
-    Raises:
-        MismatchError: a stage gives other integers than the one before.
-    """
+    """The sentence that refuses a network; empty if the bit simulator gives the integers of its file."""
     folder.mkdir()
     file, images, scale = CLASSES[name](seed, folder)
     try:
@@ -190,11 +186,7 @@ QUICK, EVERY, CHUNK = 12, 300, 25
 
 
 def outcome_of(seed: int, folder: Path, rtl: bool, exporters=tuple(EXPORTERS)) -> str:
-    """Build a network up to the bit simulator, or the RTL: "built", or the sentence that refuses it.
-
-    Raises:
-        MismatchError: a stage gives other integers than the one before.
-    """
+    """Build a network up to the bit simulator, or the RTL: "built", or the sentence that refuses it."""
     net = drawn(seed, exporters)
     net.export(folder / "net.onnx")
     pixels = np.random.default_rng(seed).integers(0, 256, (IMAGES, *net.shape), dtype=np.uint8)

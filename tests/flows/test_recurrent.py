@@ -35,7 +35,7 @@ from xnorforge.sim.memories import check_memories
 from xnorforge.studies import explore
 
 STEPS, FEATURES, UNITS = 4, 6, 5
-WIRING = ("Width", "Fifo", "Permute", "Fork", "ArgMax", "TopK")
+WIRING = ("Width", "Fifo", "Reorder", "Fork", "ArgMax", "TopK")
 
 
 def gated(seed: int, steps: int = STEPS, features: int = FEATURES, units: int = UNITS, bits: int = 4):

@@ -14,7 +14,7 @@ from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.lower.proof import checks
 from xnorforge.hw import graph as operators
 from xnorforge.hw.bind import bind
-from xnorforge.hw.ops.depth_to_space.op import pixels_of_blocks
+from xnorforge.hw.ops.reorder.lower import MOVES
 from xnorforge.sim.bits import simulate_bits
 
 IMAGES = 20
@@ -181,7 +181,8 @@ def test_the_rtl_of_shuffled_pixels_gives_the_scores_of_qonnx(tmp_path, how):
 def test_channels_become_pixels_as_counted_by_hand():
     """Two pixels of six channels: blocks of 3 x 2 pixels of one channel, the last row left out."""
     x = np.arange(12).reshape(1, 1, 2, 6)
-    assert pixels_of_blocks(x, (3, 2), (2, 4))[0, ..., 0].tolist() == [[0, 1, 6, 7], [2, 3, 8, 9]]
+    pixels = MOVES["DepthToSpace"](x, {"block": (3, 2), "size": (2, 4)})
+    assert pixels[0, ..., 0].tolist() == [[0, 1, 6, 7], [2, 3, 8, 9]]
 
 
 PER_CHANNEL = {"weight_quant": Int8WeightPerChannelFloat}

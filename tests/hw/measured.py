@@ -13,13 +13,13 @@ import tempfile
 from pathlib import Path
 
 from mapped import COUNTED, EXACT, NEAR, counts, instance, kind_of, record, recorded, write
-from op_examples import PRICED_APART
+from op_examples import PRICED_APART, in_file
 
 from xnorforge.core import plugins
 from xnorforge.flows.synth import cells
 from xnorforge.hw import families, graph
 
-KINDS = sorted([*plugins.names("hw.ops"), *PRICED_APART])
+KINDS = sorted(name for name in [*plugins.names("hw.ops"), *PRICED_APART] if in_file(name))
 MEASURED = ("xc7", "ecp5", "ice40")
 SEEDS = {"unseen": range(100, 102), "drawn": range(8)}  # factors may be fitted to `drawn`, never to `unseen`
 MARKS = {"designs": "Designs", "chosen": "Chosen", "unseen": "Unseen", "": "Fitted"}

@@ -7,12 +7,14 @@ import pytest
 from mapped import compare_sites, mapped
 from op_examples.interact import seeded as seeded_interact
 
+from xnorforge.core import plugins
 from xnorforge.hw.lowering.registry import MEANINGS
 from xnorforge.hw.ops.interact.op import Interact
 from xnorforge.hw.ops.interact.plan import cuts, plan
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.sim import cosim, device
 
+plugins.parts("hw.ops", "lower")  # enters the meanings
 GATES = Path(__file__).with_name("xc7_gates.sv")
 SIZES = (3, -3, 5, -5, 11, -11)
 

@@ -53,15 +53,14 @@ xf_axi_lite AddrW=4 Count=3: Count must be 1 .. 2**(AddrW-3); got Count=3, AddrW
 xf_axi_write AddrW=2: AddrW must be at least 3; got AddrW=2
 xf_axi_split AddrW=1: AddrW must be at least 2; got AddrW=1
 xf_axi_regs AddrW=2: AddrW must be at least 3; got AddrW=2
-xf_depth_to_space Chunk=0: Rows, Pixels, Block, Chunk, Width must be > 0; got 2, 4, 2, 0, 8
 xf_delay Width=0: Width must be at least 1; got Width=0
 xf_loop Steps=0: Steps, PartBeats, PartWidth, States, Beats must be > 0; got 0, 1, 8, 1, 1
 xf_loop_frame Beats=0: Steps, Beats, Lanes must be > 0; got 2, 0, 1
 xf_loop_frame MadeBits=9: all bits must be 1 .. Bits=8; got 8, 8, 9, 8
 xf_loop_state Width=0: Beats, Width must be > 0; got 1, 0
-xf_permute Beats=0: Beats, Width must be > 0; got 0, 8
-xf_depth_to_space Kept=9: Kept must be 1 .. Pixels * Chunk; got Kept=9, Pixels=4, Chunk=2
-xf_depth_to_space LastRows=3: LastRows must be 1 .. Block; got LastRows=3, Block=2
+xf_permute Beats=0: Beats, Given, Width, Frames must be > 0; got 0, 4, 8, 1
+xf_permute Chunk=1 LastRows=2: LastRows must be 1 .. Block; got LastRows=2, Block=1
+xf_permute Chunk=1 Given=5: Block rows of Given beats exceed a frame; got Block=1, Given=5, Beats=4
 xf_spare Width=0: Width must be at least 1; got Width=0
 xf_stages Folds=0: Width, Stages, Folds must be at least 1; got 8, 1, 0
 xf_through Streams=0: Streams, Stages, Folds must be at least 1; got 0, 1, 1
@@ -415,7 +414,7 @@ BROKEN = {
         "da_mvu", 6, {"": [("    if (go) begin", "    begin")]}, "StagesStop_A HeldWhileStalled_A",
     ),
     "a row that is overwritten": (
-        "upsample", 0, {"xf_upsample": [("s_ready_o  = !ahead_q || final_read", "s_ready_o  = 1'b1")]},
+        "reorder", 21, {"xf_upsample": [("s_ready_o  = !ahead_q || final_read", "s_ready_o  = 1'b1")]},
         "AtMostOneRowAhead_A u_beats.NothingLost_A ReadBehindWritten_A",
     ),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from torch.nn import functional as F
 
+from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.fold.options import candidates
@@ -24,7 +25,6 @@ from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.sum_pool.op import SumPool
 from xnorforge.hw.ops.surround.op import Surround
-from xnorforge.hw.ops.upsample.op import Upsample
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.window.whole import waiting
 from xnorforge.hw.streams import value_range
@@ -33,6 +33,7 @@ from xnorforge.sim import cosim, device
 from ..refusals import stops
 from .test_mvu import always_and_never
 
+plugins.parts("hw.ops", "lower")  # enters the meanings
 SHAPES = [((7, 11, 5), (2, 2)), ((7, 11, 5), (3, 4)), ((6, 6, 5), (6, 6)), ((9, 4, 5), (1, 3))]
 
 
@@ -130,14 +131,6 @@ def test_an_or_pool_of_an_earlier_build_is_read_as_a_pool_of_bits(least):
     model.graph.node[0].attribute.append(helper.make_attribute("all", least))
     [read] = graph.operators(ModelWrapper(model))
     assert type(read) is MaxPool and read.of_bits and read.minima().tolist() == [bool(least)] * 2
-
-
-@pytest.mark.parametrize("factor", [(2, 2), (3, 1), (1, 4), (1, 1)])
-def test_upsampling_is_torch_s_nearest(factor):
-    op = Upsample.make(ifm=(3, 4, 5), factor=factor, bits=5, signed=1)
-    x = op.random_input(4)
-    expected = pooled(x, lambda t: F.interpolate(t, scale_factor=factor, mode="nearest"))
-    np.testing.assert_array_equal(op.run(x), expected)
 
 
 def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):

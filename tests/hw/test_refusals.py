@@ -15,10 +15,11 @@ STEPS, PIXELS = np.array([[1], [2]]), (4, 5, 2)
 POOL = {"ifm": [8, 8, 6], "kernel": [2, 2], "stride": [2, 2]}
 # {kind: what it has where nothing else is said}; arrays are those attributes that are lists or arrays here.
 USUAL = {
-    "window": {"ifm": (8, 8, 6), "kernel": (3, 3)}, "upsample": {"ifm": (4, 4, 2)},
+    "window": {"ifm": (8, 8, 6), "kernel": (3, 3)}, "fifo": {"shape": (4,)},
     "sum_pool": POOL | {"in_bits": 4}, "max_pool": POOL | {"in_bits": 4},
     "threshold": {"in_shape": (4, 2), "in_bits": 8}, "arg_max": {"in_shape": (4, 4, 3), "in_bits": 8},
-    "top_k": {"n": 10, "in_bits": 4}, "fifo": {"shape": (4,)}, "width": {"shape": (12,)},
+    "top_k": {"n": 10, "in_bits": 4}, "width": {"shape": (12,)},
+    "reorder": {"in_shape": [4], "out_shape": [2], "period": 4, "order": np.array([3, 1])},
     "clip": {"in_shape": (4, 2), "in_bits": 8, "out_bits": 8},
     "border": {
         "in_shape": (2, 3, 2), "in_bits": 4, "out_bits": 5, "rows": [0, 1], "columns": [0, 0, 0],
@@ -55,7 +56,8 @@ CASES = [
     ("sum_pool", {"stride": [1, 1]}, "stride=[1, 1] … kernel=[2, 2] … windows=1"),
     ("max_pool", {"direction": np.array([1, -1])}, "direction … (2,) … (6,)"),
     ("max_pool", {"pe": 4}, "pe=4 … channels=6 … [1, 2, 3, 6]"),
-    ("upsample", {"factor": (2, 0)}, "factor=[2, 0] … 1 or more"),
+    ("reorder", {"period": 3}, "4 groups in parts of 3 … 2 in parts of 2"),
+    ("reorder", {"order": np.array([3, 4])}, "order ranges over 3 .. 4 … 0 .. 3"),
     ("threshold", {"thresholds": np.array([[1, 3], [2, 1]])}, "channel 1 … ascend … sort"),
     ("threshold", {"thresholds": np.array([[1], [2], [3]])}, "(3, 1) … (2,) … (2, steps)"),
     ("threshold", {"thresholds": STEPS, "direction": np.array([1, 0])}, "direction … channel 1 … 1 or -1"),

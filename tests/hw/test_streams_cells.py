@@ -3,21 +3,19 @@
 import numpy as np
 import pytest
 from mapped import compare_sites, mapped
+from op_examples.reorder import made
 
 from xnorforge.hw.ops.arg_max.op import ArgMax
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.border.op import Border
 from xnorforge.hw.ops.clip.op import Clip
-from xnorforge.hw.ops.depth_to_space.op import DepthToSpace
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.max_pool.op import MaxPool
-from xnorforge.hw.ops.permute.op import Permute
 from xnorforge.hw.ops.requantise.op import Requantise
 from xnorforge.hw.ops.sum_pool.op import SumPool
 from xnorforge.hw.ops.surround.op import Surround
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.top_k.op import TopK
-from xnorforge.hw.ops.upsample.op import Upsample
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
 
@@ -32,6 +30,7 @@ BOUNDS = np.random.default_rng(1).integers(300, 700, 64)
 ROWS, COLUMNS, TABLE = offsets(
     np.random.default_rng(2).choice([-1, 1], (3, 3, 64, 64)), (14, 14), (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)
 )
+ORDER = np.random.default_rng(7).permutation(64)[:, None] * 8 + np.arange(8)
 PLACES = {"in_shape": (14, 14, 64), "rows": ROWS, "columns": COLUMNS}
 OPS = [
     Window.make("ring in block RAM", ifm=(30, 30, 64), kernel=(3, 3), simd=32),
@@ -48,12 +47,11 @@ OPS = [
     SumPool.make("sums of the map", ifm=(7, 7, 64), kernel=(7, 7), stride=(7, 7), pe=16),
     SumPool.make("sums", ifm=(14, 14, 64), kernel=(2, 2), stride=(2, 2), pe=2, in_bits=10, in_signed=1),
     MaxPool.make("maxima", ifm=(12, 12, 8), kernel=(2, 2), stride=(2, 2), pe=4, in_bits=6),
-    Upsample.make("upsampling", ifm=(14, 14, 64), factor=(2, 2), pe=16),
-    DepthToSpace.make("blocks", ifm=(14, 14, 256), block=(2, 2), out_shape=(28, 28, 64), pe=16),
-    DepthToSpace.make("blocks, cut", ifm=(8, 8, 16), block=(2, 2), out_shape=(15, 15, 4), pe=4),
-    DepthToSpace.make("blocks of a row", ifm=(8, 8, 16), block=(1, 2), out_shape=(8, 15, 8), pe=4, bits=3),
-    Permute.make("order", {"order": np.random.default_rng(7).permutation(64)}, in_shape=(512,),
-        out_shape=(8, 8, 8), group=8, pe=8),
+    made("upsampling", "Upsample", (14, 14, 64), {"factors": (2, 2)}, pe=16),
+    made("blocks", "DepthToSpace", (14, 14, 256), {"block": (2, 2), "size": (28, 28)}, pe=16),
+    made("blocks, cut", "DepthToSpace", (8, 8, 16), {"block": (2, 2), "size": (15, 15)}, pe=4),
+    made("blocks of a row", "DepthToSpace", (8, 8, 16), {"block": (1, 2), "size": (8, 15)}, pe=4, bits=3),
+    made("order", "Permute", (512,), {"places": ORDER.ravel(), "behind": (8, 8, 8)}, pe=8),
     Clip.make("clip", {"at": BOUNDS}, in_shape=(64,), pe=4, in_bits=10, out_bits=10),
     Border.make("border", {"table": TABLE}, **PLACES, pe=4, in_bits=10, out_bits=11, out_signed=1),
     TopK.make("top_k", n=10, k=1, in_bits=10),

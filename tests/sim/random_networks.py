@@ -15,9 +15,9 @@ from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.ops.max_pool.op import MaxPool
+from xnorforge.hw.ops.reorder.op import Reorder, reorder_of
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.top_k.op import TopK
-from xnorforge.hw.ops.upsample.op import Upsample
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
@@ -102,7 +102,9 @@ class RandomNetwork(Draws):
         """Rows or columns twice, of small pictures."""
         if np.prod(self.shape) > 128:
             return self.pool()
-        self.add(Upsample, ifm=list(self.shape), factor=self.pick([2, 1], [1, 2]), pe=self.lanes)
+        places = np.arange(np.prod(self.shape)).reshape(self.shape).repeat(2, axis=self.pick(0, 1))
+        attributes, arrays = reorder_of(self.shape, places)
+        self.add(Reorder, arrays, **attributes, pe=self.lanes)
         return None
 
     def bypass(self) -> None:

@@ -21,7 +21,7 @@ from xnorforge.sim.device import network
 
 from ..refusals import stops
 
-MAKE = {name: plugins.load("hw.ops", name).Op.make for name in ("xnor_matmul", "permute", "threshold")}
+MAKE = {name: plugins.load("hw.ops", name).Op.make for name in ("xnor_matmul", "reorder", "threshold")}
 
 
 def layer(rng, vectors, mw, mh, simd, pe):
@@ -30,8 +30,8 @@ def layer(rng, vectors, mw, mh, simd, pe):
     order = (np.arange(tiles) * vectors + np.arange(vectors)[:, None]).ravel()
     shape = {"mw": mw, "mh": mh, "vectors": vectors, "simd": simd, "pe": pe}
     matches = MAKE["xnor_matmul"](arrays={"weights": weights}, outside=1, **shape)
-    ordered = MAKE["permute"](arrays={"order": order}, in_shape=[tiles, vectors, pe], out_shape=[vectors, mh],
-                              group=pe, pe=pe, bits=mw.bit_length(), signed=0)  # fmt: skip
+    shapes = {"in_shape": [tiles, vectors, pe], "out_shape": [vectors, mh], "period": tiles * vectors}
+    ordered = MAKE["reorder"](arrays={"order": order}, **shapes, group=pe, pe=pe, bits=mw.bit_length())
     return weights, [matches, ordered]
 
 

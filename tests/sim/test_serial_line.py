@@ -77,17 +77,8 @@ def run_requests(device: Device, ops: list[HwOp], frames: np.ndarray, loads: Loa
                  seed: int = 0, waits: bool = True, reset_at: int | None = None) -> cosim.Run:  # fmt: skip
     """Run a sequence of `conversation` on a device with a stream of bytes in and one out.
 
-    Args:
-        device: its ports carry `BYTE`s.
-        waits: the host reads the answer to a frame before it sends more; else it sends without a pause.
-        reset_at: cycle of a reset, after which everything is sent again.
-
-    Returns:
-        The run.
-
-    Raises:
-        MismatchError: a write is refused, a check is wrong, or the RTL hangs or breaks a rule.
-    """
+    waits: the host reads the answer to a frame before it sends more; else it sends without a pause.
+    reset_at: cycle of a reset, after which everything is sent again."""
     talk = conversation(ops, frames, loads)
     sent = np.frombuffer(b"".join(request for request, _ in talk), np.uint8)[:, None]
     starts, answers = (np.cumsum([0, *sizes]) for sizes in zip(*((len(one), size) for one, size in talk)))

@@ -10,8 +10,11 @@ import numpy as np
 from xnorforge.core import plugins
 from xnorforge.hw.ops.base import HwOp
 
+from . import reorder
+
 HERE = Path(__file__).parent
-PRICED_APART = {"or_pool": "max_pool"}  # file of examples: operator that has other factors of LUTs for them
+# List of examples: operator that has other factors of LUTs for them.
+PRICED_APART = {"or_pool": "max_pool", **dict.fromkeys(reorder.POINTS, "reorder")}
 
 
 def examples_of(kind: str | type) -> list[HwOp]:
@@ -29,6 +32,8 @@ def class_of(name: str) -> type[HwOp]:
 @cache
 def in_file(name: str) -> list[HwOp]:
     """All modules of a run share them: those with adders take seconds to solve."""
+    if name in (*reorder.POINTS, "reorder"):
+        return reorder.examples(name)
     if (HERE / f"{name}.py").exists():
         module = import_module(f".{name}", __name__)
         return module.examples(class_of(name)) if hasattr(module, "examples") else _tabled(name, module)

@@ -10,6 +10,7 @@ from xnorforge.hw.streams import value_range
 
 from . import class_of, da_mvu, depthwise, interact, loop
 from .drawn import seeded
+from .reorder import moved
 
 IMAGES = (32, 32), (28, 28), (15, 20), (16, 16), (14, 14), (8, 8), (7, 7)
 
@@ -85,15 +86,15 @@ def choose(kind: str, d: Draw) -> Any:
             return kinds | {"channels": channels, "out_shape": [*d.image, sum(channels)]}
         case "crop":
             first, inner = [d.one(0, 1, 2) for _ in d.image], [size - d.one(2, 3) for size in d.image]
-            return {"out_shape": [*inner, d.channels], "first": first, "group": d.channels}
+            return moved("Crop", d.shape, behind=[*inner, d.channels], first=first)
         case "da_mvu":
             bits = d.one(1, 1, 8)
             sizes = d.one(27, 36, 64, 72, 144), d.one(8, 10, 16, 32) if bits == 1 else d.one(4, 8)
             return da_mvu.seeded(d.cls, d.seed, *sizes, d.one(False, True), bits, w_bits=d.one(1, 1, 2, 4))
         case "depth_to_space":
             height, width = d.image
-            ifm, out_shape = [height, width, 4 * d.channels], [2 * height, 2 * width, d.channels]
-            return {"ifm": ifm, "out_shape": out_shape, "block": [2, 2]}
+            before, size = [height, width, 4 * d.channels], [2 * height, 2 * width]
+            return moved("DepthToSpace", before, block=[2, 2], size=size)
         case "depthwise":
             kind = d.one((1, 1, 0), (0, 1, 0), (0, d.one(4, 8), d.signed))
             more = d.one((3, 3), (5, 5)), d.pe, d.one(False, True)
@@ -135,8 +136,9 @@ def choose(kind: str, d: Draw) -> Any:
         case "permute":
             group, shape = d.one(1, 2, 16), [*d.one((7, 7), (4, 4), (8, 8)), d.one(16, 32, 64)]
             order = d.rng.permutation(prod(shape) // group)
-            sizes = {"in_shape": shape, "out_shape": [prod(shape)], "group": group, "pe": d.lanes(group)}
-            return sizes | {"order": order}
+            places = (order[:, None] * group + np.arange(group)).ravel()
+            pe = d.lanes(group)
+            return moved("Permute", shape, places=places, behind=[prod(shape)]) | {"pe": pe}
         case "product":
             one, other, xnor = d.one((1, 1, 1), (1, 8, 0), (4, 4, 0), (8, 8, 0), (8, 12, 0))
             signed, bits = 0 if xnor else d.signed, other if one == 1 else one + other
@@ -167,7 +169,7 @@ def choose(kind: str, d: Draw) -> Any:
         case "top_k":
             return {"n": d.one(10, 12, 43, 100), "k": d.one(1, 2, 5), "pe": 1, "in_bits": 2 + d.bits}
         case "upsample":
-            return {"factor": d.one((2, 2), (2, 2), (4, 4))}
+            return moved("Upsample", d.shape, factors=d.one((2, 2), (2, 2), (4, 4)))
         case "width":
             many = d.one(*(n for n in (2, 3, 4, 8, 16) if d.channels % (d.pe * n) == 0), 1)
             return dict(zip(d.one(("in_lanes", "out_lanes"), ("out_lanes", "in_lanes")), (d.pe, d.pe * many)))

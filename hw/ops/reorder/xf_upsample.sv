@@ -8,7 +8,7 @@
 // Rate       one output beat per cycle, FactorH * FactorW of them per input beat
 // Latency    2 cycles
 // Reset      synchronous, control state only; the memory is read only where it was written
-// Bit model  op.py, Upsample.execute_node
+// Bit model  op.py, Reorder.execute_node
 
 `include "xf_assert.svh"
 

@@ -1,1 +1,0 @@
-"""Any order of a frame's elements."""

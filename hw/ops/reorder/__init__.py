@@ -1,0 +1,1 @@
+"""Elements of a frame in an order of its own."""
