@@ -11,13 +11,8 @@ def damaged(draw: Callable[[], tuple[Key, list[int]]], faults: int, rng) -> tupl
     """A stream with one fault in each of `faults` of its frames, and the frames that arrive whole.
 
     Behind a lost mark comes a frame without a fault, as two faults can make two frames one that is whole.
-
-    Args:
-        draw: gives a frame: what stands for it in the result, and its beats; always as many.
-
-    Returns:
-        The beats, and the frames that arrive whole, marks on both sides of them included, in their order.
-    """
+    `draw` gives what stands for a frame in the result, and its beats; always as many. Whole are those with
+    the marks on both sides of them."""
     stream: list[Beat] = []
     clean: list[Key] = []
     mark = True  # a packet ended right before this frame

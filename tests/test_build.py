@@ -43,10 +43,7 @@ def tree(folder: Path) -> Path:
 
 def make(folder: Path, *words: str, target: bool = True) -> tuple[list[str], float, str]:
     """Run make in a copy: the stages that were started, the processor seconds it took, and all it said.
-
-    Args:
-        target: build all; else `words` names the target, which reads no images.
-    """
+    Without `target` they name one, which reads no images."""
     command = WANTED if target else ["make", "NET=mnist-tfc"]
     start = os.times()
     done = ran([*command, *words], cwd=folder, env=environment(folder))

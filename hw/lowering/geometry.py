@@ -1,6 +1,9 @@
 """Positions of windows: strides, dilations and pads as ONNX states them."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from onnx import NodeProto
 
 from xnorforge.core.types import Ints, Record
@@ -16,6 +19,14 @@ def in_two_dimensions(at: Record) -> Record:
     if len(at.get("pads", [])) == 2:
         at["pads"] = [0, at["pads"][0], 0, at["pads"][1]]
     return at
+
+
+def with_ends(x: np.ndarray, ends: ArrayLike, mode: str = "constant", **border: Any) -> np.ndarray:
+    """x with more elements at both ends (axes, 2) of each axis, as np.pad; with negative numbers, fewer."""
+    ends = np.asarray(ends)
+    kept = zip(x.shape, *np.maximum(-ends, 0).T.tolist())
+    cut = tuple(slice(before, size - behind) for size, before, behind in kept)
+    return np.pad(x[cut], np.maximum(ends, 0), mode, **border)  # type: ignore[call-overload]
 
 
 def window_shape(shape: Ints, kernel: Ints, stride: Ints, dilation: Ints = (1, 1)) -> tuple[int, ...]:

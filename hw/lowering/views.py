@@ -9,9 +9,9 @@ elements of a vector in order. Operators of one number per element take any view
                order the weights of the following dense layer take into account
     crop       rows and columns side by side, or neighbours of a vector (a task)
     Conv       any other choice of channels, rows and columns: a kernel with a single 1 per output
-    Permute    any other order of all elements
     blocks     channels that are the pixels of a block (a task, see `registry.py`)
     Dense      any other choice of elements of a vector: a matrix with a single 1 per output
+    Permute    any other order, which may leave out elements or repeat them, one element per cycle
 """
 
 from dataclasses import replace
@@ -86,8 +86,9 @@ def arranged(walk: Walk, node: NodeProto, value: Value) -> Value:
         return arranged(walk, node, seen(part, view - first))
     if is_order(value, view) and view.ndim == 1:
         return flattened(walk, node, value, view)
-    if len(value.shape) == 3 and view.ndim == 3:
-        return _chosen(walk, node, value, view)
+    if view.ndim == 3:
+        choose = _chosen if len(value.shape) == 3 else reordered
+        return choose(walk, node, value, view)
     if view.ndim == 1:
         return _picked(walk, node, value, view)
     if prod(view.shape) == max(view.shape) and np.array_equal(view.reshape(-1), usual_view(value.leaf)):
@@ -117,7 +118,7 @@ def is_order(value: Value, view: np.ndarray) -> bool:
 
 
 def reordered(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Value:
-    """A frame as one of the view's shape: a Reshape where its elements lie in order, else another order.
+    """Elements of a frame as one of the view's shape: a Reshape of all in order, else another order.
 
     Raises:
         UserError: elements that become one channel of an image have different scales.
@@ -131,7 +132,7 @@ def reordered(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Va
         why = "elements that become one channel of an image have different scales"
         raise refuse(node, why, "put a quantiser with one scale before it")
     lo, hi = leaf.lo[channels].min(0), leaf.hi[channels].max(0)
-    if np.array_equal(order, np.arange(len(order))):
+    if np.array_equal(order, np.arange(prod(leaf.shape))):
         out = walk.emit("Reshape", [leaf], shape, lo, hi, f"{leaf.layer}_image", leaf.layer, frame=shape)
     else:
         out = MAKERS["permuted"](walk, leaf, order, shape, lo, hi)
@@ -173,23 +174,13 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
     blocks = None if regular else MAKERS["blocks"](walk, node, value, view)
     if blocks is not None:
         return blocks
-    if (not regular or leaf.bits > MOST_BITS) and is_order(value, view):
-        return reordered(walk, node, value, view)
     window = MAKERS["cropped"](walk, leaf, view) if regular else None
     if window is not None:
         return over(value, window, np.arange(leaf.channels))
-    if not regular:
-        raise refuse(
-            node,
-            "its input has its elements in an order that no operator can produce",
-            "choose channels, rows and columns at a regular distance, as Slice and Split do, or turn "
-            "channels into blocks of pixels, as DepthToSpace does",
-        )
+    if not regular or leaf.bits > MOST_BITS:
+        return reordered(walk, node, value, view)
     sides = zip(first, leaf.shape, stride, size)
     kernel = [int(max(start.max() + 1, whole - step * n + 1)) for start, whole, step, n in sides]
-    if leaf.bits > MOST_BITS:
-        why = f"its input has integers of {leaf.bits} bits, but a selection of elements takes at most 16"
-        raise refuse(node, why, "put a quantiser before it")
     weights = np.zeros((*kernel, leaf.channels, len(view)), np.int64)
     weights[(*first, np.arange(len(view)))] = 1
     channels = first[2]
@@ -209,6 +200,8 @@ def _picked(walk, node, value: Value, view: np.ndarray) -> Value:
     window = MAKERS["cropped"](walk, leaf, view)
     if window is not None:
         return over(value, window, view)
+    if leaf.bits > MOST_BITS:
+        return reordered(walk, node, value, view)
     weights = np.zeros((leaf.channels, len(view)), np.int64)
     weights[view, np.arange(len(view))] = 1
     out = walk.emit(
@@ -244,7 +237,7 @@ def _reshape(walk, node, _at):
         cure = f"keep the batch as the first dimension, [1, …], as in [1, {view.size}]"
         raise refuse(node, f"it changes the shape to {shape}", cure)
     view = view.reshape(shape[1:])
-    if view.ndim == 1 and len(value.shape) == 3 and view.size == prod(value.shape):
+    if view.ndim == 1 and len(value.shape) == 3 and is_order(value, view):
         return flattened(walk, node, value, view)
     return seen(value, view)
 

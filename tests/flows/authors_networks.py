@@ -115,11 +115,7 @@ def react_net_a(quantised=True, classes=1000, narrower=1):
 
 
 def drawn(build, shape, seed: int = 0) -> nn.Module:
-    """A network in evaluation mode: all numbers drawn, statistics of noise.
-
-    Args:
-        build: () -> network. shape: of its input.
-    """
+    """A network in evaluation mode, of its input's shape: all numbers drawn, statistics of noise."""
     torch.manual_seed(seed)
     network = build().train()
     for norm in network.modules():

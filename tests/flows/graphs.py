@@ -90,10 +90,7 @@ def lowered(model, lo=0, hi=255, scale=1.0):
 
 def activations_are_equal(graph, model, frames, inputs) -> Reference:
     """Hold every quantised activation of some images against qonnx; what was compared.
-
-    Args:
-        frames: integers (N, H, W, C); inputs: the same as networks take them, float32 (N, C, H, W) or (N, F).
-    """
+    `frames`: integers (N, H, W, C); `inputs`: as networks take them, float32 (N, C, H, W) or (N, F)."""
     reference = Reference(graph, model)
     for image, pair in enumerate(zip(frames, inputs)):
         reference.compare(*pair, image)

@@ -62,13 +62,8 @@ def install(folder: Path, said: str | None = None, placed: str = "", framed: str
             pin: str = "Y18 [get_ports rxd") -> Path:  # fmt: skip
     """Write the three programs and empty databases into a folder, as XNORFORGE_OPENXC7 names it.
 
-    Args:
-        said: by nextpnr-xilinx; its recorded log by default.
-        placed, framed: Python that nextpnr-xilinx and fasm2frames run before they leave anything.
-        fasm: what nextpnr-xilinx leaves.
-        bit: what xc7frames2bit leaves; a blank bitstream by default.
-        pin: a pin that nextpnr-xilinx has to be given.
-    """
+    nextpnr-xilinx has to be given `pin`, says `said` (its recorded log) and leaves `fasm`, xc7frames2bit
+    leaves `bit` (a blank one); `placed`, `framed`: Python that runs before anything is left."""
     (folder / "bin").mkdir(parents=True)
     (folder / "said.log").write_text(log() if said is None else said)
     (folder / "left.fasm").write_text(fasm)

@@ -610,12 +610,10 @@ REFUSED = {  # words of the sentence: what is refused
     "Resize_0 (Resize): … nearest … asymmetric":
         lambda g: bits(g, 4).node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
     "Gather_0 (Gather): … exceed the 4 elements … 0 .. 3": lambda g: g.node("Gather", np.int64([9]), axis=1),
-    "Concat_0 (Concat): … along axis 0 … channels": lambda g: and_plus_one(g, "Concat", axis=0),
+    "Concat_0 (Concat): … along axis 0 … pixels": lambda g: and_plus_one(g, "Concat", axis=0),
     "Reshape_0 (Reshape): … to [2, 72] … [1, 144]": lambda g: g.node("Reshape", np.int64([2, 72])),
     "Transpose_0 (Transpose): … [1, 0, 2, 3] … batch first": lambda g: g.node("Transpose", perm=[1, 0, 2, 3]),
     "Slice_0 (Slice): … no element": lambda g: g.node("Slice", ONE, ONE, ONE),
-    "DepthToSpace":  # of rows at uneven distances
-        lambda g: bits(g, 4).node("Gather", np.int64([0, 2, 3]), axis=2).node("Conv", g.weights(4, 4, 3, 3)),
     "its constant varies over the image; use one number per channel.": lambda g: bits(g, 4).node(
         "Transpose", perm=[0, 2, 3, 1]).real("Add", np.arange(36.0).reshape(6, 6, 1)).sign(),
     "ConvTranspose_0 (ConvTranspose): … [1, 0] … [1, 1] … stride": lambda g: g.node(
@@ -639,8 +637,7 @@ REFUSED = {  # words of the sentence: what is refused
         lambda g: g.real("Sub", 100.0).node("Cast", to=9).node("Cast", to=1),
     "INT8; … Clip": lambda g: g.node("Cast", to=3).node("Cast", to=1),
     "HardSwish_0 … Relu, or Clip": lambda g: g.real("Sub", 100.0).node("HardSwish"),
-    "it does more than add a constant border around images or channels;":
-        lambda g: g.node("Pad", np.int64([1, 0, 0, 0, 0, 0, 0, 0]), np.float32(0)),
+    "Pad_0 (Pad): it pads the batch": lambda g: g.node("Pad", np.int64([1, *[0] * 7]), np.float32(0)),
 }  # fmt: skip
 
 

@@ -122,6 +122,26 @@ def short_axes():
     return dense(net.node("Reshape", whole(1, 6)), 6).node("Unsqueeze", whole(2))
 
 
+def rolled(*axes):
+    """Rows or columns that leave on one side come in on the other."""
+    net = bits()
+    for axis in axes:
+        source = net.at
+        behind = sliced(net, [-2], [6], [axis], [1]).at
+        net.at = source
+        before = sliced(net, [0], [-2], [axis], [1]).at
+        net.node("Concat", inputs=[behind, before], axis=axis)
+    return scores(conv(net, 4, 6), 64)
+
+
+def stacked():
+    """Rows of one convolution below those of another."""
+    net = bits()
+    above = net.at
+    below = conv(net, 6, 6, 1).norm(6).sign().at
+    return scores(conv(net.node("Concat", inputs=[above, below], axis=2), 4, 6), 160)
+
+
 def per_pixel():
     return dense(bits().node("Transpose", **TO_LAST), 6, 4).node("Transpose", **TO_FIRST)
 
@@ -190,6 +210,22 @@ BUILT = {  # name: network, its output, kinds of its integer operators that stan
     "average, channels last": (averaged, (5,), []),
     "part of a vector": (lambda: dense(sliced(bits().node("Flatten"), [7], [107], [1], [1]), 100), (5,), []),
     "rows and columns exchanged twice": (exchanged_twice, (5,), []),
+    "rolled": (lambda: rolled(2, 3), (5,), []),
+    "stacked": (stacked, (5,), []),
+    "rows at uneven distances": (
+        lambda: scores(conv(bits().node("Gather", whole(0, 2, 2, 5), axis=2), 4, 6), 32), (5,), [],
+    ),
+    "channels repeated": (
+        lambda: scores(bits().node("Gather", whole(5, 5, 3, 3, 1, 0), axis=1), 216), (5,), [],
+    ),
+    "reflected": (
+        lambda: scores(conv(bits().node("Pad", whole(0, 0, 1, 2, 0, 0, 2, 1), mode="reflect"), 4, 6), 196),
+        (5,), [],
+    ),
+    "cut by a pad": (
+        lambda: scores(conv(bits().node("Pad", whole(0, 0, -1, 1, 0, 0, -1, -2), np.float32(1)), 4, 6), 24),
+        (5,), ["Crop"],
+    ),
     "axes of length one": (short_axes, (5, 1), []),
 }  # fmt: skip
 
@@ -210,7 +246,8 @@ def test_elements_that_lie_elsewhere_give_the_same_scores(name):
 
 
 @pytest.mark.quick("half of a vector")
-@pytest.mark.parametrize("name", ["channels last", "split", "focus", "levels cropped", "half of a vector"])
+@pytest.mark.parametrize("name", ["channels last", "split", "focus", "levels cropped", "half of a vector",
+                                  "rolled", "stacked", "rows at uneven distances", "reflected"])  # fmt: skip
 def test_the_rtl_gives_the_scores_of_qonnx(tmp_path, name):
     make, output, _ = BUILT[name]
     model = make().model(output)

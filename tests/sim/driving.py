@@ -70,12 +70,7 @@ def generated(ops, folder: Path) -> list:
 
 def small_network(net: Path) -> Path:
     """A network's folder as the stages leave it before the overlay; that of its accelerator.
-
-    Bytes 4 x 4 x 3, three per beat, to four signed sums and the index of the largest.
-
-    Args:
-        net: empty.
-    """
+    Bytes 4 x 4 x 3, three per beat, to four signed sums and the index of the largest."""
     rng = np.random.default_rng(0)
     make = {name: plugins.load("hw.ops", name).Op.make for name in ("byte_mvu", "top_k")}
     weights = {"weights": rng.integers(0, 2, (48, 4))}

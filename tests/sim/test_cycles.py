@@ -323,12 +323,7 @@ class Bypassed(RandomNetwork):
 
 @dataclass(frozen=True)
 class Faulty:
-    """The network with faults that a file switches on.
-
-    Attributes:
-        folder: of its RTL.
-        frames, answers: what it is given, and the integers it should give.
-    """
+    """The network with faults that a file switches on; what it is given, and should give."""
 
     ops: list
     folder: Path

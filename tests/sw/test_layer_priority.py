@@ -498,13 +498,8 @@ def fine_tuned(run, epochs):
 
 def curves_by_order(net, parts, seed, orders, epochs, count):
     """Held-out accuracy in % (w1a1) after 0 .. `count` layers: one float training, then orders from there.
-
-    Args:
-        epochs: of fine-tuning after each layer; 0 is none at all, batch norm's statistics included.
-
-    Returns:
-        Per order the layers in turn, the ratios against 32 bits, the accuracy.
-    """
+    `epochs` of fine-tuning after each layer: 0 is none at all, batch norm's statistics included. Per order
+    the layers in turn, the ratios against 32 bits, the accuracy."""
     run = started(method(float_share=0.5), net, epochs=20, phase="float",
                   arithmetic="bfloat16" if net.startswith("cifar") else "float32", seed=seed)  # fmt: skip
     run.recipe = replace(run.recipe, warmup=10)

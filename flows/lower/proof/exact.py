@@ -21,7 +21,7 @@ from xnorforge.core.types import Ints
 from xnorforge.flows.qonnx_execution import execution_of
 from xnorforge.hw.any_width import as_width, plus, times, whole_numbers, width_of
 from xnorforge.hw.lowering.exact import FLOAT, FLOAT64_BITS, Exact, exactly, on_one_unit
-from xnorforge.hw.lowering.geometry import in_two_dimensions, pool_windows, spatial
+from xnorforge.hw.lowering.geometry import in_two_dimensions, pool_windows, spatial, with_ends
 from xnorforge.hw.lowering.integers import product, windows
 from xnorforge.hw.lowering.registry import ARITHMETIC, CHOOSING, arithmetic
 from xnorforge.hw.lowering.values import F32, MOST_BITS, batch_norm
@@ -296,8 +296,9 @@ def _bordered(net, node, at):
     value = net.constants[node.input[2]].reshape(-1)[0] if there else F32(at.get("value", 0.0))
     (numbers, border), unit = on_one_unit(x, exactly(value))
     pads = np.array(pads, np.int64).reshape(2, -1).T
-    found = np.pad(numbers, pads, constant_values=border.item())
-    return replace(x, numbers=found, unit=unit)
+    if (mode := at.get("mode", b"constant").decode()) != "constant":
+        return replace(x, numbers=with_ends(x.numbers, pads, mode))
+    return replace(x, numbers=with_ends(numbers, pads, constant_values=border.item()), unit=unit)
 
 
 def _of_products(net, node, x: Exact, weights: Exact, numbers, factor=1) -> Exact:

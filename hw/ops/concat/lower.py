@@ -24,30 +24,30 @@ def concat(*given: np.ndarray) -> np.ndarray:
 
 @rule("Concat")
 def _concat(walk, node, at):
-    """Concatenation of the channels of images of equal size, or of lists, which are vectors then."""
-    values, last, rank = [], False, 0
+    """Concatenation of the channels of images of equal size, or of anything along another axis."""
     given = [walk.value(node, k, arrange=False) for k in range(len(node.input))]
-    lists = all(view_of(value).ndim == 2 for value in given) and any(map(is_list, given))
-    if lists and not (at["axis"] % 3 == 2 and all(map(has_channels_last, given))):
-        return _listed(walk, node, given, at["axis"] % 3 - 1)
-    for value in given:
-        rank = len(view_of(value).shape) + 1
-        last = last or at["axis"] % rank == rank - 1 > 1
-        value = seen(value, np.moveaxis(view_of(value), -1, 0)) if last else value
-        values.append(one_leaf(walk, MAKERS["arranged"](walk, node, value), node))
-    first = values[0]
-    if not (last or at["axis"] % rank == 1) or any(v.shape[:-1] != first.shape[:-1] for v in values):
-        why = f"it concatenates along axis {at['axis']}"
-        raise refuse(node, why, "concatenate channels of equally large images")
+    rank = view_of(given[0]).ndim + 1
+    axis, lists = at["axis"] % rank, rank == 3 and any(map(is_list, given))
+    if axis == 0:
+        raise refuse(node, "it concatenates along axis 0, the batch axis", "concatenate channels or pixels")
+    last = axis == rank - 1 > 1 and (all if lists else any)(map(has_channels_last, given))
+    if (lists or axis > 1) and not last:
+        return _listed(walk, node, given, axis - 1)
+    given = [seen(value, np.moveaxis(view_of(value), -1, 0)) if last else value for value in given]
+    values = [one_leaf(walk, MAKERS["arranged"](walk, node, value), node) for value in given]
     value = _side_by_side(walk, values)
     usual = usual_view(value.leaf).reshape(value.channels, *value.shape[4 - rank : -1])
     return seen(value, np.moveaxis(usual, 0, -1)) if last else value
 
 
 def _listed(walk, node, values, axis: int):
-    """Lists one behind the other, or row by row: their elements as one vector."""
-    shapes, arranged = [view_of(value).shape for value in values], MAKERS["arranged"]
-    vectors = [arranged(walk, node, seen(value, view_of(value).reshape(-1))) for value in values]
+    """Tensors one behind the other along an axis: parts of one tensor are a view of it, else all elements
+    are those of a vector."""
+    first, views = values[0], [view_of(value) for value in values]
+    if all(v.terms is first.terms and v.base is first.base and v.chain is first.chain for v in values):
+        return seen(first, np.concatenate(views, axis))
+    shapes, arranged = [view.shape for view in views], MAKERS["arranged"]
+    vectors = [arranged(walk, node, seen(value, view.reshape(-1))) for value, view in zip(values, views)]
     value = _side_by_side(walk, [one_leaf(walk, vector, node) for vector in vectors])
     parts = np.split(view_of(value), np.cumsum([prod(shape) for shape in shapes[:-1]]))
     return seen(value, np.concatenate([x.reshape(shape) for x, shape in zip(parts, shapes)], axis))

@@ -45,8 +45,8 @@ def permuted(walk: Walk, leaf: Leaf, order: np.ndarray, shape: Ints, lo: ArrayLi
 def _moved(rng):
     leaf = random_leaf(rng, random_shape(rng))
     many = int(np.prod(leaf.shape))
-    order = rng.permutation(many)
-    return [leaf], [("Permute", {"before": list(leaf.shape), "behind": [many], "places": order})]
+    order = [rng.permutation(many), rng.integers(many, size=rng.integers(1, 2 * many + 1))][rng.integers(2)]
+    return [leaf], [("Permute", {"before": list(leaf.shape), "behind": [len(order)], "places": order})]
 
 
 @meaning("Crop")

@@ -32,10 +32,8 @@ class Reorder(HwOp):
     Rate: one beat per cycle on the side that has more. Latency: 1 cycle where the order ascends; else 2,
     once the first beat that leaves is there.
 
-    Cost: by the order. A window of the frame is a register and a counter or two; a part that is repeated as a
-    whole is kept once, and is accepted only as it leaves for the last time, so that a producer that runs
-    evenly needs a FIFO before it; of any other order two parts are kept, and a table of addresses, which for
-    blocks of pixels is counters."""
+    Cost: by the order, a register and counters (`Passed`), a part in memory, in front of which an even
+    producer needs a FIFO (`Repeated`), or two parts and a table of addresses (`Moved`)."""
 
     module = "xf_permute"
     arrays: tuple[str, ...] = ("order",)
@@ -117,8 +115,7 @@ class Reorder(HwOp):
         return self.way.timing
 
     def rtl(self) -> Rtl:
-        module, sizes = self.way.rtl
-        return module, {**sizes, "Width": self.in_stream().width}
+        return self.way.rtl
 
     def memories(self) -> Memories:
         return self.way.memories
@@ -176,9 +173,9 @@ class Passed:
     @property
     def rtl(self) -> Rtl:
         """By rows and beats."""
-        both = zip(("", "First", "Kept"), (self.size, self.first, self.kept))
-        names = ((f"{name}{of}", n) for name, sizes in both for of, n in zip(("Row", "Beat"), sizes))
-        return "xf_crop", {name + "s" * (not name.startswith("First")): n for name, n in names}
+        (rows, beats), (top, left), (tall, wide) = self.size, self.first, self.kept
+        sizes = {"Rows": rows, "Beats": beats, "FirstRow": top, "FirstBeat": left, "KeptRows": tall}
+        return "xf_crop", sizes | {"KeptBeats": wide, "Width": self.width}
 
     @property
     def parts(self) -> Parts:
@@ -191,10 +188,9 @@ class Passed:
 
 @dataclass(frozen=True)
 class Repeated:
-    """A part that is read `passes` times, of which each pixel of `beats` beats leaves `copies` times.
-
-    It is read while it arrives and some times more, on the last time each beat makes room for one of the next
-    part; where pixels are repeated too, that one comes in while a pixel is read for the last time."""
+    """A part that is read `passes` times, of which each pixel of `beats` beats leaves `copies` times: while
+    it arrives and some times more, on the last time each beat makes room for one of the next part; where
+    pixels are repeated too, that one comes in while a pixel is read for the last time."""
 
     width: int
     pixels: int
@@ -240,8 +236,8 @@ class Repeated:
     @property
     def rtl(self) -> Rtl:
         """By loops."""
-        names = ("Pixels", "Beats", "FactorH", "FactorW")
-        return "xf_upsample", dict(zip(names, (self.pixels, self.beats, self.passes, self.copies)))
+        sizes = {"Pixels": self.pixels, "Beats": self.beats, "FactorH": self.passes, "FactorW": self.copies}
+        return "xf_upsample", sizes | {"Width": self.width}
 
     @property
     def parts(self) -> Parts:
@@ -263,8 +259,8 @@ class Repeated:
 @dataclass(frozen=True)
 class Moved:
     """Any order: two parts of `depth` beats in memory. A beat is read as soon as it is there; a part is left
-    as a whole. `given` are the beats that leave of each part, by `addresses` in it; of blocks of pixels
-    (`blocks`: beats of a pixel in a row of a block, rows of a block) counters make these."""
+    as a whole. `given` are the beats that leave of each part, by `addresses` in it; counters make these for
+    `blocks` of pixels (beats of a pixel in a row of a block, rows of a block)."""
 
     width: int
     depth: int
@@ -277,8 +273,7 @@ class Moved:
         """That of any operator."""
         order, period, given = op.order, op.get_nodeattr("period"), op.parts_given
         blocks = _blocks(order, period)
-        row = len(order) // blocks[1] if blocks else 1
-        if len(given) > 1 and (blocks is None or given[-1] % row):
+        if len(given) > 1 and not (blocks and given[-1] * blocks[1] % len(order) == 0):
             order, period = op.places(), op.groups(op.in_stream())
             given, blocks = [len(order)], None
         addresses = (order[:, None] * op.beats + np.arange(op.beats)).ravel()
@@ -307,7 +302,7 @@ class Moved:
     @property
     def rtl(self) -> Rtl:
         """Counters, or a table."""
-        sizes = {"Beats": self.depth, "Given": len(self.addresses)}
+        sizes = {"Beats": self.depth, "Given": len(self.addresses), "Width": self.width}
         if not self.blocks:
             return "xf_permute", {**sizes, "TableKind": 2 if self.table > BLOCK else 1}
         (chunk, rows), row = self.blocks, len(self.addresses) // self.blocks[1]
@@ -381,9 +376,9 @@ def _part(order: np.ndarray, groups: int, count: int) -> tuple[int, int] | None:
     """Groups of each of `count` parts and of what leaves; of the last may leave less. None if they differ."""
     period, i = groups // count, np.arange(len(order))
     n = int(np.append(order >= period, True).argmax())
-    if not n or -(-len(order) // n) != count:
+    if not n or -(-len(order) // n) != count or (order != order[i % n] + i // n * period).any():
         return None
-    return (period, n) if np.array_equal(order, order[i % n] + i // n * period) else None
+    return period, n
 
 
 def _together(order: np.ndarray, many: int) -> bool:

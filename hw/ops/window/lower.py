@@ -20,24 +20,36 @@ from math import lcm
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xnorforge.core.types import Ints, Record
 from xnorforge.hw.any_width import INT64_BITS, width_of
 from xnorforge.hw.lowering import integers
-from xnorforge.hw.lowering.examples import random_conv, random_image, random_pads, random_windows
+from xnorforge.hw.lowering.examples import random_conv, random_image, random_leaf, random_pads, random_windows
+from xnorforge.hw.lowering.geometry import with_ends
 from xnorforge.hw.lowering.registry import MAKERS, NEGATABLE, example, maker, meaning, rule, tidying
 from xnorforge.hw.lowering.sums import one_leaf
 from xnorforge.hw.lowering.values import Leaf, Node, exact, of_leaf, reach_of
-from xnorforge.hw.lowering.views import MOST_BITS, bits_again
+from xnorforge.hw.lowering.views import MOST_BITS, bits_again, seen, view_of
 from xnorforge.hw.lowering.walk import Lowered, Walk, refuse
 from xnorforge.hw.ops.border.lower import everywhere
-from xnorforge.hw.ops.surround.lower import surrounded
+
+MOVING = ["edge", "reflect", "wrap"]  # modes of Pad that repeat elements
 
 
-@meaning("Pad")
+def surrounded(x: np.ndarray, pads: Ints, values: ArrayLike) -> np.ndarray:
+    """x (N, H, W, C) inside a border of `values`, one or (C,); `pads` are top, left, bottom, right."""
+    (count, height, width, channels), (top, left, bottom, right) = x.shape, pads
+    found = np.empty((count, top + height + bottom, left + width + right, channels), x.dtype)
+    found[:] = values
+    found[:, top : top + height, left : left + width] = x
+    return found
+
+
+@meaning("Pad", "Surround")
 def pad(x: np.ndarray, at: Record) -> np.ndarray:
-    """A border of one integer."""
-    return surrounded(x, at["pads"], at["value"])
+    """A border of one integer, or of one per channel."""
+    return surrounded(x, at["pads"], at["values"] if "values" in at else at["value"])
 
 
 def concentric(x: np.ndarray, at: Record, kernel: Ints):
@@ -60,19 +72,29 @@ def rates_conv(x: np.ndarray, at: Record):
 
 @rule("Pad")
 def _pad(walk, node, at):
-    """Constant padding of images or channels. A value that is not an integer of its input is left to the
-    convolutions that read it, if only these do; otherwise all integers are multiplied so that it becomes one.
-    """
-    value = one_leaf(walk, walk.value(node), node)
-    name, a = value.single
-    pads = list(map(int, at["pads"] if "pads" in at else walk.constant(node, 1)))
-    pads = [*pads[:2], 0, pads[2], *pads[3:5], 0, pads[5]] if len(pads) == 6 else pads  # of a single row
-    if at.get("mode", b"constant") != b"constant" or len(pads) != 8 or pads[0] or pads[4] or min(pads) < 0:
-        why = "it does more than add a constant border around images or channels"
-        raise refuse(node, why, "use nn.ConstantPad2d")
+    """Elements left out or repeated, or constant padding of images or channels."""
+    value = walk.value(node, arrange=False)
+    ends = np.array(at["pads"] if "pads" in at else walk.constant(node, 1), np.int64).reshape(2, -1).T
+    view, mode = view_of(value), at.get("mode", b"constant").decode()
+    if len(ends) != view.ndim + 1 or ends[0].any() or mode not in (["constant"] * (view.ndim > 1) + MOVING):
+        why = f"it pads the batch or a vector, or with mode={mode}"
+        raise refuse(node, why, "pad channels, rows and columns, by a constant or with mode edge or reflect")
+    if mode != "constant":
+        return seen(value, with_ends(view, ends[1:], mode))
+    cut = ends.min() < 0 and seen(value, with_ends(view, np.minimum(ends[1:], 0)))
+    value = one_leaf(walk, MAKERS["arranged"](walk, node, cut) if cut else walk.value(node), node)
+    ends = np.insert(ends, 2, 0, 0) if len(ends) == 3 else ends  # of a single row
+    (before, after), *sides = np.maximum(ends[1:], 0).tolist()
+    pads = [side[end] for end in (0, 1) for side in sides]
     given = walk.constant(node, 2)
     border = exact([at.get("value", 0.0) if given is None else np.asarray(given).reshape(-1)[0]])[0]
-    before, after, pads = pads[1], pads[5], [pads[2], pads[3], pads[6], pads[7]]
+    return _with_border(walk, node, value, pads, before, after, border)
+
+
+def _with_border(walk, node, value, pads, before: int, after: int, border: Fraction):
+    """Constant padding. A border that is not an integer of its input is left to the convolutions that read
+    it, if only these do; otherwise all integers are multiplied so that it becomes one."""
+    name, a = value.single
     if not any(pads):
         return _more_channels(walk, node, value, before, after, border)
     if any(border != b for x, b in zip(a, value.offset) if not x):
@@ -257,3 +279,11 @@ def _random_rates(rng, bits: int = 0) -> tuple[Any, Record]:
     leaf = random_image(rng, kernel, largest, pads, bits)
     at = {"kernel": kernel, "stride": [int(s) for s in rng.integers(1, 3, 2)], "rates": rates, "pads": pads}
     return leaf, at | {"value": int(rng.choice(leaf.range))}
+
+
+@example("Surround")
+def _framed(rng):
+    leaf, pads = random_leaf(rng), rng.integers(0, 3, 4)
+    pads[rng.integers(4)] += 1
+    values = rng.integers(leaf.range[0] - 2, leaf.range[1] + 3, leaf.channels)
+    return [leaf], [("Surround", {"pads": pads.tolist(), "values": values})]
