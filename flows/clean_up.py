@@ -193,7 +193,9 @@ def _fold(proto: ModelProto) -> bool:
         known = [constants, values]
         if node.op_type in ("Gemm", "MatMul") and any(node.input[0] in some for some in known):
             known.append(quantised)
-        shape = index.get_tensor_shape(node.input[0]) if node.op_type == "Shape" else None
+        info = index.get_tensor_valueinfo(node.input[0]) if node.op_type == "Shape" else None
+        kind = info and info.type.tensor_type  # without a rank, a shape reads as that of a number
+        shape = index.get_tensor_shape(node.input[0]) if kind and kind.HasField("shape") else None
         if node.op_type in KEPT or (
             shape is None and not all(any(name in some for some in known) for name in node.input)
         ):
@@ -205,9 +207,8 @@ def _fold(proto: ModelProto) -> bool:
         given |= {name: numpy_helper.to_array(constants[name]) for name in read}
         for one in weights:
             runner.run(one, given)
-        if shape is not None and node.input[0] not in given:
-            kind = index.get_tensor_valueinfo(node.input[0]).type.tensor_type.elem_type
-            given[node.input[0]] = np.zeros(shape, helper.tensor_dtype_to_np_dtype(kind or 1))
+        if kind and shape is not None and node.input[0] not in given:
+            given[node.input[0]] = np.zeros(shape, helper.tensor_dtype_to_np_dtype(kind.elem_type or 1))
         runner.run(node, given)
         values |= {name: given[name] for name in node.output if name}
     if len(left) == len(graph.node):

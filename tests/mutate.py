@@ -7,13 +7,11 @@ A mutant swaps one operator, number or condition, anywhere in hw, sw, flows, sim
 proofs of tests/formal judge first; then the tests that `tools/imports.py` names for its line, the nearest
 first, until one fails or they took as many seconds of processor time. With `--whole` then all of `make test`
 runs once with all survivors in place, and what failed again with fewer; with `--before` at last the suite of
-another commit. out/mutants.jsonl keeps each result, so that an interrupted run goes on. Tests run in
-a copy of the checkout; one that fails there without a mutant judges none. Exit code 1: fewer than 85 % of the
-mutants were found, without those of `EQUIVALENT`.
+another commit. out/mutants.jsonl keeps each result, so that an interrupted run goes on. Tests that fail
+without a mutant judge none. Exit code 1: fewer than 85 % were found, without those of `EQUIVALENT`.
 
 With `--proved` as many are drawn of each module that tests/formal proves, and its proofs alone judge;
-out/proved.jsonl keeps the results, and what was not found is judged again once a proof has changed. Exit
-code 1: fewer than 95 %."""
+what was not found is judged again once a proof has changed. Exit code 1: fewer than 95 %."""
 
 import argparse
 import io

@@ -9,11 +9,7 @@ from xnorforge.core.errors import UserError
 
 
 def says(error, facts: str) -> None:
-    """Check that an error is one printable line that names all facts, in their order.
-
-    Args:
-        error: an exception, what `pytest.raises` gives, or a text.
-        facts: parts of the text, separated by " … ": "conv3: … simd=7 … length=576 … [1, 2, 3".
+    """Check that an error, or a text, is one printable line that names all facts, in their order.
 
     >>> says("conv3: simd=7 does not divide length=576; use one of [1, 2, 3].", "conv3: … simd=7 … [1, 2")
     """

@@ -65,11 +65,7 @@ class Signs(RandomGraph):
 
 def keras(seed: int) -> tuple[Graph, list[int], list[int]]:
     """As tf2onnx writes Keras and Larq: images channels last, a Transpose around groups of convolutions, a
-    map flattened in that order, Larq's sign of a sign plus a tenth.
-
-    Returns:
-        The graph, and the shapes of its input and scores.
-    """
+    map flattened in that order, Larq's sign of a sign plus a tenth; with the shapes of input and scores."""
     rng = np.random.default_rng(seed)
     h, w, c = (int(x) for x in rng.integers([6, 6, 1], [11, 11, 4]))
     graph, shape = Graph((h, w, c), seed), [c, h, w]

@@ -13,12 +13,9 @@ IMAGES = 6
 class Pictures(Draws):
     """A network of an image that is drawn part by part.
 
-    Attributes:
-        graph: in QONNX; shape: of the tensor where it ends, without the batch; pixels: (N, C, H, W); spread:
-            about how far values lie from their middle.
-        bits: what an element is: 8 for pixels, 1 for -1 and +1, else the bits of an unsigned level; None for
-            a sum, or where nothing depends on it.
-    """
+    `graph`: in QONNX; `shape`: of the tensor where it ends, without the batch; `pixels`: (N, C, H, W);
+    `spread`: about how far values lie from their middle; `bits`: of an element: 8 for pixels, 1 for -1 and
+    +1, else those of an unsigned level; None for a sum, or where nothing depends on it."""
 
     graph: Graph
     shape: list[int]

@@ -6,7 +6,9 @@ import pytest
 from graphs import Graph, compare, frames_of, lowered, qonnx_scores_of
 from onnx import TensorProto
 from pipeline import bounds_of, built, mapped_cells, proven, smallest
+from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.flows.clean_up import cleaned_up
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
@@ -134,6 +136,19 @@ def rolled(*axes):
     return scores(conv(net, 4, 6), 64)
 
 
+def reflected():
+    """Pads and a shape that are computed, as torch writes them: the image has no known rank at first."""
+    net = bits()
+    net.constants.update(before=whole(0, 0, 1, 2), behind=whole(0, 0, 2, 1), rest=whole(6, 9, 9))
+    source = net.at
+    pads = net.node("Concat", inputs=["before", "behind"], axis=0).node("Transpose", perm=[0]).at
+    net.node("Pad", inputs=[source, pads], mode="reflect")
+    for _ in range(2):
+        image, count = net.at, net.node("Shape").node("Gather", whole(0)).at
+        net.node("Reshape", inputs=[image, net.node("Concat", inputs=[count, "rest"], axis=0).at])
+    return scores(conv(net, 4, 6), 196)
+
+
 def stacked():
     """Rows of one convolution below those of another."""
     net = bits()
@@ -218,10 +233,7 @@ BUILT = {  # name: network, its output, kinds of its integer operators that stan
     "channels repeated": (
         lambda: scores(bits().node("Gather", whole(5, 5, 3, 3, 1, 0), axis=1), 216), (5,), [],
     ),
-    "reflected": (
-        lambda: scores(conv(bits().node("Pad", whole(0, 0, 1, 2, 0, 0, 2, 1), mode="reflect"), 4, 6), 196),
-        (5,), [],
-    ),
+    "reflected": (reflected, (5,), []),
     "cut by a pad": (
         lambda: scores(conv(bits().node("Pad", whole(0, 0, -1, 1, 0, 0, -1, -2), np.float32(1)), 4, 6), 24),
         (5,), ["Crop"],
@@ -252,6 +264,11 @@ def test_the_rtl_gives_the_scores_of_qonnx(tmp_path, name):
     make, output, _ = BUILT[name]
     model = make().model(output)
     proven(model, pixels_for(model, 2), 1, tmp_path)
+
+
+def test_the_shape_of_a_tensor_of_unknown_rank_waits_until_it_is_known():
+    model = cleaned_up(ModelWrapper(reflected().onnx((5,))))
+    assert "Shape" not in {node.op_type for node in model.graph.node}
 
 
 def keras(tail):

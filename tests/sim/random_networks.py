@@ -136,11 +136,7 @@ class RandomNetwork(Draws):
 
 @dataclass(frozen=True)
 class Bench:
-    """Networks side by side, each on a lane of its own.
-
-    Attributes:
-        called: per network {stream of its top: tensor}; a run has beats_<network>.txt in device's folder.
-    """
+    """Networks side by side, each on a lane of its own; `called`: per network {stream of its top: tensor}."""
 
     networks: list[list[HwOp]]
     device: device.Device

@@ -41,8 +41,7 @@ def _concat(walk, node, at):
 
 
 def _listed(walk, node, values, axis: int):
-    """Tensors one behind the other along an axis: parts of one tensor are a view of it, else all elements
-    are those of a vector."""
+    """Tensors behind each other along an axis: a view of the one whose parts they are, else of a vector."""
     first, views = values[0], [view_of(value) for value in values]
     if all(v.terms is first.terms and v.base is first.base and v.chain is first.chain for v in values):
         return seen(first, np.concatenate(views, axis))

@@ -175,7 +175,7 @@ class Passed:
         """By rows and beats."""
         (rows, beats), (top, left), (tall, wide) = self.size, self.first, self.kept
         sizes = {"Rows": rows, "Beats": beats, "FirstRow": top, "FirstBeat": left, "KeptRows": tall}
-        return "xf_crop", sizes | {"KeptBeats": wide, "Width": self.width}
+        return "xf_crop", {**sizes, "KeptBeats": wide, "Width": self.width}
 
     @property
     def parts(self) -> Parts:
@@ -237,7 +237,7 @@ class Repeated:
     def rtl(self) -> Rtl:
         """By loops."""
         sizes = {"Pixels": self.pixels, "Beats": self.beats, "FactorH": self.passes, "FactorW": self.copies}
-        return "xf_upsample", sizes | {"Width": self.width}
+        return "xf_upsample", {**sizes, "Width": self.width}
 
     @property
     def parts(self) -> Parts:
