@@ -1,11 +1,7 @@
 """Imports cross between the folders in the allowed directions only: flows and sim use hw. A public function
-name has one meaning in the whole package. Two functions of one name and one parameter list mean the same (a
-protocol, or one thing said by two parts); of one name and other parameters they mean two things, unless the
-name stands in `EXCUSED` with its reason. Names of anything at all, in code and tests, are the field's words;
-those of `PUZZLING` were used once, with meanings that only their authors knew, and do not come back. Left out
-are methods, for what they mean is said by their class, functions that a decorator puts into an engine's table
-under a name of that table, and the commands of the command line and calls of the pipeline, which have the
-names of the stages that they run."""
+name has one meaning in the whole package: functions of one name have one parameter list, unless `EXCUSED`
+says why. Names are the field's words, and those of `PUZZLING` do not come back. Left out are methods,
+functions that a decorator puts into an engine's table, and commands and calls of stages."""
 
 import ast
 from collections import defaultdict

@@ -94,7 +94,7 @@ def _folded(bound: Bound, interval: int, part: Part, finish) -> Bound | None:
         choice = cheapest(options, limit, part.price(), extra=partial(_unless_longer, inputs, most))
         choice = choice or cheapest(options, limit, part.price())
         assert choice is not None
-        if (body := _one_form(choice.operators(), inputs, outputs)) is not None:
+        if (body := _one_form(choice.operators(), inputs, outputs, bound.pages)) is not None:
             ops, ends = body
             ops = finish(ops)
             own = ([page.get(op.name, op.arrays_of) for op in ops] for page in bound.pages or [{}])
@@ -112,9 +112,13 @@ def _unless_longer(tensors: list[str], most: float, _place: int, one: Option) ->
     return inf if any(one.takes[name].beats > most for name in tensors if name in one.takes) else 0.0
 
 
-def _one_form(ops: list[HwOp], inputs: list[str], outputs: list[str]) -> tuple[list[HwOp], list[str]] | None:
-    """The operators, with width converters after states that are read in other beats, and the
-    states; None if no converter can join them."""
+def _one_form(
+    ops: list[HwOp], inputs: list[str], outputs: list[str], pages: list[dict[str, Record]]
+) -> tuple[list[HwOp], list[str]] | None:
+    """The operators, with width converters after states that are read in other beats, and the states; None if
+    no converter can join them, or one has other constants than its pages, as adders have."""
+    if any(page.get(op.name, op.arrays_of).keys() != op.arrays_of.keys() for page in pages for op in ops):
+        return None
     taken = {name: stream for op in ops for name, stream in zip(op.sources, op.in_streams())}
     made = {name: stream for op in ops for name, stream in zip(op.results, op.out_streams())}
     ops, ends = [*ops], []

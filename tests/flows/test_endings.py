@@ -1,8 +1,6 @@
 """How networks may end: each ending is built and gives the scores of qonnx, or `lower` refuses it with a
 cure that works. No ending gets through `lower` and is refused by a later stage. In an image: every stage of a
-build on small ones of the shapes that pedestrians, segmentation and tracking have (stride 2 on bytes, -1
-padding at any dilation, pools that drop a row, no padding at all, an 8-bit head). In a correlation, through
-the pipeline and as a tracker: exemplar, template."""
+build on small ones as pedestrians, segmentation and tracking have. In a correlation, also as a tracker."""
 
 import json
 from fractions import Fraction

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from graphs import Graph, compare, frames_of, lowered, qonnx_scores_of
 from onnx import TensorProto
-from pipeline import bounds_of, built, mapped_cells, proven, smallest
+from pipeline import agrees, bounds_of, built, imported, mapped_cells, proven, smallest
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.flows.clean_up import cleaned_up
-from xnorforge.flows.fold import with_fifos
+from xnorforge.flows.fold import fold, with_fifos
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.proof import checks
@@ -124,20 +124,19 @@ def short_axes():
     return dense(net.node("Reshape", whole(1, 6)), 6).node("Unsqueeze", whole(2))
 
 
-def rolled(*axes):
-    """Rows or columns that leave on one side come in on the other."""
-    net = bits()
+def rolled(net, by, *axes):
+    """Channels, rows or columns that leave on one side come in on the other."""
     for axis in axes:
         source = net.at
-        behind = sliced(net, [-2], [6], [axis], [1]).at
+        behind = sliced(net, [-by], [6], [axis], [1]).at
         net.at = source
-        before = sliced(net, [0], [-2], [axis], [1]).at
+        before = sliced(net, [0], [-by], [axis], [1]).at
         net.node("Concat", inputs=[behind, before], axis=axis)
-    return scores(conv(net, 4, 6), 64)
+    return net
 
 
 def reflected():
-    """Pads and a shape that are computed, as torch writes them: the image has no known rank at first."""
+    """Pads and a shape that are computed, as torch writes them."""
     net = bits()
     net.constants.update(before=whole(0, 0, 1, 2), behind=whole(0, 0, 2, 1), rest=whole(6, 9, 9))
     source = net.at
@@ -225,7 +224,7 @@ BUILT = {  # name: network, its output, kinds of its integer operators that stan
     "average, channels last": (averaged, (5,), []),
     "part of a vector": (lambda: dense(sliced(bits().node("Flatten"), [7], [107], [1], [1]), 100), (5,), []),
     "rows and columns exchanged twice": (exchanged_twice, (5,), []),
-    "rolled": (lambda: rolled(2, 3), (5,), []),
+    "rolled": (lambda: scores(conv(rolled(bits(), 2, 2, 3), 4, 6), 64), (5,), []),
     "stacked": (stacked, (5,), []),
     "rows at uneven distances": (
         lambda: scores(conv(bits().node("Gather", whole(0, 2, 2, 5), axis=2), 4, 6), 32), (5,), [],
@@ -269,6 +268,16 @@ def test_the_rtl_gives_the_scores_of_qonnx(tmp_path, name):
 def test_the_shape_of_a_tensor_of_unknown_rank_waits_until_it_is_known():
     model = cleaned_up(ModelWrapper(reflected().onnx((5,))))
     assert "Shape" not in {node.op_type for node in model.graph.node}
+
+
+def test_steps_with_constants_of_their_own_are_no_loop_of_adders(tmp_path):
+    net = Graph((3, 5, 5))
+    net.node("Conv", net.weights(2, 3, 3, 3)).norm(2).quant(16.0, 3, signed=0)
+    model = scores(rolled(net, 1, 1, 1, 1).node("GlobalAveragePool"), 2).model((5,))
+    model.save(str(tmp_path / "net.onnx"))
+    imported(tmp_path / "net.onnx", pixels_for(model).astype(np.uint8), tmp_path, 1.0)
+    fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=1000)
+    agrees(tmp_path)
 
 
 def keras(tail):

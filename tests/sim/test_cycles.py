@@ -1,10 +1,7 @@
 """The cycle model against the RTL: the cycle of every beat of every stream of graphs of operators, with
 pauses at both ends, of random networks also in every stream; of single operators see tests/hw/test_ops.py.
 
-Pauses in every stream of a network: what they find that pauses at its two ends do not, and when they are.
-The network's first matrix is its slowest operator by far, so that at full rate everything behind it only
-waits for input, and pauses of single cycles at the ends change nothing there. Pauses of width converters:
-only where a matrix unit beside takes as long, so no frame takes longer."""
+Pauses in every stream find what those at both ends do not: behind the slowest operator everything waits."""
 
 import re
 from dataclasses import dataclass

@@ -72,8 +72,7 @@ class Reorder(HwOp):
                 )
             if order.min() < 0 or order.max() >= period:
                 raise UserError(
-                    f"{self.name}: order ranges over {order.min()} .. {order.max()}; use places in 0 .. "
-                    f"{period - 1}."
+                    f"{self.name}: order ranges over {order.min()} .. {order.max()}; use 0 .. {period - 1}."
                 )
             self._read["order"] = order
         return self._read["order"]
@@ -130,8 +129,7 @@ class Reorder(HwOp):
 
 @dataclass(frozen=True)
 class Passed:
-    """A window of the frame, which passes a register: `kept` beats from `first` on, of each row and of the
-    rows; (rows, beats)."""
+    """A window of the frame, which passes a register: (rows, beats) `kept` of `size` from `first` on."""
 
     width: int
     size: tuple[int, int]
@@ -258,9 +256,8 @@ class Repeated:
 
 @dataclass(frozen=True)
 class Moved:
-    """Any order: two parts of `depth` beats in memory. A beat is read as soon as it is there; a part is left
-    as a whole. `given` are the beats that leave of each part, by `addresses` in it; counters make these for
-    `blocks` of pixels (beats of a pixel in a row of a block, rows of a block)."""
+    """Any order: two parts of `depth` beats in memory, left as a whole; `given` beats of each by `addresses`,
+    which counters make for `blocks` of pixels (beats of a pixel in a row of a block, rows of a block)."""
 
     width: int
     depth: int
@@ -347,8 +344,7 @@ Op = Reorder
 
 
 def _blocks(order: np.ndarray, period: int) -> tuple[int, int] | None:
-    """Groups of a pixel in a row of a block, and rows of a block, where `order` gives pixels that are blocks
-    row by row; else None."""
+    """Groups of a pixel in a row of a block, and rows of one, if `order` gives these by rows, else None."""
     second = np.flatnonzero(np.diff(order) != 1)[:1] + 1
     chunk = int(second[0]) if len(second) else len(order)
     kept = int(np.append(order == chunk, True).argmax())
