@@ -104,6 +104,10 @@ class Parts:
         """Counters of so many bits each."""
         return self.registers(sum(bits)).chains(*bits).gates(counter_bits=sum(bits))
 
+    def wrapped(self, *sizes: int) -> "Parts":
+        """What returns counters over so many values to 0: of powers of two nothing."""
+        return self.gates(wrapped_bits=sum((n - 1).bit_length() for n in sizes if n & (n - 1)))
+
     def walk(self, bits: int, beats: int) -> "Parts":
         """The sums of an address that goes on by one, and back to the first beat of a pixel: that takes a
         chain of its own where beats are no power of two, of bits from that of the lowest 1 on."""

@@ -42,9 +42,9 @@ def _concat(walk, node, at):
 
 def _listed(walk, node, values, axis: int):
     """Tensors behind each other along an axis: a view of the one whose parts they are, else of a vector."""
-    first, views = values[0], [view_of(value) for value in values]
-    if all(v.terms is first.terms and v.base is first.base and v.chain is first.chain for v in values):
-        return seen(first, np.concatenate(views, axis))
+    views = [view_of(value) for value in values]
+    if len({(id(v.terms), id(v.offset), id(v.base), id(v.chain)) for v in values}) == 1:
+        return seen(values[0], np.concatenate(views, axis))
     shapes, arranged = [view.shape for view in views], MAKERS["arranged"]
     vectors = [arranged(walk, node, seen(value, view.reshape(-1))) for value, view in zip(values, views)]
     value = _side_by_side(walk, [one_leaf(walk, vector, node) for vector in vectors])

@@ -10,7 +10,7 @@ from xnorforge.hw.lowering.integers import windows
 from xnorforge.hw.lowering.sums import single
 from xnorforge.hw.lowering.values import Leaf, Node, replay
 from xnorforge.hw.lowering.walk import Lowered, refuse
-from xnorforge.hw.ops.window.lower import surrounded
+from xnorforge.hw.ops.surround.op import surrounded
 
 registry.CHOOSING |= {"MaxPool", "GlobalMaxPool"}
 registry.PER_CHANNEL["MaxPool"] = ("direction",)

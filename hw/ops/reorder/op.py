@@ -94,8 +94,7 @@ class Reorder(HwOp):
 
     def places(self) -> np.ndarray:
         """The group of the input for each group of the output, of a whole frame, int64."""
-        i = np.arange(self.groups(self.out_stream()))
-        return self.order[i % len(self.order)] + i // len(self.order) * self.get_nodeattr("period")
+        return _in_parts(self.order, self.get_nodeattr("period"), self.groups(self.out_stream()))
 
     @property
     def way(self) -> "Way":
@@ -180,8 +179,7 @@ class Passed:
         """Counters of beats and rows where a part of them is kept."""
         (rows, beats), found = self.size, Parts().registers(self.width + 1).spare(self.width)
         sizes = [*[beats] * (self.kept != self.size), *[rows] * (self.kept[0] < rows)]
-        odd = sum((size - 1).bit_length() for size in sizes if size & (size - 1))
-        return found.counters(*sizes).gates(wrapped_bits=odd)
+        return found.counters(*sizes).wrapped(*sizes)
 
 
 @dataclass(frozen=True)
@@ -213,7 +211,6 @@ class Repeated:
 
     @property
     def timing(self) -> Timing:
-        """As the class says."""
         pixels, beats, passes, copies = self.pixels, self.beats, self.passes, self.copies
         depth = pixels * beats
         if depth == 1:
@@ -233,18 +230,16 @@ class Repeated:
 
     @property
     def rtl(self) -> Rtl:
-        """By loops."""
         sizes = {"Pixels": self.pixels, "Beats": self.beats, "FactorH": self.passes, "FactorW": self.copies}
         return "xf_upsample", {**sizes, "Width": self.width}
 
     @property
     def parts(self) -> Parts:
-        """The part in memory; counters over powers of two return to 0 by themselves."""
+        """The part in memory, and what counts in it."""
         depth = max(2, self.pixels * self.beats)
         address = (depth - 1).bit_length()
         found = Parts(row_bits=address).counters(depth, self.copies, self.passes).registers(address + 2)
-        for size in (depth, self.beats):
-            found.gates(wrapped_bits=(size - 1).bit_length() if size & (size - 1) else 0)
+        found.wrapped(depth, self.beats)
         if self.copies == 1:  # it never goes back within a row
             found.chains(address)
         else:
@@ -313,7 +308,6 @@ class Moved:
 
     @property
     def memories(self) -> Memories:
-        """The table."""
         return {} if self.blocks else {"OrderFile": (address_bits(self.depth), self.addresses.tolist())}
 
     @property
@@ -343,6 +337,12 @@ Way: TypeAlias = Passed | Repeated | Moved
 Op = Reorder
 
 
+def _in_parts(order: np.ndarray, period: int, many: int) -> np.ndarray:
+    """So many places, `order` in one part after the other."""
+    i = np.arange(many)
+    return order[i % len(order)] + i // len(order) * period
+
+
 def _blocks(order: np.ndarray, period: int) -> tuple[int, int] | None:
     """Groups of a pixel in a row of a block, and rows of one, if `order` gives these by rows, else None."""
     second = np.flatnonzero(np.diff(order) != 1)[:1] + 1
@@ -370,11 +370,10 @@ def reorder_of(before: Sequence[int], places: ArrayLike) -> tuple[Record, dict[s
 
 def _part(order: np.ndarray, groups: int, count: int) -> tuple[int, int] | None:
     """Groups of each of `count` parts and of what leaves; of the last may leave less. None if they differ."""
-    period, i = groups // count, np.arange(len(order))
+    period, many = groups // count, len(order)
     n = int(np.append(order >= period, True).argmax())
-    if not n or -(-len(order) // n) != count or (order != order[i % n] + i // n * period).any():
-        return None
-    return period, n
+    same = n and -(-many // n) == count and np.array_equal(order, _in_parts(order[:n], period, many))
+    return (period, n) if same else None
 
 
 def _together(order: np.ndarray, many: int) -> bool:

@@ -3,14 +3,25 @@
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Ints
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides, packed, value_range
 from xnorforge.hw.timing import Stop, Timing, works_of
 from xnorforge.hw.words import bits_of, different_columns
+
+
+def surrounded(x: np.ndarray, pads: Ints, values: ArrayLike) -> np.ndarray:
+    """x (N, H, W, C) inside a border of `values`, one or (C,); `pads` are top, left, bottom, right."""
+    (count, height, width, channels), (top, left, bottom, right) = x.shape, pads
+    found = np.empty((count, top + height + bottom, left + width + right, channels), x.dtype)
+    found[:] = values
+    found[:, top : top + height, left : left + width] = x
+    return found
 
 
 class Surround(HwOp):
@@ -91,13 +102,8 @@ class Surround(HwOp):
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
-        top, left, *_ = self.pads()
-        height, width, _ = self.in_stream().shape
         x = as_width(self.taken(context), self.result()[0])
-        y = np.empty((len(x), *self.out_stream().shape), x.dtype)
-        y[:] = self.values()
-        y[:, top : top + height, left : left + width] = x
-        context[self.onnx_node.output[0]] = y
+        context[self.onnx_node.output[0]] = surrounded(x, self.pads(), self.values())
 
     def timing(self) -> Timing:
         """A beat of the border leaves without input, once a beat of the frame has been offered."""

@@ -20,7 +20,6 @@ from math import lcm
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from xnorforge.core.types import Ints, Record
 from xnorforge.hw.any_width import INT64_BITS, width_of
@@ -33,17 +32,9 @@ from xnorforge.hw.lowering.values import Leaf, Node, exact, of_leaf, reach_of
 from xnorforge.hw.lowering.views import MOST_BITS, bits_again, seen, view_of
 from xnorforge.hw.lowering.walk import Lowered, Walk, refuse
 from xnorforge.hw.ops.border.lower import everywhere
+from xnorforge.hw.ops.surround.op import surrounded
 
 MOVING = ["edge", "reflect", "wrap"]  # modes of Pad that repeat elements
-
-
-def surrounded(x: np.ndarray, pads: Ints, values: ArrayLike) -> np.ndarray:
-    """x (N, H, W, C) inside a border of `values`, one or (C,); `pads` are top, left, bottom, right."""
-    (count, height, width, channels), (top, left, bottom, right) = x.shape, pads
-    found = np.empty((count, top + height + bottom, left + width + right, channels), x.dtype)
-    found[:] = values
-    found[:, top : top + height, left : left + width] = x
-    return found
 
 
 @meaning("Pad", "Surround")
