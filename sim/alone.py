@@ -94,7 +94,7 @@ def at_thresholds(op: HwOp, matrix: Matrix, rng: np.random.Generator) -> np.ndar
     low, high = value_range(op.in_stream().bits, op.in_stream().signed)
     size = len(matrix.weights)
     found = [np.full(size, low), np.full(size, high)]
-    for row, threshold in enumerate(np.asarray(op.arrays_of["thresholds"]).astype(np.int64)):
+    for row, threshold in enumerate(op.integers("thresholds")):
         column = matrix.weights[:, row]
         drawn = [rng.integers(low, high + 1, size) for _ in range(PAIRS)]
         for x in [*drawn, *(low + high - x for x in drawn)]:

@@ -42,8 +42,7 @@ def facts(op: HwOp, family: str) -> Record:
     estimate = op.estimate(family)
     return {
         "name": op.name, "op": type(op).__name__, "module": op.rtl()[0],
-        "variant": attribute(op, "variant"), "input": stream(op.in_stream()),
-        "output": stream(op.out_stream()),
+        "input": stream(op.in_stream()), "output": stream(op.out_stream()),
         "in_bits": [one.bits for one in op.in_streams()], "out_bits": op.out_stream().bits,
         "w_bits": (attribute(op, "w_bits") or 1) if mw else None, "pe": pe, "simd": simd,
         "lanes": lanes(op) if mw else 0, "macs": macs(op), "cycles": op.cycles(),

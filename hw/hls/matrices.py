@@ -31,11 +31,6 @@ def of_matrix(net: Net, op: Any, source: Wire) -> list[Wire]:
     return matrix(net, op, source, given.weights, given.weight_bits)
 
 
-def int_weights(op: HwOp) -> np.ndarray:
-    """Its weights, int64."""
-    return np.asarray(op.arrays_of["weights"]).astype(np.int64)
-
-
 def _dot_products(
     net: Net, source: Wire, weights: np.ndarray, w_bits: int, span: tuple[int, int], cycles: int
 ) -> Wire:

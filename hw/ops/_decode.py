@@ -31,7 +31,7 @@ def decode_weights(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tupl
     columns = bits.reshape(len(bits), -1, word).transpose(1, 0, 2).reshape(-1, word)
     lanes = numbers(columns[:count], width).reshape(mh // pe, mw // simd, pe, simd)
     found = lanes.transpose(1, 3, 0, 2).reshape(mw, mh)
-    wanted = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    wanted = op.integers("weights")
     if width > 1:
         found = found - (found >> (width - 1) << width)
         if op.chain()[0] == 2:  # one multiplier has two rows; the second lends the first its sign
@@ -44,14 +44,14 @@ def decode_weights(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tupl
 
 def decode_taps(bits: np.ndarray, _given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """Of a depthwise layer: a word per tap and fold, with a bit per channel."""
-    wanted = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    wanted = op.integers("weights")
     return bits.reshape(wanted.shape), wanted
 
 
 def decode_scales(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """Beat by beat, a magnitude for each run of elements, or part of one."""
     found = numbers(bits, given["ScaleW"]).repeat(min(given["Run"], given["Simd"]))
-    return found, np.abs(np.asarray(op.arrays_of["weights"]).astype(np.int64))[:, 0]
+    return found, np.abs(op.integers("weights"))[:, 0]
 
 
 def constants_of(given: Mapping[str, Any], weights: np.ndarray, op: HwOp) -> np.ndarray:
@@ -82,7 +82,7 @@ def decode_starts(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple
     low, high = value_range(given.get("Bits", 1), bool(given.get("Signed")))
     width = bits.shape[1] // pe
     half, found = 2 ** (width - 1), numbers(bits, width).ravel()
-    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    weights = op.integers("weights")
     if dot == "Signs":
         weights = 2 * weights - 1
     constant = offset = constants_of(given, weights, op)
@@ -93,7 +93,7 @@ def decode_starts(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple
     total = (scale - 1) * weights.sum(axis=0)
     if "thresholds" not in op.arrays_of:
         return found, -((offset << given.get("Shift", 0)) + total) % 2**width
-    asked = np.asarray(op.arrays_of["thresholds"]).astype(np.int64)
+    asked = op.integers("thresholds")
     products = np.sort([low * weights, high * weights], axis=0)
     least, most = products.sum(axis=1) + constant
     if dot in ("Signs", "Scaled"):  # beyond reach by one

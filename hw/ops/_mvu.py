@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -40,11 +40,84 @@ def check_matrix(op: HwOp) -> None:
             )
 
 
-class Mvu(HwOp):
-    """A matrix of one-bit weights times vectors; `simd` elements of a vector and `pe` rows per cycle.
+class Folded:
+    """What an operator is built of, unless another structure with these methods fits it better (`Mvu.built`):
+    a beat of the vector, which waits in a buffer, times a word of weights, into an accumulator per row.
 
-    Weights are 0 and 1 and stand for -1 and +1, shape (mw, mh); thresholds, one per row, are optional.
-    A frame has `vectors` vectors of mw elements, each of which becomes mh results.
+    Its methods are those of `HwOp`; `op` tells it shapes, folding, dot products, memories."""
+
+    loads: ClassVar[tuple[str, ...]] = ("WeightFile", "StartFile", "ScaleFile")
+
+    def __init__(self, op: "Mvu"):
+        self.op: Mvu = op
+
+    @classmethod
+    def of(cls, op: "Mvu") -> Self | None:
+        """The structure, or None where it does not fit."""
+        return cls(op)
+
+    def timing(self) -> Timing:
+        """A vector is read once per pass, without a gap, while the next one is written."""
+        mw, mh, simd, pe = self.op.folding()
+        return folded_vectors(mw // simd, mh // pe, self.op.dot().latency + self.op.late() + 2)
+
+    def rtl(self) -> Rtl:
+        op, (mw, mh, simd, pe) = self.op, self.op.folding()
+        weights, starts = op.places()
+        return op.module, {
+            "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Bits": op.in_bits, "Signed": int(op.in_signed),
+            "AccW": op.acc_bits, "OutW": op.out_stream().bits, "Dot": "xf_pkg::Signs",
+            "SumW": op.dot().bits, "DotCycles": op.dot().latency, "WeightMemory": f"xf_pkg::{weights}",
+            "WeightRows": op.weight_rows() or op.deep_rows(), "StartMemory": f"xf_pkg::{starts}",
+        } | op.dot_parameters()  # fmt: skip
+
+    @property
+    def dot(self) -> _dots.Dot:
+        """The dot product that stands beside its module."""
+        return self.op.dot(self.op.in_block()[0])
+
+    def generated(self) -> dict[str, str]:
+        return self.dot.files
+
+    def memories(self) -> Memories:
+        return self.op.words()
+
+    def sooner(self, _levels: int) -> list[HwOp]:
+        return []
+
+    def beside(self, suffix: str, /) -> tuple[dict[str, str], list[str]]:
+        """Dot products of all rows of a word."""
+        unread = {"x_i", "scale_i"} - self.dot.ports.keys()
+        outputs = [port.replace("_i", "_o") for port in sorted(unread)]
+        count = self.op.get_nodeattr("pe") // self.dot.rows
+        return self.dot.beside(count, ("x_i", "scale_i"), outputs, suffix)
+
+    def parts(self) -> Parts:
+        """Input buffer, dot products, accumulators, output register, memories."""
+        op, (mw, mh, simd, pe) = self.op, self.op.folding()
+        dot, late, beats, passes = op.dot(), op.late(), mw // simd, mh // pe
+        width, acc = simd * op.in_bits, op.acc_bits
+        found = op.weight_parts().add(
+            cost.replay_buffer(width, beats, passes),
+            cost.delay_line(dot.latency + late, beats),
+            cost.result(pe * op.out_stream().bits, beats),
+        )
+        found.registers(pe * (dot.ff + (acc if beats > 1 else 0)) + late * width).placed(pe * dot.carry)
+        found.gates(dot_products=pe * dot.lut)
+        if op.has_starts() or beats > 1:
+            found.chains(acc - op.shift, count=pe).gates(accumulator_bits=pe * acc)
+        if op.has_starts() and not (op.equal_starts() and not op.first_load):
+            found.add(op.start_parts())
+        return found.add(op.dot_parts())
+
+
+class Mvu(HwOp):
+    """A matrix times vectors; `simd` elements of a vector and `pe` rows per cycle.
+
+    Shapes: a frame has `vectors` vectors of `mw` elements, each of which becomes `mh` results, or bits with
+    `thresholds` (mh,). `weights` (mw, mh) are 0 and 1, for -1 and +1, unless a subclass says otherwise.
+
+    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles and the sum's pipeline.
 
     Per row the hardware computes S = start + sum of (x where the weight is 1, else the bitwise inverse of x),
     with x as an unsigned number of `in_bits` bits. A subclass relates S to the result: `result(x, weights)`
@@ -57,14 +130,14 @@ class Mvu(HwOp):
         "rom": ("block", "logic", "ultra"), "starts": ("block", "logic"),
     }  # fmt: skip
     module = "xf_mvu"
+    structures: ClassVar[tuple[type[Folded], ...]] = (Folded,)
     result_signed = False
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        own = node_attributes(
+        return node_attributes(
             mw=int, mh=int, simd=1, pe=1, vectors=1, in_shape=[], out_shape=[],
             rom=("auto", *self.styles.get("rom", ())), starts=("auto", "block", "logic"), rom_rows=0,
-        )  # fmt: skip
-        return own | {"variant": ("s", False, "folded", {"folded"})} | LOADABLE
+        ) | LOADABLE  # fmt: skip
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
@@ -102,11 +175,6 @@ class Mvu(HwOp):
     def offset(self, weights: np.ndarray) -> np.ndarray:
         """S - start - result per row, see above."""
         raise NotImplementedError
-
-    @property
-    def loads(self) -> tuple[str, ...]:
-        """All of its memories."""
-        return ("WeightFile", "StartFile", "ScaleFile")
 
     @property
     def raw(self) -> bool:
@@ -163,19 +231,48 @@ class Mvu(HwOp):
         """The dot product of one row, or of rows that share multipliers; `late` as of _dots.py."""
         return _dots.signed_sum(self.get_nodeattr("simd"), self.in_bits, late)
 
+    # What is built.
     @property
-    def built(self) -> _dots.Dot:
-        """The dot product beside its module."""
-        return self.dot(self.in_block()[0])
+    def built(self) -> Folded:
+        """The first of its structures that fits."""
+        if "built" not in self._read:
+            self._read["built"] = next(found for one in self.structures if (found := one.of(self)))
+        return self._read["built"]
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """Those of what is built."""
+        return self.built.loads
+
+    def timing(self) -> Timing:
+        return self.built.timing()
+
+    def rtl(self) -> Rtl:
+        return self.built.rtl()
 
     def generated(self) -> dict[str, str]:
-        return self.built.files
+        return self.built.generated()
 
     def beside(self, suffix: str = "") -> tuple[dict[str, str], list[str]]:
-        """Dot products of all rows of a word."""
-        dot, unread = self.built, {"x_i", "scale_i"} - self.built.ports.keys()
-        outputs = [port.replace("_i", "_o") for port in sorted(unread)]
-        return dot.beside(self.get_nodeattr("pe") // dot.rows, ("x_i", "scale_i"), outputs, suffix)
+        return self.built.beside(suffix)
+
+    def memories(self) -> Memories:
+        return self.built.memories()
+
+    def parts(self) -> Parts:
+        return self.built.parts()
+
+    def sooner(self, levels: int) -> list[HwOp]:
+        return self.built.sooner(levels)
+
+    # What structures ask for.
+    def dot_parameters(self) -> dict[str, int | str]:
+        """Parameters of the folded module about its dot product, where that is no sum of signs."""
+        return {}
+
+    def dot_parts(self) -> Parts:
+        """What its dot products take besides LUTs that they state themselves."""
+        return Parts()
 
     @property
     def top(self) -> int:
@@ -214,6 +311,15 @@ class Mvu(HwOp):
         """Whether the weights lie in UltraRAM."""
         return self.get_nodeattr("rom") == "ultra" and self.in_block()[0]
 
+    def places(self) -> tuple[str, str]:
+        """Where weights and starts lie, as xf_pkg.sv calls it."""
+        weights, starts = ("Block" if block else "Logic" for block in self.in_block())
+        if self.begins_empty:
+            weights = "Ultra"
+        elif weights == "Block":
+            weights = "Columns" if self.weight_rows() else "Deep" if self.deep_rows() else "Block"
+        return weights, starts if self.has_starts() else "NoMemory"
+
     def weight_rows(self) -> int:
         """Words in a column of weights in block RAM with registers behind them; 0 without."""
         return self.get_nodeattr("rom_rows") if self.in_block()[0] and not self.begins_empty else 0
@@ -225,38 +331,12 @@ class Mvu(HwOp):
             return 0
         return cost.deep_rows(simd * pe * self.weight_bits, mw // simd * (mh // pe))
 
-    def timing(self) -> Timing:
-        """A vector is read once per pass, without a gap, while the next one is written."""
-        mw, mh, simd, pe = self.folding()
-        return folded_vectors(mw // simd, mh // pe, self.dot().latency + self.late() + 2)
-
-    def rtl(self) -> Rtl:
-        """Module and parameters of the folded variant."""
-        mw, mh, simd, pe = self.folding()
-        weights, starts = self._places()
-        return self.module, {
-            "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Bits": self.in_bits, "Signed": int(self.in_signed),
-            "AccW": self.acc_bits, "OutW": self.out_stream().bits, "Dot": "xf_pkg::Signs",
-            "SumW": self.dot().bits, "DotCycles": self.dot().latency,
-            "WeightMemory": f"xf_pkg::{weights}", "WeightRows": self.weight_rows() or self.deep_rows(),
-            "StartMemory": f"xf_pkg::{starts}",
-        }  # fmt: skip
-
-    def _places(self) -> tuple[str, str]:
-        """Where weights and starts lie, as xf_pkg.sv calls it."""
-        weights, starts = ("Block" if block else "Logic" for block in self.in_block())
-        if self.begins_empty:
-            weights = "Ultra"
-        elif weights == "Block":
-            weights = "Columns" if self.weight_rows() else "Deep" if self.deep_rows() else "Block"
-        return weights, starts if self.has_starts() else "NoMemory"
-
-    def memories(self) -> Memories:
-        """Weights, word pass * (mw/simd) + beat; with `weight_rows` or `deep_rows`, words so far apart lie in
-        one row. Starts of the accumulators, one word per pass."""
+    def words(self) -> Memories:
+        """Contents of its memories: weights, word pass * (mw/simd) + beat; with `weight_rows` or `deep_rows`,
+        words so far apart lie in one row; starts of the accumulators, one word per pass."""
         _, _, simd, _ = self.folding()
         pe = self.rows
-        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        weights = self.integers("weights")
         words = memory_words(self.weight_lanes(weights), self.weight_bits)
         bits = pe * simd * self.weight_bits
         if 0 < (rows := self.weight_rows() or self.deep_rows()) < len(words):
@@ -297,24 +377,6 @@ class Mvu(HwOp):
         matrix = self.matrix()
         return streamed(self, matrix, interval, rounds) if matrix else super().from_outside(interval)
 
-    def parts(self) -> Parts:
-        """Input buffer, dot products, accumulators, output register, memories."""
-        mw, mh, simd, pe = self.folding()
-        dot, late, beats, passes = self.dot(), self.late(), mw // simd, mh // pe
-        width, acc = simd * self.in_bits, self.acc_bits
-        found = self.weight_parts().add(
-            cost.replay_buffer(width, beats, passes),
-            cost.delay_line(dot.latency + late, beats),
-            cost.result(pe * self.out_stream().bits, beats),
-        )
-        found.registers(pe * (dot.ff + (acc if beats > 1 else 0)) + late * width).placed(pe * dot.carry)
-        found.gates(dot_products=pe * dot.lut)
-        if self.has_starts() or beats > 1:
-            found.chains(acc - self.shift, count=pe).gates(accumulator_bits=pe * acc)
-        if self.has_starts() and not (self.equal_starts() and not self.first_load):
-            found.add(self.start_parts())
-        return found
-
     @property
     def shift(self) -> int:
         """Low bits that are zero in all sums of beats."""
@@ -331,7 +393,7 @@ class Mvu(HwOp):
             return cost.weight_memory(width, words, self.weight_rows(), self.deep_rows(), load)
         if load:
             return Parts().loadable(words, width, False, load)
-        table = bits_of(self.weight_lanes(np.asarray(self.arrays_of["weights"], np.int64)), self.weight_bits)
+        table = bits_of(self.weight_lanes(self.integers("weights")), self.weight_bits)
         return Parts().table(table, cost.table_lut(table))
 
     def start_parts(self, registers: bool = False) -> Parts:
@@ -342,7 +404,7 @@ class Mvu(HwOp):
             return found.loadable(passes, self.rows * self.acc_bits, self.in_block()[1], self.first_load)
         if self.in_block()[1]:
             return found.rom(passes, self.rows * self.acc_bits)
-        starts = self.starts(np.asarray(self.arrays_of["weights"], np.int64)).reshape(-1, self.rows)
+        starts = self.starts(self.integers("weights")).reshape(-1, self.rows)
         table = bits_of(starts, self.acc_bits)
         return found.table(table, cost.table_lut(table), registers)
 

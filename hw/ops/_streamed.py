@@ -84,7 +84,7 @@ def _with_words(op: HwOp, weights: np.ndarray, sizes: Record, simd: int, pe: int
         attributes |= {"pe": pe, "bits": sums.bits, "signed": int(sums.signed)}
         found.append(Reorder.make(f"{op.name}_order", arrays, **attributes))
     if not op.raw:
-        steps = np.asarray(op.arrays_of["thresholds"]).astype(np.int64)[:, None]
+        steps = op.integers("thresholds")[:, None]
         kinds = {"in_bits": sums.bits, "in_signed": int(sums.signed), "loadable": op.get_nodeattr("loadable")}
         found.append(Threshold.make(f"{op.name}_threshold", {"thresholds": steps}, in_shape=shape, **kinds))
     return found

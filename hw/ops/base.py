@@ -270,6 +270,10 @@ class HwOp(CustomOp):
         found = ((key, find(tensor)) for key, tensor in zip(self.arrays, self.onnx_node.input[self.inputs :]))
         self.arrays_of = {key: _constant(values) for key, values in found if values is not None}
 
+    def integers(self, name: str) -> np.ndarray:
+        """A constant array as int64."""
+        return np.asarray(self.arrays_of[name]).astype(np.int64)
+
     @property
     def inputs(self) -> int:
         """Number of input streams."""

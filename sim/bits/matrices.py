@@ -52,7 +52,7 @@ def kernel_results(
 
 def matches(op: HwOp) -> Step:
     """Of units that count equal bits of vectors and columns of weights, mw - unequal bits, or levels."""
-    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    weights = op.integers("weights")
     thresholds = op.arrays_of.get("thresholds")
     mw, mh, shape = *weights.shape, op.out_stream().shape
     rows = rounded_up(mh, kernels.LANES)

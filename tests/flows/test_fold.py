@@ -731,5 +731,5 @@ def test_a_strided_convolution_is_faster_than_a_pixel_per_cycle(chains, tmp_path
 def simulated(net, wired=""):
     """The run without pauses of the accelerator in acc, whose answers are right with and without them."""
     ops = graph.operators(net / "acc/folded.onnx")
-    assert not wired or next(op for op in ops if op.name == wired).constant
+    assert not wired or next(op for op in ops if op.name == wired).rtl()[0].startswith("xf_xnor_constant")
     return flowing(net, graph.answers(ops, np.load(net / "lowered.npz")), level="-O0")

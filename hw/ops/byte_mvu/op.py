@@ -14,12 +14,8 @@ class ByteMvu(Mvu):
 
         sum[row] = Σ_k x[k] * (+1 where weights[k, row] is 1, else -1)
 
-    Shapes: `vectors` vectors of `mw` integers to as many vectors of `mh` results. `weights` (mw, mh) are 0
-    and 1, for -1 and +1. `thresholds` (mh,), where present, are any integers; values out of reach mean
-    "always" or "never". Inputs have `in_bits` bits (2 .. 12), unsigned or two's complement. Without
-    thresholds the output is INT, as wide as the largest sum.
-
-    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles and the sum's pipeline.
+    Inputs have `in_bits` bits (2 .. 12), unsigned or two's complement. Thresholds out of reach mean "always"
+    or "never"; without them the output is INT, as wide as the largest sum.
 
     Cost: a minus sign is free: the sum takes the bitwise inverse of x, and the constant that this adds is
     subtracted from the row's start value."""
@@ -56,7 +52,7 @@ class ByteMvu(Mvu):
 
     def matrix(self) -> Matrix | None:
         """Weights of +1 and -1."""
-        weights = 2 * np.asarray(self.arrays_of["weights"]).astype(np.int64) - 1
+        weights = 2 * self.integers("weights") - 1
         return Matrix(weights, np.zeros(weights.shape[1], np.int64), 1)
 
     def offset(self, weights: np.ndarray) -> np.ndarray:

@@ -149,7 +149,7 @@ class DaMvu(HwOp):
                 f"which take at most {MOST_WEIGHTS:,}; use a folded unit for this layer."
             )
         check_matrix(self)
-        weights, bias = self._integers("weights"), self._integers("bias")
+        weights, bias = self.integers("weights"), self.integers("bias")
         source, sink = self.in_stream(), self.out_stream()
         ends = [end * weights for end in value_range(source.bits, source.signed)]
         low, high = (end(*ends).sum(axis=0) + bias for end in (np.minimum, np.maximum))
@@ -161,15 +161,12 @@ class DaMvu(HwOp):
             )
         return weights, low, high
 
-    def _integers(self, key: str) -> np.ndarray:
-        return np.asarray(self.arrays_of[key]).astype(np.int64)
-
     def live(self) -> np.ndarray:
         """Columns of weights whose sums decide, (mw, rows); zeros if an answer is fixed or a table."""
         weights, low, high = self.checked_weights()
         if self.raw:
             return weights
-        thresholds, inputs = self._integers("thresholds"), np.count_nonzero(weights, axis=0)
+        thresholds, inputs = self.integers("thresholds"), np.count_nonzero(weights, axis=0)
         summed = inputs * self.in_bits > TABLE_BITS
         return weights * ((low < thresholds) & (thresholds <= high) & summed)
 
@@ -180,7 +177,7 @@ class DaMvu(HwOp):
         weights, low, high = self.checked_weights()
         if self.raw:
             return {}
-        thresholds, bias, bits = self._integers("thresholds"), self._integers("bias"), self.in_bits
+        thresholds, bias, bits = self.integers("thresholds"), self.integers("bias"), self.in_bits
         live, found = self.live(), {}
         for row in np.flatnonzero((low < thresholds) & (thresholds <= high) & ~live.any(axis=0)).tolist():
             read = np.flatnonzero(weights[:, row])
@@ -194,13 +191,13 @@ class DaMvu(HwOp):
     def plan(self) -> tuple[adders.Adders, list[adders.End], list[int]]:
         """The graph, and per row its end and what it has to reach or what is added to it, as
         text.adder_module wants them."""
-        (weights, low, _), bias = self.checked_weights(), self._integers("bias")
+        (weights, low, _), bias = self.checked_weights(), self.integers("bias")
         levels = self.get_nodeattr("levels")
-        graph = adders.Adders(self._integers("adders"), len(weights), *self._reach(), levels)
+        graph = adders.Adders(self.integers("adders"), len(weights), *self._reach(), levels)
         ends = [graph.find(column) for column in self.live().T]
         if self.raw:
             return graph, ends, bias.tolist()
-        thresholds = self._integers("thresholds")
+        thresholds = self.integers("thresholds")
         fixed = np.array([end is None for end in ends])
         return graph, ends, np.where(fixed, low >= thresholds, thresholds - bias).tolist()
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from xnorforge.hw.hls.matrices import as_numbers, int_weights, matrix
+from xnorforge.hw.hls.matrices import as_numbers, matrix
 from xnorforge.hw.hls.net import Net, Wire
 from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """A Conv2D whose weights between channels are 0."""
-    given, xnor = int_weights(op), op.get_nodeattr("xnor")
+    given, xnor = op.integers("weights"), op.get_nodeattr("xnor")
     taps, channels = given.shape
     weights = np.einsum("tc,cd->tcd", 2 * given - 1, np.eye(channels, dtype=np.int64)).reshape(-1, channels)
     numbers = op.get_nodeattr("in_bits") == 1 and not xnor

@@ -133,7 +133,7 @@ class Depthwise(HwOp):
 
     def offset(self) -> np.ndarray:
         """What inverses and the shift of signed elements add to the result, per channel."""
-        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        weights = self.integers("weights")
         found = offset_of_signs(weights, self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
         return 0 * found if self.get_nodeattr("xnor") else found
 
@@ -157,7 +157,7 @@ class Depthwise(HwOp):
 
     def memories(self) -> Memories:
         """Weights, word tap * folds + fold; starts, one word per fold."""
-        pe, weights = self.in_stream().lanes, np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        pe, weights = self.in_stream().lanes, self.integers("weights")
         begin = accumulator_starts(self.offset(), self.acc_bits, self.top, self.arrays_of.get("thresholds"))
         return {
             "WeightFile": (pe, memory_words(weights.reshape(-1, pe), 1)),

@@ -11,7 +11,7 @@ from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streamed import NARROWEST_PRODUCT
-from xnorforge.hw.ops.base import Attributes, Matrix, Rtl, node_attributes
+from xnorforge.hw.ops.base import Attributes, Matrix, node_attributes
 from xnorforge.hw.parts import Parts, family_in_use
 from xnorforge.hw.streams import value_range
 
@@ -22,13 +22,9 @@ JOINED_BITS, JOINED_WORDS = 3, 32  # up to which ternary gates and their weights
 class IntMvu(Mvu):
     """Multiply vectors of small integers by integer weights; return x @ weights or the bits of it >= T.
 
-    Shapes: `vectors` vectors of `mw` integers to as many vectors of `mh` results. `weights` (mw, mh) are
-    two's complement of `w_bits` bits (2 .. 16); `thresholds` (mh,), where present, are any integers. Inputs
-    have `in_bits` bits (1 .. 16), unsigned or two's complement; a bit counts as 0 or 1, or with bipolar=1 as
-    -1 or +1. Sums are INT of `out_bits` bits, which must hold every sum that these weights can produce;
-    out_bits=0 chooses enough for any weights.
-
-    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles and the sum's pipeline.
+    Weights are two's complement of `w_bits` bits (2 .. 16). Inputs have `in_bits` bits (1 .. 16), unsigned or
+    two's complement; a bit counts as 0 or 1, or with bipolar=1 as -1 or +1. Sums are INT of `out_bits` bits,
+    which must hold every sum that these weights can produce; out_bits=0 chooses enough for any weights.
 
     Cost: dsp=0 adds one bit plane of the weights after the other in LUTs, or, where all
     weights are -1, 0 or 1 and this is smaller, gates the elements themselves. dsp=1
@@ -104,7 +100,7 @@ class IntMvu(Mvu):
         """Least and largest sum that the weights make; without weights, that the worst ones make."""
         low, high = self.input_range()
         if "weights" in self.arrays_of:
-            weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+            weights = self.integers("weights")
             ends = low * weights, high * weights
             return int(np.minimum(*ends).sum(axis=0).min()), int(np.maximum(*ends).sum(axis=0).max())
         largest, other = 2 ** (self.weight_bits - 1), 2 ** (self.weight_bits - 1) - 1
@@ -130,7 +126,7 @@ class IntMvu(Mvu):
 
     def matrix(self) -> Matrix | None:
         """The weights; where bits stand for -1 and +1, twice the weights less their sum."""
-        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        weights = self.integers("weights")
         if self.bipolar:
             return Matrix(2 * weights, -weights.sum(axis=0), self.weight_bits)
         return Matrix(weights, np.zeros(weights.shape[1], np.int64), self.weight_bits)
@@ -241,7 +237,7 @@ class IntMvu(Mvu):
         if self.raw:
             return -((2 if self.bipolar else 1) * offset + total) % 2**self.acc_bits
         half = 2 ** (self.result_bits - 1)
-        needed = np.clip(np.asarray(self.arrays_of["thresholds"]).astype(np.int64), -half, half)
+        needed = np.clip(self.integers("thresholds"), -half, half)
         if self.bipolar:
             needed = (needed + total + 1) // 2
         return (2 ** (self.acc_bits - 1) - needed - offset) % 2**self.acc_bits
@@ -258,8 +254,8 @@ class IntMvu(Mvu):
         mw, mh, simd, pe = self.folding()
         return Parts(table=self._joint_luts()).registers(address_bits(mw // simd * (mh // pe)))
 
-    def rtl(self) -> Rtl:
-        """Module and parameters of the folded variant.
+    def dot_parameters(self) -> dict[str, int | str]:
+        """Kind and widths of the dot product.
 
         Raises:
             UserError: the sum of one cycle is wider than the adders.
@@ -269,20 +265,17 @@ class IntMvu(Mvu):
                 f"{self.name}: simd={self.get_nodeattr('simd')} needs sums of {self.dot().bits} bits per "
                 f"cycle, but adders have at most {_dots.WIDEST_SUM}; lower simd."
             )
-        module, parameters = super().rtl()
         dot = "Ternary" if self.ternary() else "Multipliers" if self.chain()[1] else "Planes"
-        return module, parameters | {
-            "Dot": f"xf_pkg::{dot}", "WBits": self.weight_bits, "Shift": self.shift,
-        }  # fmt: skip
+        return {"Dot": f"xf_pkg::{dot}", "WBits": self.weight_bits, "Shift": self.shift}
 
-    def parts(self) -> Parts:
-        """As of every unit, gates of ternary weights, inverters in front of the input buffer, DSP blocks."""
+    def dot_parts(self) -> Parts:
+        """Gates of ternary weights, inverters in front of the input buffer, DSP blocks."""
         rows, chain = self.chain()
         _, _, simd, pe = self.folding()
-        found = super().parts().gates(inverters=simd if self.in_signed and not chain else 0)
+        found = Parts(dsp=simd * pe // rows if chain else 0)
+        found.gates(inverters=simd if self.in_signed and not chain else 0)
         if self.ternary() and not self._joined():
             found.gates(dot_products=pe * simd * -(-self.in_bits // 2))
-        found.dsp = simd * pe // rows if chain else 0
         return found
 
     def estimate(self, family: str | None = None, registers: bool = True) -> dict[str, float]:

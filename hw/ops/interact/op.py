@@ -52,7 +52,7 @@ class Interact(PerChannel):
         """
         channels = self.get_nodeattr("in_shape")[-1]
         n0, unit = self.get_nodeattr("n0"), self.get_nodeattr("unit")
-        influence = np.asarray(self.arrays_of["influence"]).astype(np.int64)
+        influence = self.integers("influence")
         if (
             influence.ndim != 3
             or influence.shape[1] != influence.shape[2]
@@ -79,7 +79,7 @@ class Interact(PerChannel):
         direction = self.directions()
         if self.raw:
             return influence, None, direction
-        thresholds = np.asarray(self.arrays_of["thresholds"]).astype(np.int64)
+        thresholds = self.integers("thresholds")
         if not thresholds.shape == direction.shape == (channels,):
             raise UserError(
                 f"{self.name}: thresholds have shape {thresholds.shape} and direction {direction.shape}, "

@@ -53,7 +53,7 @@ class Lookup(HwOp):
         Raises:
             UserError: they do not fit each other, the neurons or the frame, or an entry is no bit.
         """
-        places, tables = (np.asarray(self.arrays_of[key]).astype(np.int64) for key in self.arrays)
+        places, tables = (self.integers(key) for key in self.arrays)
         bits, elements, neurons = places.shape[-1], prod(self.in_stream().shape), self.get_nodeattr("neurons")
         if places.shape != (neurons, bits) or not 1 <= bits <= MOST:
             raise UserError(

@@ -143,7 +143,7 @@ class Loop(HwOp):
     def starts(self, count: int) -> list[np.ndarray]:
         """The first states of so many frames."""
         shapes = [stream.shape for stream in self.state_streams().values()]
-        values = np.asarray(self.arrays_of["start"], np.int64)
+        values = self.integers("start")
         if len(values) != (size := sum(map(prod, shapes))):
             raise UserError(
                 f"{self.name}: start has {len(values)} elements, but the states {size}; give as many."

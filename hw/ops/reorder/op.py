@@ -63,7 +63,7 @@ class Reorder(HwOp):
             UserError: places are not of a part, or parts do not make the frames.
         """
         if "order" not in self._read:
-            order, period = np.asarray(self.arrays_of["order"], np.int64), self.get_nodeattr("period")
+            order, period = self.integers("order"), self.get_nodeattr("period")
             groups, given = self.groups(self.in_stream()), self.groups(self.out_stream())
             if period < 1 or groups % period or groups // period != -(-given // max(len(order), 1)):
                 raise UserError(

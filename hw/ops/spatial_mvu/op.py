@@ -7,7 +7,7 @@ from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu, memory_words
-from xnorforge.hw.ops.base import Attributes, Matrix, Memories, Rtl, node_attributes
+from xnorforge.hw.ops.base import Attributes, Matrix, Memories, node_attributes
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of
 
@@ -17,12 +17,9 @@ MOST_BITS = 8  # of a constant
 class SpatialMvu(Mvu):
     """Multiply vectors of bits by weights ±c whose magnitude c all rows share; return sums or sum >= T.
 
-    Shapes: `vectors` vectors of `mw` bits (0 and 1) to as many vectors of `mh` results. `weights` (mw, mh)
-    have one magnitude, 1 .. 2**scale_bits - 1, for each `run` consecutive elements, the same in all rows; a
-    convolution with a scale per kernel position has such weights, with `run` channels. `thresholds` (mh,),
-    where present, are any integers. simd is a divisor or a multiple of `run`.
-
-    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles and the sum's pipeline.
+    Bits count as 0 and 1. Weights have one magnitude, 1 .. 2**scale_bits - 1, for each `run` consecutive
+    elements, the same in all rows, as a convolution with a scale per kernel position and `run` channels has.
+    simd is a divisor or a multiple of `run`.
 
     Cost: one bit per weight in memory, one count of equal bits per magnitude in a beat, and its
     multiplication by the constant in LUTs; far less than an IntMvu with the same weights."""
@@ -56,7 +53,7 @@ class SpatialMvu(Mvu):
                 f"{self.name}: simd={simd} is neither a divisor nor a multiple of run={run}; use one that is."
             )
         if "weights" in self.arrays_of:
-            sizes = np.abs(self._weights())
+            sizes = np.abs(self.integers("weights"))
             if (sizes != np.repeat(sizes[::run, :1], run, axis=0)).any():
                 raise UserError(
                     f"{self.name}: the magnitudes of weights differ within run={run} or between rows; use "
@@ -69,14 +66,11 @@ class SpatialMvu(Mvu):
                 )
         return mw, mh, simd, pe
 
-    def _weights(self) -> np.ndarray:
-        return np.asarray(self.arrays_of["weights"]).astype(np.int64)
-
     @property
     def top(self) -> int:
         """The sum of all magnitudes of a row; of other weights, that of the largest ones."""
         if "weights" in self.arrays_of and not self.replaced:
-            return int(np.abs(self._weights()[:, 0]).sum())
+            return int(np.abs(self.integers("weights")[:, 0]).sum())
         return self.get_nodeattr("mw") * (2 ** self.get_nodeattr("scale_bits") - 1)
 
     @property
@@ -88,7 +82,7 @@ class SpatialMvu(Mvu):
         """Least and greatest sum that the weights make; without weights, that the worst ones make."""
         if "weights" not in self.arrays_of:
             return -self.top, self.top
-        weights = self._weights()
+        weights = self.integers("weights")
         ends = np.minimum(weights, 0).sum(axis=0), np.maximum(weights, 0).sum(axis=0)
         return int(ends[0].min()), int(ends[1].max())
 
@@ -98,7 +92,7 @@ class SpatialMvu(Mvu):
 
     def matrix(self) -> Matrix | None:
         """The weights."""
-        weights = self._weights()
+        weights = self.integers("weights")
         return Matrix(weights, np.zeros(weights.shape[1], np.int64), self.get_nodeattr("scale_bits") + 1)
 
     def stored(self, weights: np.ndarray) -> np.ndarray:
@@ -112,35 +106,30 @@ class SpatialMvu(Mvu):
     def scales(self) -> np.ndarray:
         """Constants of each beat, int64 (beats, constants)."""
         _, _, simd, _ = self.folding()
-        sizes, step = np.abs(self._weights()[:, 0]), min(simd, self.get_nodeattr("run"))
+        sizes, step = np.abs(self.integers("weights")[:, 0]), min(simd, self.get_nodeattr("run"))
         return sizes[::step].reshape(-1, simd // step)
 
-    def rtl(self) -> Rtl:
-        """Module and parameters."""
-        module, parameters = super().rtl()
+    def dot_parameters(self) -> dict[str, int | str]:
+        """Kind, runs and constants of the dot product."""
         run, bits = (self.get_nodeattr(key) for key in ("run", "scale_bits"))
-        counted = self.dot().wait
-        return module, parameters | {
-            "Dot": "xf_pkg::Scaled", "CountCycles": counted, "Run": run, "ScaleW": bits
-        }  # fmt: skip
+        return {"Dot": "xf_pkg::Scaled", "CountCycles": self.dot().wait, "Run": run, "ScaleW": bits}
 
-    def memories(self) -> Memories:
+    def words(self) -> Memories:
         """As of every unit, and the constants."""
         scales, bits = self.scales(), self.get_nodeattr("scale_bits")
         table = scales.shape[1] * bits, memory_words(scales, bits)
-        return super().memories() | {"ScaleFile": table}
+        return super().words() | {"ScaleFile": table}
 
     def dot(self, late: bool = False) -> _dots.Dot:
         simd, run = self.get_nodeattr("simd"), self.get_nodeattr("run")
         lanes = min(simd, run)
         return _dots.scaled(lanes, simd // lanes, self.get_nodeattr("scale_bits"), late)
 
-    def parts(self) -> Parts:
-        """As of every unit, and the table of constants with its counter."""
+    def dot_parts(self) -> Parts:
+        """The table of constants with its counter."""
         scales, bits = self.scales(), self.get_nodeattr("scale_bits")
-        table = cost.logic_rom(scales.shape[1] * bits, len(scales))
-        found = super().parts().counters_of(address_bits(len(scales)) if len(scales) > 1 else 0)
-        return found.table(bits_of(scales, bits), table)
+        found = Parts().counters_of(address_bits(len(scales)) if len(scales) > 1 else 0)
+        return found.table(bits_of(scales, bits), cost.logic_rom(scales.shape[1] * bits, len(scales)))
 
 
 Op = SpatialMvu

@@ -92,7 +92,7 @@ class Surround(HwOp):
             UserError: there is not one of the output's range for every channel.
         """
         channels, (low, high) = self.get_nodeattr("ifm")[-1], value_range(*self.result())
-        values = np.asarray(self.arrays_of["values"]).astype(np.int64)
+        values = self.integers("values")
         if values.shape != (channels,) or values.min() < low or values.max() > high:
             raise UserError(
                 f"{self.name}: values have shape {values.shape} and range over {values.min()} .. "

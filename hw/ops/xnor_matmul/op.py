@@ -67,7 +67,7 @@ class XnorMatmul(HwOp):
     def outside_words(self) -> np.ndarray:
         """Of `weights` (mw, mh), round after round, tile after tile, int64 (rounds * mh * mw,)."""
         mw, mh, simd, pe, _ = self.folding()
-        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64).T
+        weights = self.integers("weights").T
         words = weights.reshape(mh // pe, pe, mw // simd, simd).transpose(0, 2, 1, 3).ravel()
         return np.tile(words, self.get_nodeattr("rounds"))
 

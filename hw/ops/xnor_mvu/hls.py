@@ -1,10 +1,10 @@
 """The operator as layers of hls4ml."""
 
-from xnorforge.hw.hls.matrices import int_weights, matrix
+from xnorforge.hw.hls.matrices import matrix
 from xnorforge.hw.hls.net import Net, Wire
 from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Products of -1 and +1, from which matches are made."""
-    return matrix(net, op, sources[0], 2 * int_weights(op) - 1, 1, op.get_nodeattr("mw"))
+    return matrix(net, op, sources[0], 2 * op.integers("weights") - 1, 1, op.get_nodeattr("mw"))

@@ -12,20 +12,25 @@ With `levels` of 2 or more registers stand only behind every so many levels of l
 sum, the difference, the comparison.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar, Self
 
 import numpy as np
 
+from xnorforge.hw import families
 from xnorforge.hw.ir.verilog import head_of
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops._compare import above, comparison_lut
 from xnorforge.hw.ops._generated import generated_module
-from xnorforge.hw.parts import Parts
+from xnorforge.hw.ops._mvu import Folded, Mvu
+from xnorforge.hw.ops.base import HwOp, Memories, Rtl
+from xnorforge.hw.parts import Parts, cost_of
+from xnorforge.hw.timing import Timing, beat_for_beat
 from xnorforge.hw.words import unread
 
 ROWS = 4  # that share counts
 GROUPS = 2 ** (ROWS - 1)
+WIRED_FROM = 128  # weights: fewer share next to nothing
 BEHIND = 5  # levels behind the counts: three levels of sums, the difference, the comparison
 
 WHAT = (
@@ -34,15 +39,53 @@ WHAT = (
 )
 
 
-@dataclass(frozen=True)
-class Constant:
+class Wired(Folded):
     """The unit of weights (mw, mh), 0 and 1, and thresholds (mh,): matches >= threshold.
 
     With `levels` of 2 or more, which are no fewer than those of a count, counts have no registers."""
 
-    weights: np.ndarray
-    thresholds: np.ndarray
-    levels: int = 1
+    loads: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, op: Mvu):
+        super().__init__(op)
+        self.weights, self.thresholds = op.integers("weights"), op.integers("thresholds")
+        self.levels: int = op.get_nodeattr("levels")
+
+    @classmethod
+    def of(cls, op: Mvu) -> Self | None:
+        """For a whole matrix per cycle, with thresholds, where this is smaller than the folded unit."""
+        mw, mh, simd, pe = op.folding()
+        fixed = not (op.raw or op.replaced) and "weights" in op.arrays_of
+        if not fixed or (simd, pe) != (mw, mh) or mw * mh < WIRED_FROM:
+            return None
+        both = unit, _ = cls(op), Folded(op)
+        wired, folded = (cost_of(op.priced_as, one.parts(), families.REFERENCE, False)["lut"] for one in both)
+        return unit if wired < folded else None
+
+    def timing(self) -> Timing:
+        """A vector passes the registers of the longest path."""
+        return beat_for_beat(self.stages)
+
+    def rtl(self) -> Rtl:
+        return self.module[0], {}
+
+    def generated(self) -> dict[str, str]:
+        """The module, and what counts in it."""
+        ours = (self._count(one) for groups in self.groups for one in groups if len(one))
+        name, text = self.module
+        return {f"{name}.sv": text} | {file: words for one in ours for file, words in one.files.items()}
+
+    def beside(self, _suffix: str, /) -> tuple[dict[str, str], list[str]]:
+        return {}, []
+
+    def memories(self) -> Memories:
+        return {}
+
+    def sooner(self, levels: int) -> list[HwOp]:
+        """With fewer registers."""
+        op, steps = self.op, range(max(2, self.counting), levels + 1)
+        given = {name: op.get_nodeattr(name) for name in op.declared}
+        return op.falling(op.make(op.name, op.arrays_of, **given | {"levels": n}) for n in steps)
 
     @cached_property
     def groups(self) -> list[list[np.ndarray]]:
@@ -64,12 +107,6 @@ class Constant:
         """What counts a group."""
         return _dots.ones(len(elements), self.levels > 1)
 
-    @property
-    def counters(self) -> dict[str, str]:
-        """The modules of the counts, {file: text}."""
-        ours = (self._count(one) for groups in self.groups for one in groups if len(one))
-        return {name: text for one in ours for name, text in one.files.items()}
-
     @cached_property
     def kept(self) -> list[bool]:
         """Whether registers stand behind the counts, and behind each of the levels that follow."""
@@ -81,7 +118,6 @@ class Constant:
         """Registers between input and output."""
         return self.counting + BEHIND if self.levels == 1 else sum(self.kept)
 
-    @cached_property
     def parts(self) -> Parts:
         """Inverters, counts and what waits for the slowest, their sums, differences and comparisons."""
         mw, mh = self.weights.shape
