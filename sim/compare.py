@@ -26,8 +26,8 @@ def first_difference(got: np.ndarray, expected: np.ndarray) -> tuple[int, ...] |
 def describe(where: str, what: str, got: np.ndarray, expected: np.ndarray) -> str:
     """One sentence on the first difference: image, position, channel, and both values.
 
-    >>> describe("conv0 (XnorMvu)", "RTL", [[[1, 0], [0, 1]]], [[[1, 0], [1, 1]]])
-    'conv0 (XnorMvu): RTL differs in 1 of 1 images; first in image 0, position (1), channel 0: got 0, expected
+    >>> describe("conv0 (SignMvu)", "RTL", [[[1, 0], [0, 1]]], [[[1, 0], [1, 1]]])
+    'conv0 (SignMvu): RTL differs in 1 of 1 images; first in image 0, position (1), channel 0: got 0, expected
         1.'
     """
     got, expected = np.asarray(got), np.asarray(expected)

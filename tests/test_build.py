@@ -107,7 +107,7 @@ def test_the_recorded_row_of_this_network_is_what_its_build_takes(built):
     *said, _ = make(built[0], "explain", "LAYER=dense0", target=False)[2].splitlines()
     assert "\n".join(said) in (ROOT / "docs/guide/speed-and-area.md").read_text()
     text = make(built[0], "explain", "LAYER=dense0", "RTL=1", target=False)[2]
-    parts = ("\n// dense0: XnorMvu", "module xf_mvu", "module xf_popcount_", "endmodule : ")
+    parts = ("\n// dense0: SignMvu", "module xf_mvu", "module xf_popcount_", "endmodule : ")
     assert [text.count(part) for part in parts] == [1, 1, 1, 3]
 
 

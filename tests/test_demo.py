@@ -38,12 +38,12 @@ def windows(image, kernel, stride):
     return made, [*out, kernel * kernel * image[2]]
 
 
-def matrix(name, weights, shape, **arrays):
-    """The operator behind windows of that shape."""
+def matrix(bits, weights, shape, **arrays):
+    """The operator behind windows of that shape, of elements of `bits` bits."""
     length, outputs = weights.shape
     sizes = {"mw": length, "mh": outputs, "vectors": shape[0] * shape[1], "simd": 1, "pe": 1}
     ends = {"in_shape": shape, "out_shape": [*shape[:2], outputs]}
-    return MAKE[name](arrays={"weights": weights, **arrays}, **ends, **sizes)
+    return MAKE["sign_mvu"](arrays={"weights": weights, **arrays}, in_bits=bits, **ends, **sizes)
 
 
 def bright_cells():
@@ -52,7 +52,7 @@ def bright_cells():
     even = np.arange(192) // 3 % 2
     weights = np.stack([np.ones(192, int), even, even, even, even], 1)
     # Surer than one half from a sum of 30,000 on, of 48,960; distances of 8 pixels.
-    return [window, matrix("byte_mvu", weights, shape)], np.full(5, 1e-3), [-30, *[np.log(0.5)] * 4]
+    return [window, matrix(8, weights, shape)], np.full(5, 1e-3), [-30, *[np.log(0.5)] * 4]
 
 
 def light_and_dark():
@@ -60,7 +60,7 @@ def light_and_dark():
     window, shape = windows([120, 160, 3], 4, 4)
     weights = np.repeat((np.arange(48) % 2)[:, None], 11, 1)
     weights[:, 0], weights[:, 1] = 0, 1
-    return [window, matrix("byte_mvu", weights, shape)], np.full(11, 2.0**-7), [10, -20, *[0] * 9]
+    return [window, matrix(8, weights, shape)], np.full(11, 2.0**-7), [10, -20, *[0] * 9]
 
 
 def block_signs():
@@ -68,11 +68,11 @@ def block_signs():
     majorities of random bits around; correlation with 8x8 of them. Sizes and steps are those of tinytrk."""
     rng = np.random.default_rng(0)
     window, shape = windows([128, 128, 3], 4, 4)
-    cells = matrix("byte_mvu", halves(rng, 48), shape, thresholds=np.zeros(16, int))
+    cells = matrix(8, halves(rng, 48), shape, thresholds=np.zeros(16, int))
     wider, around = windows([32, 32, 16], 9, 1)
-    features = matrix("xnor_mvu", halves(rng, 1296), around, thresholds=np.full(16, 648))
+    features = matrix(1, halves(rng, 1296), around, thresholds=np.full(16, 648))
     again, windows_of_8 = windows([24, 24, 16], 8, 1)
-    correlation = matrix("xnor_mvu", np.ones((1024, 1), int), windows_of_8)
+    correlation = matrix(1, np.ones((1024, 1), int), windows_of_8)
     correlation.set_nodeattr("loadable", 1)
     return [window, cells, wider, features, again, correlation], [2.0], [-1024]
 
@@ -86,7 +86,7 @@ def colours():
     """32x32 RGB to three classes: bytes of one colour less the other two's, a hundred-thousandth each."""
     window, shape = windows([32, 32, 3], 32, 1)
     weights = (np.arange(3072)[:, None] % 3 == np.arange(3)).astype(int)
-    return [window, matrix("byte_mvu", weights, shape)], np.full(3, 1e-5), np.zeros(3)
+    return [window, matrix(8, weights, shape)], np.full(3, 1e-5), np.zeros(3)
 
 
 NETS = {"pedestrian-tinyped": bright_cells, "segment-tinyseg": light_and_dark, "track-tinytrk": block_signs,

@@ -70,7 +70,7 @@ def test_the_latency_of_a_matrix_is_the_arrival_of_its_vectors_and_its_passes_or
     from xnorforge.hw.bind import OPS
 
     simd, pe, vectors, pixels = size
-    unit = seeded(OPS["XnorMvu"], 0, 8, 4, simd, pe, vectors, pixels=pixels)
+    unit = seeded(OPS["SignMvu"], 0, 8, 4, simd, pe, vectors, pixels=pixels)
     assert frame_latency(in_a_row([unit])) == unit.latency() + more
 
 

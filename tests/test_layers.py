@@ -104,7 +104,7 @@ def test_a_change_selects_what_can_see_it():
     tails = imports.choose({"hw/lowering/tails.py::_monotone"}).whole
     assert any(test.startswith("tests/flows/test_endings.py") for test in tails)
     step = imports.choose({"sim/bits/matrices.py::matches"})
-    assert "tests/sim/test_bits.py" in set(map(file_of, step.partly)) and "xnor_mvu" in step.words
+    assert "tests/sim/test_bits.py" in set(map(file_of, step.partly)) and "sign_mvu" in step.words
 
 
 def test_only_who_uses_a_definition_needs_it():

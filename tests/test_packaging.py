@@ -87,7 +87,7 @@ def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(installed, tm
     assert "mnist-cnn" in listed["nets"].split()
     assert "ste" in listed["methods"].split()
     assert "pynq-z2" in listed["boards"].split()
-    assert "xnor_mvu" in listed["operators"].split()
+    assert "sign_mvu" in listed["operators"].split()
 
 
 def test_code_of_another_place_is_refused_in_a_checkout(installed, tmp_path):

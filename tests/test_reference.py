@@ -37,7 +37,7 @@ def site(tmp_path_factory, mine):
     words = ["-m", "sphinx", *FLAGS, folder / "trees", ".", folder / "site"]
     done = python(*words, cwd=ROOT, XNORFORGE_PLUGINS=str(mine))
     assert done.returncode == 0 and not done.stderr, done.stderr[-4000:]
-    assert "xnor_mvu" in (folder / "site/searchindex.js").read_text()
+    assert "sign_mvu" in (folder / "site/searchindex.js").read_text()
     found = (folder / "site").rglob("*.html")
     return {str(path.relative_to(folder / "site")): path.read_text() for path in found}
 

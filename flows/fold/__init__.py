@@ -51,7 +51,8 @@ WITH_MEMORY = 4  # frames
 FIRST = 8  # images that are also run by the operators' own contracts
 GIVEN = ("simd", "pe", "pixels", "depth", "interval")
 STYLES: dict[str, tuple[str | int, ...]] = {"structure": ("adders",)}
-STYLES |= {name: values for op in OPS.values() for name, values in op.styles.items()}
+for _name, _values in (style for op in OPS.values() for style in op.styles.items()):
+    STYLES[_name] = tuple(dict.fromkeys(STYLES.get(_name, ()) + _values))
 STYLES["rom"] += ("outside",)
 _STYLED = [f"{name}: {' or '.join(map(str, values))}" for name, values in STYLES.items()]
 TAKEN = "; ".join([f"integers for {', '.join(GIVEN)}", *_STYLED])

@@ -131,7 +131,6 @@ class Mvu(HwOp):
     }  # fmt: skip
     module = "xf_mvu"
     structures: ClassVar[tuple[type[Folded], ...]] = (Folded,)
-    result_signed = False
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return node_attributes(
@@ -158,6 +157,11 @@ class Mvu(HwOp):
     def weight_bits(self) -> int:
         """Bits of a weight in the weight memory."""
         return 1
+
+    @property
+    def result_signed(self) -> bool:
+        """Whether results are two's complement."""
+        return True
 
     @property
     def result_bits(self) -> int:

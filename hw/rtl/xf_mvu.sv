@@ -24,7 +24,7 @@
 //            7-series, where it takes 2.5 ns and counts have a third fewer bits than weights. Starts
 //            in block RAM are read a stage earlier, without XF_XC7 two; there starts in logic have
 //            a register too, since the adders of many rows are far apart.
-// Bit model  op.py of xnor_mvu, byte_mvu, int_mvu and spatial_mvu, execute_node
+// Bit model  op.py of sign_mvu, int_mvu and spatial_mvu, execute_node
 
 `include "xf_assert.svh"
 

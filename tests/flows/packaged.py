@@ -10,7 +10,7 @@ from op_examples.drawn import seeded
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold, folded_graph
 from xnorforge.flows.package import write_package
-from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
+from xnorforge.hw.ops.sign_mvu.op import SignMvu
 
 
 def accelerator(chain, net: Path, board: str = "pynq-z2", interval: int = 4000) -> Path:
@@ -32,9 +32,9 @@ def alone(op, net: Path, board: str = "pynq-z2") -> Path:
     return acc
 
 
-def loaded_sums() -> XnorMvu:
+def loaded_sums() -> SignMvu:
     """Sums of a beat in and a beat out, whose weights are replaced over AXI4-Lite."""
-    return seeded(XnorMvu, 1, 8, 4, 8, 4, 1, raw=True, loadable=1)
+    return seeded(SignMvu, 1, 8, 4, 8, 4, 1, raw=True, loadable=1)
 
 
 def with_loads(folder: Path) -> Path:

@@ -134,8 +134,8 @@ def ops(chain, scale=0.5, bias=0.0):
 def test_a_layer_is_window_and_unit_with_the_thresholds_inside(chains):
     bound = ops(chains["small"]())
     assert [(one.op, one.name) for one in bound] == [
-        ("Window", "conv0_window"), ("ByteMvu", "conv0"), ("Window", "conv1_window"), ("XnorMvu", "conv1"),
-        ("MaxPool", "pool1"), ("XnorMvu", "fc0"), ("XnorMvu", "fc1"), ("TopK", "top_k"),
+        ("Window", "conv0_window"), ("SignMvu", "conv0"), ("Window", "conv1_window"), ("SignMvu", "conv1"),
+        ("MaxPool", "pool1"), ("SignMvu", "fc0"), ("SignMvu", "fc1"), ("TopK", "top_k"),
     ]  # fmt: skip
     assert bound[1].nodes == ["conv0", "conv0_threshold"]
     assert bound[2].nodes == ["conv1_pad", "conv1"]
@@ -145,7 +145,7 @@ def test_a_layer_is_window_and_unit_with_the_thresholds_inside(chains):
 
 
 def test_input_thresholds_become_an_operator_of_their_own(chains):
-    assert [one.op for one in ops(chains["flat"]())] == ["Threshold", "XnorMvu", "XnorMvu", "TopK"]
+    assert [one.op for one in ops(chains["flat"]())] == ["Threshold", "SignMvu", "SignMvu", "TopK"]
 
 
 def test_a_window_that_is_the_whole_image_needs_no_operator(chains):
@@ -156,8 +156,8 @@ def test_a_window_that_is_the_whole_image_needs_no_operator(chains):
 
 
 @pytest.mark.parametrize("scale, bias, last", [
-    ([0.5, 0.5, 0.5], [1, 1, 1], "TopK"), ([0.5, 0.5, 0.4], [1, 1, 1], "XnorMvu"),
-    ([0.5] * 3, [1, 1, 2], "XnorMvu"), ([-1] * 3, [0] * 3, "XnorMvu"),
+    ([0.5, 0.5, 0.5], [1, 1, 1], "TopK"), ([0.5, 0.5, 0.4], [1, 1, 1], "SignMvu"),
+    ([0.5] * 3, [1, 1, 2], "SignMvu"), ([-1] * 3, [0] * 3, "SignMvu"),
 ], ids=["one-scale", "two-scales", "two-biases", "negative"])  # fmt: skip
 def test_the_index_of_the_largest_score_is_added_only_where_it_is_the_class(chains, scale, bias, last):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 3, raw=True)
@@ -304,7 +304,7 @@ def test_modules_name_network_weights_and_version_and_others_stay_when_one_chang
         acc, _ = built(chains["flat"](1), tmp_path / name, given)
         model = ModelWrapper(str(acc / "folded.onnx"))
         if change:
-            weights = next(node for node in model.graph.node if node.op_type == "XnorMvu").input[1]
+            weights = next(node for node in model.graph.node if node.op_type == "SignMvu").input[1]
             model.set_initializer(weights, 1 - model.get_initializer(weights))
             model.save(str(acc / "folded.onnx"))
             generate(acc / "folded.onnx", acc / "rtl")

@@ -32,7 +32,7 @@ from xnorforge.flows.package.streams import top_stream
 from xnorforge.hw import graph
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.base import Stream
-from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
+from xnorforge.hw.ops.sign_mvu.op import SignMvu
 from xnorforge.pipeline import packaging
 from xnorforge.sim import cosim, device, verilate
 
@@ -482,7 +482,7 @@ def test_two_trainings_of_one_network_have_versions_of_their_own(tmp_path):
 
     found = set()
     for seed in (1, 2):
-        acc = alone(seeded(XnorMvu, seed, 8, 4, 8, 4, 1, raw=True), tmp_path / f"{seed}/net")
+        acc = alone(seeded(SignMvu, seed, 8, 4, 8, 4, 1, raw=True), tmp_path / f"{seed}/net")
         write_package(acc, acc / "package")
         core = (acc / "package/net_axis.core").read_text()
         vlnv = Vlnv(re.findall("^name: (.*)$", core, re.MULTILINE)[0])

@@ -39,7 +39,7 @@ def branch(name: str, kernel: int) -> list[HwOp]:
     steps = {"thresholds": np.full((CHANNELS, 1), 8)}
     signs = OPS["Threshold"].make(f"{name}_sign", steps, in_shape=SHAPE, in_bits=4)
     window = OPS["Window"].make(f"{name}_window", ifm=SHAPE, kernel=[kernel] * 2, pads=[pad] * 4)
-    unit = OPS["XnorMvu"].make(
+    unit = OPS["SignMvu"].make(
         name, {"weights": rng.integers(0, 2, (length, CHANNELS))}, mw=length, mh=CHANNELS,
         vectors=SIZE * SIZE, in_shape=[SIZE, SIZE, length], out_shape=SHAPE,
     )  # fmt: skip
@@ -128,7 +128,7 @@ def test_with_the_depth_that_is_chosen_the_slowest_operator_sets_the_pace(tmp_pa
 def test_a_shortcut_around_several_vectors_at_a_time_lets_them_all_be_worked_on():
     """Four vectors of 16 rows at a time: a result of the first comes when the shortcut has taken four."""
     start = OPS["Fork"].make("fork", in_shape=[24, 16], readers=2, bits=1, pe=16)
-    unit = seeded(OPS["XnorMvu"], 3, 16, 16, 16, 4, 24, raw=True, pixels=4)
+    unit = seeded(OPS["SignMvu"], 3, 16, 16, 16, 4, 24, raw=True, pixels=4)
     unit.onnx_node.name = "unit"
     way = OPS["Width"].make("width", shape=[24, 16], in_lanes=16, out_lanes=4)
     join = OPS["Join"].make(
@@ -146,7 +146,7 @@ def busy_behind_whole_windows(stride: int) -> list[HwOp]:
     size = 12 // stride
     shape = {"ifm": [12, 12, 4], "kernel": [3, 3], "stride": [stride] * 2, "pads": [1] * 4}
     window = OPS["Window"].make("window", **shape, simd=36)
-    unit = seeded(OPS["XnorMvu"], 3, 36, 8, 36, 2, size * size)
+    unit = seeded(OPS["SignMvu"], 3, 36, 8, 36, 2, size * size)
     unit.onnx_node.name = "unit"
     unit.onnx_node.input[0] = window.results[0]
     return [window, unit]
@@ -289,7 +289,7 @@ def test_branches_within_branches_never_stand_still(seed):
 def beside_a_matrix() -> list[HwOp]:
     """A fork, a matrix of 8 x 8 that takes and gives an element per beat, a bypass beside it, a join."""
     fork = OPS["Fork"].make("fork", in_shape=[1, 8], readers=2, pe=1)
-    matrix = seeded(OPS["XnorMvu"], 3, 8, 8, 1, 1, vectors=1, raw=True)
+    matrix = seeded(OPS["SignMvu"], 3, 8, 8, 1, 1, vectors=1, raw=True)
     matrix.onnx_node.name = "matrix"
     sums = matrix.out_stream()
     join = OPS["Join"].make(
@@ -312,7 +312,7 @@ def test_a_bypass_keeps_what_the_matrix_waits_for():
 def beside_many_vectors() -> list[HwOp]:
     """Vectors of 8: a fork, 8 x 8 weights for four vectors at a time, a bypass of 8 vectors, a join."""
     fork = OPS["Fork"].make("fork", in_shape=[16, 8], readers=2, pe=8)
-    matrix = seeded(OPS["XnorMvu"], 3, 8, 8, 8, 8, vectors=16, raw=True, pixels=4)
+    matrix = seeded(OPS["SignMvu"], 3, 8, 8, 8, 8, vectors=16, raw=True, pixels=4)
     matrix.onnx_node.name = "matrix"
     sums = matrix.out_stream()
     gather = OPS["Width"].make("gather", shape=[16, 8], bits=1, in_lanes=8, out_lanes=64)

@@ -218,11 +218,11 @@ def test_a_matrix_that_needs_all_weights_per_cycle_is_wired_where_that_is_smalle
     slow, fast = (folded(net, name=f"acc{interval}", interval=interval) for interval in (324, 64))
     assert fast["interval_bound"] == 64  # the pixels of the image
     units = [{row["name"]: row for row in record["operators"]} for record in (slow, fast)]
-    assert [rows["conv0"]["op"] for rows in units] == ["ByteMvu", "DaMvu"]
+    assert [rows["conv0"]["op"] for rows in units] == ["SignMvu", "DaMvu"]
     assert (units[1]["conv1"]["simd"], units[1]["conv1"]["pe"]) == (72, 6)
     given = {"conv0": {"simd": 27, "pe": 8}}  # what is given is taken
     rows = {row["name"]: row for row in folded(net, given, interval=64)["operators"]}
-    assert rows["conv0"]["op"] == "ByteMvu"
+    assert rows["conv0"]["op"] == "SignMvu"
 
 
 def test_several_vectors_at_a_time_are_whole_ones_and_leave_as_fast_as_they_are_made(net):
@@ -277,7 +277,7 @@ SMALL = [op for op in EXAMPLES if (found := op.matrix()) is not None and found.w
 
 
 def test_what_can_be_replaced_is_a_matrix_whose_weights_do_not_change():
-    assert {type(op).__name__ for op in SMALL} == {"XnorMvu", "ByteMvu", "IntMvu", "SpatialMvu"}
+    assert {op.priced_as for op in SMALL} == {"XnorMvu", "ByteMvu", "IntMvu", "SpatialMvu"}
 
 
 @pytest.mark.parametrize("most", [1, 2, 7, 127])
@@ -699,7 +699,7 @@ def test_a_network_as_fast_as_its_pixels_come_keeps_its_interval(chains, tmp_pat
     assert record["interval_bound"] == 8 * 8
     units = {row["name"]: (row["op"], row["in"]["lanes"], row["out"]["lanes"]) for row in record["operators"]}
     assert units["conv0_window"] == ("Window", 3, 27) and units["conv1_window"] == ("Window", 8, 72)
-    assert units["conv0"] == ("DaMvu", 27, 8) and units["conv1"] == ("XnorMvu", 72, 6)
+    assert units["conv0"] == ("DaMvu", 27, 8) and units["conv1"] == ("SignMvu", 72, 6)
 
     assert simulated(net, wired="conv1").interval == record["interval_bound"]
 

@@ -90,7 +90,7 @@ def test_a_border_far_between_two_integers_takes_the_bits_that_it_needs():
 def test_convolutions_of_bits_in_a_border_of_zeros_are_those_that_the_convolution_makes_itself():
     inside = start().node("Conv", Graph((1,)).weights(4, 3, 3, 3), pads=[1, 1, 1, 1]).model((4, 6, 5))
     outside = padded(start(), 0.0, 1, 1, 1, 1).node("Conv", Graph((1,)).weights(4, 3, 3, 3)).model((4, 6, 5))
-    assert operators(inside) == operators(outside) == ["Threshold", "Window", "XnorMvu", "Border"]
+    assert operators(inside) == operators(outside) == ["Threshold", "Window", "SignMvu", "Border"]
 
 
 @pytest.mark.parametrize("kind", ["bits", "levels", "zero-point", "middle", "middles"])

@@ -105,7 +105,7 @@ def test_a_score_that_differs_is_traced_to_its_first_layer(small, tmp_path):
     with ours(), redirect_stdout(StringIO()):
         model, net = convert(ops, "io_parallel", BOARD, tmp_path / "project")
         model.compile()
-        second = [op for op in ops if type(op).__name__ == "XnorMvu"][1]
+        second = [op for op in ops if type(op).__name__ == "SignMvu"][1]
         second.arrays_of["thresholds"] = np.array(second.arrays_of["thresholds"])
         second.arrays_of["thresholds"][3] = 0 if second.arrays_of["thresholds"][3] > 4 else 9
         wanted = graph.execute(ops, images)[ops[-1].name][:, :4]
@@ -347,7 +347,7 @@ def with_window(op: HwOp) -> list[HwOp]:
     shapes = {"in_shape": list(windows.shape), "out_shape": [*windows.shape[:-1], mh]}
     bits = {} if windows.bits == 1 else {"in_bits": windows.bits, "in_signed": int(windows.signed)}
     weights = {"weights": rng.integers(0, 2, (mw, mh))}
-    kind = KNOWN["xnor_mvu" if windows.bits == 1 else "byte_mvu"]
+    kind = KNOWN["sign_mvu"]
     return [op, kind.make("matrix", weights, mw=mw, mh=mh, vectors=vectors, **shapes, **bits)]
 
 

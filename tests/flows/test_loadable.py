@@ -214,7 +214,7 @@ def test_resnet18_for_imagenet_fits_a_small_part_at_60_frames_per_second(tmp_pat
 def test_words_of_weights_fill_their_slots_in_memory(mw, mh, vectors, interval):
     """At least 7 of 8 bits, if simd dividing mw and pe dividing mh allow it within the cycles."""
     rng = np.random.default_rng(0)
-    make = plugins.load("hw.ops", "xnor_mvu").Op.make
+    make = plugins.load("hw.ops", "sign_mvu").Op.make
     arrays = {"weights": rng.integers(0, 2, (mw, mh)), "thresholds": rng.integers(0, mw, mh)}
     shape = {"in_shape": [vectors, mw], "out_shape": [vectors, mh]}
     op = make("fc", arrays, mw=mw, mh=mh, simd=1, pe=1, vectors=vectors, **shape)

@@ -70,12 +70,12 @@ def test_rtl_of_a_random_chain_gives_the_scores_of_qonnx_at_the_stated_interval(
 
 
 def unit(name, image, inputs, outputs, simd):
-    """XnorMvu on every pixel of a square image."""
+    """SignMvu on every pixel of a square image."""
     rng, shape = np.random.default_rng(0), [image, image]
     weights, steps = rng.integers(0, 2, (inputs, outputs)), rng.integers(0, inputs + 1, outputs)
     arrays = {"weights": weights, "thresholds": steps}
     sizes = {"mw": inputs, "mh": outputs, "simd": simd, "pe": 1, "vectors": image * image}
-    return OPS["XnorMvu"].make(name, arrays, in_shape=[*shape, inputs], out_shape=[*shape, outputs], **sizes)
+    return OPS["SignMvu"].make(name, arrays, in_shape=[*shape, inputs], out_shape=[*shape, outputs], **sizes)
 
 
 # Image; cycles per pixel of the unit in front and of the one behind, which together leave no cycle over; what

@@ -136,7 +136,7 @@ def built_as(folder, **more) -> list[str]:
 @pytest.mark.full
 def test_steps_are_built_side_by_side_where_a_loop_is_too_slow_or_the_steps_are_named(tmp_path):
     lowered_gated(0, tmp_path, **SMALL)
-    assert built_as(tmp_path, interval=2000) == ["Loop", "ByteMvu"]
+    assert built_as(tmp_path, interval=2000) == ["Loop", "SignMvu"]
     assert len(built_as(tmp_path, interval=30)) > 10
     step = bind_folder(tmp_path)[3].name
     assert step not in [one.name for one in bind_folder(tmp_path, loops=True)]
@@ -181,7 +181,7 @@ def test_explore_prices_loops_and_fold_builds_its_points(tmp_path):
     for point in points:
         (tmp_path / "given.json").write_text(json.dumps(point.folding))
         record = fold(tmp_path, "pynq-z2", tmp_path / "acc", folding=tmp_path / "given.json")
-        assert [row["op"] for row in record["operators"] if row["op"] not in WIRING] == ["Loop", "ByteMvu"]
+        assert [row["op"] for row in record["operators"] if row["op"] not in WIRING] == ["Loop", "SignMvu"]
         assert record["interval_bound"] == point.figures["interval"]
         assert record["estimate"]["lut"] == point.figures["lut"]
 
@@ -221,7 +221,7 @@ def test_an_unrolled_network_of_brevitas_is_one_cell(kind, tmp_path):
     sequences = np.random.default_rng(0).integers(0, 256, (100, length), np.uint8)
     imported(tmp_path / "net.onnx", sequences, tmp_path, 1.0)
     record = fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=4096)
-    assert [row["op"] for row in record["operators"] if row["op"] not in WIRING] == ["Loop", "ByteMvu"]
+    assert [row["op"] for row in record["operators"] if row["op"] not in WIRING] == ["Loop", "SignMvu"]
     generate(tmp_path / "acc" / "folded.onnx", tmp_path / "rtl")
     ops = operators(tmp_path / "acc" / "folded.onnx")
     device = simulated(tmp_path / "rtl", ops, level="-O0")

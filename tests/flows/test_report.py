@@ -47,17 +47,17 @@ COMPLEXITY = {
 
 def chain():
     """Twelve bits through a FIFO and two layers to three classes: 12 -> 8 -> 3 -> top 1."""
-    op = {name: plugins.load("hw.ops", name).Op for name in ("fifo", "xnor_mvu", "width", "top_k")}
+    op = {name: plugins.load("hw.ops", name).Op for name in ("fifo", "sign_mvu", "width", "top_k")}
     rng = np.random.default_rng(1)
     first = {"weights": rng.integers(0, 2, (12, 8)), "thresholds": rng.integers(0, 14, 8)}
     last = {"weights": rng.integers(0, 2, (8, 3))}
     ops = [
         op["fifo"].make("fifo_dense0", shape=[12], lanes=2, bits=1, signed=0, depth=16),
-        op["xnor_mvu"].make(
+        op["sign_mvu"].make(
             "dense0", first, mw=12, mh=8, simd=2, pe=2, vectors=1, in_shape=[12], out_shape=[8]
         ),
         op["width"].make("width_dense1", shape=[8], in_lanes=2, out_lanes=4, bits=1, signed=0),
-        op["xnor_mvu"].make("dense1", last, mw=8, mh=3, simd=4, pe=1, vectors=1, in_shape=[8], out_shape=[3]),
+        op["sign_mvu"].make("dense1", last, mw=8, mh=3, simd=4, pe=1, vectors=1, in_shape=[8], out_shape=[3]),
         op["top_k"].make("top_k", n=3, k=1, in_bits=4, in_signed=0),
     ]
     return in_a_row(ops)
@@ -306,7 +306,7 @@ def test_a_wider_operator_computes_the_same():
         np.testing.assert_array_equal(wide.run(x), ops["dense0"].run(x))
 
 
-@pytest.mark.parametrize("kind", ["XnorMvu", "IntMvu", "SpatialMvu", "ByteMvu"])
+@pytest.mark.parametrize("kind", ["SignMvu", "IntMvu", "SpatialMvu"])
 def test_a_wider_operator_is_one_that_can_be_built_and_no_slower(kind):
     """Of 24 elements per beat, a constant for every 8, the next 36 would not go: 72 is taken."""
     found = {}
@@ -384,7 +384,7 @@ def test_the_layer_table_has_the_bits_of_weights_and_of_numbers(acc, record):
     rows = {row["name"]: (row["w_bits"], row["in_bits"], row["out_bits"]) for row in record["layers"]}
     assert rows["dense0"] == (1, [1], 1) and rows["dense1"] == (1, [1], 4) and rows["top_k"] == (None, [4], 4)
     assert "<td>1 / 1 → 4</td>" in (acc / "report.html").read_text()
-    assert "| **dense0** | XnorMvu | 1 | 1 |" in (acc / "report.md").read_text()
+    assert "| **dense0** | SignMvu | 1 | 1 |" in (acc / "report.md").read_text()
 
 
 def written(tmp_path, backend: str, stage: str, given: dict) -> tuple[Path, dict]:
@@ -420,7 +420,7 @@ def test_estimates_of_finn_stand_beside_ours_and_are_called_so(tmp_path):
         "checks": [check("FINN's graph = folded", 10, 0, 600)],
         "folder": "finn", "command": "finn build config model",
         "operators": [
-            {"name": "dense0", "nodes": [node], "ours": {"op": "XnorMvu", **ours},
+            {"name": "dense0", "nodes": [node], "ours": {"op": "SignMvu", **ours},
              "finn": {"cycles": 77, **amounts}},
             {"name": "window1", "nodes": [node], "ours": None, "finn": {"cycles": 5, **amounts}},
         ],

@@ -32,12 +32,12 @@ KINDS = ("classes", "maps", "tracker", "group_net", "hls4ml")
 
 def branched():
     """Twelve bits to three layers side by side, whose counts are added: as of the branches of Group-Net."""
-    op = {name: plugins.load("hw.ops", name).Op for name in ("fork", "fifo", "xnor_mvu", "join", "top_k")}
+    op = {name: plugins.load("hw.ops", name).Op for name in ("fork", "fifo", "sign_mvu", "join", "top_k")}
     rng = np.random.default_rng(2)
     size = {"mw": 12, "mh": 3, "simd": 2, "pe": 1, "vectors": 1, "in_shape": [12], "out_shape": [3]}
     fork = op["fork"].make("fork0", in_shape=[12], readers=3, pe=2)
     weights = [{"weights": rng.integers(0, 2, (12, 3))} for _ in range(3)]
-    units = [op["xnor_mvu"].make(f"dense{k}", one, **size) for k, one in enumerate(weights)]
+    units = [op["sign_mvu"].make(f"dense{k}", one, **size) for k, one in enumerate(weights)]
     sums = units[0].out_stream()
     wires = {"in_bits": [sums.bits] * 3, "in_signed": [0] * 3, "out_bits": 6, "out_signed": 0}
     join = op["join"].make("join0", {"multipliers": np.ones((3, 3), np.int64)}, in_shape=[3], **wires)

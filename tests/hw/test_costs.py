@@ -16,7 +16,7 @@ from xnorforge.hw import families
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.int_mvu.op import IntMvu
-from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
+from xnorforge.hw.ops.sign_mvu.op import SignMvu
 from xnorforge.hw.parts import Parts, estimates_of
 from xnorforge.studies.explain import explain
 
@@ -131,7 +131,7 @@ def test_a_family_without_counts_is_estimated_by_another_and_named_so():
 
 def test_a_matrix_in_logic_takes_more_luts_of_four_inputs_than_of_six():
     """A LUT of four inputs holds 16 bits of a table, one of six 64."""
-    op = seeded(XnorMvu, 0, 256, 64, 1, 1, 1, rom="logic")
+    op = seeded(SignMvu, 0, 256, 64, 1, 1, 1, rom="logic")
     assert all(op.estimate(name)["lut"] > 2 * op.estimate()["lut"] for name in ("ecp5", "gw2a", "ice40"))
 
 
@@ -160,7 +160,7 @@ def test_a_memory_lies_where_it_is_asked_for(family):
 
 @pytest.mark.parametrize(("rom", "rows"), [("logic", 0), ("block", 64), ("ultra", 0)])
 def test_columns_of_weights_are_of_block_ram(rom, rows):
-    op = seeded(XnorMvu, 0, 256, 64, 1, 1, 1, rom=rom, rom_rows=64)
+    op = seeded(SignMvu, 0, 256, 64, 1, 1, 1, rom=rom, rom_rows=64)
     assert (op.weight_rows(), op.late()) == (rows, 2 * (rows > 0))
 
 

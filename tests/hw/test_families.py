@@ -30,7 +30,7 @@ def operators() -> list[base.HwOp]:
     """A matrix of 4 x 12 bits with thresholds, and a FIFO in LUTs: logic, registers and memories."""
     fifo = plugins.load("hw.ops", "fifo").Op
     lines = fifo.make("f", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut")
-    return [next(iter(examples_of("xnor_mvu"))), lines]
+    return [next(iter(examples_of("sign_mvu"))), lines]
 
 
 @pytest.mark.quick("!nexus", "!xcup")
@@ -52,7 +52,7 @@ def test_weights_in_ultra_ram_take_the_blocks_that_are_estimated(mw, mh, simd, b
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path))
     arrays = {"weights": np.random.default_rng(mw).integers(0, 2, (mw, mh))}
     given = {"mw": mw, "mh": mh, "in_shape": [mw], "out_shape": [mh], "loadable": 1, "rom": "ultra"}
-    op = plugins.load("hw.ops", "xnor_mvu").Op.make("unit", arrays, simd=simd, pe=1, **given)
+    op = plugins.load("hw.ops", "sign_mvu").Op.make("unit", arrays, simd=simd, pe=1, **given)
     [counted] = count([op], "xcup")
     assert counted["uram"] == blocks == op.estimate("xcup")["uram"]
 

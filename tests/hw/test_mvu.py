@@ -8,48 +8,47 @@ import numpy as np
 import pytest
 from documents import python
 from mapped import compare_sites, equal_the_contract
-from op_examples import examples_of
+from op_examples import in_file
 from op_examples.drawn import seeded
 
 from xnorforge.flows.synth.mapping import count
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.base import LOAD_BITS
-from xnorforge.hw.ops.byte_mvu.op import ByteMvu
 from xnorforge.hw.ops.da_mvu.adders import Adders, solve
 from xnorforge.hw.ops.da_mvu.op import DaMvu
-from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
+from xnorforge.hw.ops.sign_mvu.op import SignMvu
 from xnorforge.sim import cosim, device
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
 # Wide and odd dot products, and what the examples hold of raw, signed and narrow.
 UNITS = [
     *(
-        seeded(XnorMvu, seed, simd, 1, simd, 1, 6, raw)
+        seeded(SignMvu, seed, simd, 1, simd, 1, 6, raw)
         for seed, (simd, raw) in enumerate([(576, True), (192, False)])
     ),
-    *(seeded(XnorMvu, simd, 2 * simd, 2, simd, 1, 2, True) for simd in (5, 17, 64, 100, 145)),
-    *(seeded(XnorMvu, simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
-    seeded(XnorMvu, 9, 40, 5, 40, 5, 4),  # wired weights
-    seeded(XnorMvu, 8, 100, 8, 100, 8, 3),
+    *(seeded(SignMvu, simd, 2 * simd, 2, simd, 1, 2, True) for simd in (5, 17, 64, 100, 145)),
+    *(seeded(SignMvu, simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
+    seeded(SignMvu, 9, 40, 5, 40, 5, 4),  # wired weights
+    seeded(SignMvu, 8, 100, 8, 100, 8, 3),
     *(  # with registers behind every so many levels of logic
         sooner
         for mw, mh in ((9, 15), (23, 10), (40, 5), (100, 8))
-        for sooner in seeded(XnorMvu, mw, mw, mh, mw, mh, 4).sooner(9)
+        for sooner in seeded(SignMvu, mw, mw, mh, mw, mh, 4).sooner(9)
     ),
     *(  # several vectors at a time
-        seeded(XnorMvu, seed, 40, 12, 40, 4, 8, pixels=4, rom=rom, starts=starts)
+        seeded(SignMvu, seed, 40, 12, 40, 4, 8, pixels=4, rom=rom, starts=starts)
         for seed, (rom, starts) in enumerate([("logic", "logic"), ("block", "logic"), ("block", "block")])
     ),
-    seeded(ByteMvu, 1, 27, 8, 3, 4),
-    seeded(ByteMvu, 2, 27, 4, 9, 2, raw=True, in_signed=1),
-    seeded(ByteMvu, 3, 27, 2, 27, 1),
-    seeded(ByteMvu, 4, 24, 2, 12, 1, raw=True),
-    seeded(ByteMvu, 5, 15, 2, 5, 1, in_bits=3, in_signed=1),
+    seeded(SignMvu, 1, 27, 8, 3, 4, in_bits=8),
+    seeded(SignMvu, 2, 27, 4, 9, 2, raw=True, in_signed=1, in_bits=8),
+    seeded(SignMvu, 3, 27, 2, 27, 1, in_bits=8),
+    seeded(SignMvu, 4, 24, 2, 12, 1, raw=True, in_bits=8),
+    seeded(SignMvu, 5, 15, 2, 5, 1, in_bits=3, in_signed=1),
     # Weights in block RAM: heaps of no level to four, an odd number of elements.
-    *(seeded(XnorMvu, simd, 2 * simd, 2, simd, 1, 2, True, rom="block") for simd in (4, 13, 36, 64, 150)),
-    seeded(ByteMvu, 6, 15, 2, 5, 1, rom="block"),
-    seeded(ByteMvu, 7, 8, 4, 4, 2, rom="block"),
+    *(seeded(SignMvu, simd, 2 * simd, 2, simd, 1, 2, True, rom="block") for simd in (4, 13, 36, 64, 150)),
+    seeded(SignMvu, 6, 15, 2, 5, 1, rom="block", in_bits=8),
+    seeded(SignMvu, 7, 8, 4, 4, 2, rom="block", in_bits=8),
 ]
 
 
@@ -68,32 +67,31 @@ def test_cells_and_portable_form_equal_the_contract_in_the_same_cycles(forms, st
 
 
 SUMS = {
-    XnorMvu: lambda v, row: (v == row).sum(), ByteMvu: lambda v, row: v[row == 1].sum() - v[row == 0].sum(),
-}  # fmt: skip
+    "xnor_mvu": lambda v, row: (v == row).sum(),
+    "byte_mvu": lambda v, row: v[row == 1].sum() - v[row == 0].sum(),
+}
 
 
-@pytest.mark.parametrize("kind, index", [(kind, k) for kind in SUMS for k in range(len(examples_of(kind)))])
+@pytest.mark.parametrize("kind, index", [(kind, k) for kind in SUMS for k in range(len(in_file(kind)))])
 def test_the_contract_counts_equal_bits_or_adds_and_subtracts(kind, index):
-    op = examples_of(kind)[index]
+    op = in_file(kind)[index]
     x, weights = op.random_input(index), op.arrays_of["weights"]
     sums = np.array([[SUMS[kind](v, row) for row in weights.T] for v in x.reshape(-1, len(weights))])
     wanted = sums if op.raw else sums >= op.arrays_of["thresholds"]
     np.testing.assert_array_equal(op.run(x), wanted.reshape(len(x), *op.out_stream().shape))
 
 
-@pytest.mark.parametrize("op", [XnorMvu, ByteMvu])
-def test_extreme_sums_fit_the_output_type(op):
-    for signed in (0, 1)[: 1 + (op is ByteMvu)]:
-        more = {"in_signed": signed} if op is ByteMvu else {}
-        unit = seeded(op, 0, 16, 4, 4, 2, raw=True, **more)
-        low, high = unit.result_range()
-        bits, minus = unit.out_stream().bits, unit.out_stream().signed
-        assert -(2 ** (bits - 1)) * minus <= low and high < 2 ** (bits - minus)
-        assert high >= 2 ** (bits - minus - 1)  # and no narrower one would do
+@pytest.mark.parametrize("in_bits, signed", [(1, 0), (8, 0), (8, 1)])
+def test_extreme_sums_fit_the_output_type(in_bits, signed):
+    unit = seeded(SignMvu, 0, 16, 4, 4, 2, raw=True, in_bits=in_bits, in_signed=signed)
+    low, high = unit.result_range()
+    bits, minus = unit.out_stream().bits, unit.out_stream().signed
+    assert -(2 ** (bits - 1)) * minus <= low and high < 2 ** (bits - minus)
+    assert high >= 2 ** (bits - minus - 1)  # and no narrower one would do
 
 
 def test_weight_words_lie_as_the_architecture_says():
-    op = seeded(XnorMvu, 1, 12, 6, 4, 3)
+    op = seeded(SignMvu, 1, 12, 6, 4, 3)
     bits, words = op.memories()["WeightFile"]
     weights = op.arrays_of["weights"]
     assert bits == 12 and len(words) == 6
@@ -105,14 +103,14 @@ def test_weight_words_lie_as_the_architecture_says():
 
 
 def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
-    one = seeded(XnorMvu, 1, 12, 6, 4, 3, rom="block")
-    many = seeded(XnorMvu, 1, 12, 6, 4, 3, rom="block", rom_rows=4)
+    one = seeded(SignMvu, 1, 12, 6, 4, 3, rom="block")
+    many = seeded(SignMvu, 1, 12, 6, 4, 3, rom="block", rom_rows=4)
     (_, words), (bits, rows) = one.memories()["WeightFile"], many.memories()["WeightFile"]
     assert (one.rtl()[1]["WeightRows"], many.rtl()[1]["WeightRows"]) == (0, 4)
     assert bits == 2 * 12 and len(words) == 6 and len(rows) == 4
     apart = [[row & 0xFFF, row >> 12] for row in rows]
     assert apart == [[words[0], words[4]], [words[1], words[5]], [words[2], 0], [words[3], 0]]
-    units = [seeded(XnorMvu, 1, 12, 6, 4, 3, rom=rom, rom_rows=8) for rom in ("block", "logic")]
+    units = [seeded(SignMvu, 1, 12, 6, 4, 3, rom=rom, rom_rows=8) for rom in ("block", "logic")]
     alone, logic = (one.memories()["WeightFile"] for one in units)
     assert alone == logic == (12, words)  # one column, and no block RAM
 
@@ -121,7 +119,7 @@ def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
 @pytest.mark.parametrize(("mw", "mh", "simd", "pe"), [(1152, 32, 32, 1), (768, 96, 16, 2), (2304, 72, 64, 1)])
 def test_columns_behind_one_another_are_chosen_from_with_the_luts_of_the_model(mw, mh, simd, pe):
     """1,152, 2,304 and 2,592 words."""
-    unit = seeded(XnorMvu, 1, mw, mh, simd, pe, 1, rom="columns")
+    unit = seeded(SignMvu, 1, mw, mh, simd, pe, 1, rom="columns")
     [found] = count([unit], "xc7")
     says = unit.estimate()
     assert found["bram36"] == says["bram36"] and abs(found["lut"] - says["lut"]) <= 0.1 * found["lut"]
@@ -130,14 +128,14 @@ def test_columns_behind_one_another_are_chosen_from_with_the_luts_of_the_model(m
 
 def test_yosys_maps_columns_of_words_into_blocks_of_ecp5():
     """Three columns of 256 words of 4 bits are one block, with two registers of 12 bits behind it."""
-    [unit] = count([seeded(XnorMvu, 1, 60, 40, 2, 2, rom="block", rom_rows=256)], "ecp5")
+    [unit] = count([seeded(SignMvu, 1, 60, 40, 2, 2, rom="block", rom_rows=256)], "ecp5")
     assert unit["bram36"] == 0.5 and unit["ff"] >= 24
-    [one] = count([seeded(XnorMvu, 1, 60, 40, 2, 2, rom="block", rom_rows=1024)], "ecp5")
+    [one] = count([seeded(SignMvu, 1, 60, 40, 2, 2, rom="block", rom_rows=1024)], "ecp5")
     assert one["bram36"] == 0.5 and 10 <= unit["ff"] - one["ff"] <= 30
 
 
 @pytest.mark.parametrize(
-    "op", [seeded(XnorMvu, 1, 9, 4, 3, 2), seeded(ByteMvu, 1, 9, 4, 3, 2, in_signed=1)], ids=str
+    "op", [seeded(SignMvu, 1, 9, 4, 3, 2), seeded(SignMvu, 1, 9, 4, 3, 2, in_signed=1, in_bits=8)], ids=str
 )
 def test_thresholds_out_of_reach_are_always_and_never(op):
     always_and_never(op, np.zeros((1, 2, 9), int))
@@ -155,13 +153,13 @@ def always_and_never(op, more):
     assert [start + op.top < half for start in starts[2:]] == [True, True]  # … and 0
 
 
-@pytest.mark.quick("ByteMvu*")
+@pytest.mark.quick("SignMvu*")
 @pytest.mark.parametrize("unit", [
-    seeded(XnorMvu, 1, 96, 48, 24, 2), seeded(XnorMvu, 2, 64, 80, 16, 8, raw=True, rom="block"),
-    seeded(XnorMvu, 300, 36, 16, 36, 16, 8, pixels=4),
-    seeded(XnorMvu, 303, 144, 64, 144, 8, 16, pixels=8, rom="block", starts="logic"),
-    seeded(ByteMvu, 3, 27, 8, 9, 4), seeded(XnorMvu, 5, 2048, 1, 64, 1, 100, raw=True, loadable=1),
-    seeded(XnorMvu, 6, 1152, 1, 96, 1, 50, raw=True, rom="block", loadable=1),
+    seeded(SignMvu, 1, 96, 48, 24, 2), seeded(SignMvu, 2, 64, 80, 16, 8, raw=True, rom="block"),
+    seeded(SignMvu, 300, 36, 16, 36, 16, 8, pixels=4),
+    seeded(SignMvu, 303, 144, 64, 144, 8, 16, pixels=8, rom="block", starts="logic"),
+    seeded(SignMvu, 3, 27, 8, 9, 4, in_bits=8), seeded(SignMvu, 5, 2048, 1, 64, 1, 100, raw=True, loadable=1),
+    seeded(SignMvu, 6, 1152, 1, 96, 1, 50, raw=True, rom="block", loadable=1),
 ], ids=str)  # fmt: skip
 def test_cost_model_is_what_yosys_counts(unit):
     [found], model = count([unit], "xc7"), unit.estimate()
@@ -192,24 +190,24 @@ def test_a_table_in_logic_takes_a_lut_per_different_column_of_64_words(columns, 
 ])  # fmt: skip
 def test_cost_model_of_several_vectors_at_a_time(mw, mh, pe, pixels, rom, starts, lut, bram36):
     """As counted by Yosys."""
-    unit = seeded(XnorMvu, 1, mw, mh, mw, pe, pixels, pixels=pixels, rom=rom, starts=starts)
+    unit = seeded(SignMvu, 1, mw, mh, mw, pe, pixels, pixels=pixels, rom=rom, starts=starts)
     model = unit.estimate()
     assert model["bram36"] == bram36 and abs(model["lut"] - lut) <= 0.02 * lut
 
 
 def test_wired_weights_are_less_than_a_quarter_of_a_lut_each_and_taken_only_where_smaller():
-    conv1 = seeded(XnorMvu, 1, 576, 64, 576, 64, 1)
+    conv1 = seeded(SignMvu, 1, 576, 64, 576, 64, 1)
     assert "constant" in conv1.rtl()[0] and conv1.estimate()["lut"] < 0.25 * 576 * 64
     assert not conv1.memories() and conv1.input_buffer() is None and conv1.cycles() == 1
     for mw, mh, lut in ((40, 5, 141), (96, 4, 185), (96, 16, 636), (150, 24, 1222), (576, 64, 7577)):
-        model = seeded(XnorMvu, 1, mw, mh, mw, mh, 1).estimate()["lut"]
+        model = seeded(SignMvu, 1, mw, mh, mw, mh, 1).estimate()["lut"]
         assert abs(model - lut) <= 0.012 * lut, "as counted by Yosys"
-    for other in (seeded(XnorMvu, 1, 576, 64, 576, 32, 1), seeded(XnorMvu, 1, 32, 8, 32, 8, 1, raw=True)):
+    for other in (seeded(SignMvu, 1, 576, 64, 576, 32, 1), seeded(SignMvu, 1, 32, 8, 32, 8, 1, raw=True)):
         assert "constant" not in other.rtl()[0] and other.memories()
 
 
 def test_wired_weights_answer_after_fewer_registers_of_any_number_down_to_one():
-    op = seeded(XnorMvu, 7, 56, 24, 56, 24, 3)
+    op = seeded(SignMvu, 7, 56, 24, 56, 24, 3)
     others = op.sooner(9)
     assert [other.latency() for other in others] == [4, 3, 2, 1] and op.latency() == 7
     x = op.random_input(5, frames=40)
@@ -220,7 +218,7 @@ def test_wired_weights_answer_after_fewer_registers_of_any_number_down_to_one():
     area = [other.estimate() for other in (op, *others)]
     assert len({one["lut"] for one in area}) == 1
     assert sorted((one["ff"] for one in area), reverse=True) == [one["ff"] for one in area]
-    unwired = seeded(XnorMvu, 7, 56, 24, 28, 24, 3)
+    unwired = seeded(SignMvu, 7, 56, 24, 28, 24, 3)
     assert unwired.sooner(9) == []
 
 
@@ -229,7 +227,7 @@ def test_rows_of_wired_weights_that_agree_share_all_counts():
     row = np.random.default_rng(3).integers(0, 2, 64)
     weights, thresholds = np.stack([row, row, 1 - row, 1 - row], 1), np.array([0, 33, 32, 65])
     sizes = {"mw": 64, "mh": 4, "simd": 64, "pe": 4, "in_shape": [64], "out_shape": [4]}
-    op = XnorMvu.make("dut", {"weights": weights, "thresholds": thresholds}, **sizes)
+    op = SignMvu.make("dut", {"weights": weights, "thresholds": thresholds}, **sizes)
     assert [len(group) for group in op.built.groups[0]] == [0, 0, 0, 0, 0, 0, 64, 0]
     x = op.random_input(5, frames=20)
     run = cosim.run(device.bench([op]), [x])

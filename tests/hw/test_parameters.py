@@ -326,7 +326,7 @@ def bench(ops: list[HwOp], defines) -> Device:
 def test_behind_a_load_an_operator_has_the_written_constants(defines, most):
     """Frames, all words of the same operator with other constants, frames."""
     ops = loadables(most)
-    kinds = {"XnorMvu", "IntMvu", "Requantise", "Join", "Threshold", "Depthwise"}
+    kinds = {"SignMvu", "IntMvu", "Requantise", "Join", "Threshold", "Depthwise"}
     assert {type(op).__name__ for op in ops} > kinds
     feeds, wanted = [], []
     for op in ops:
@@ -372,7 +372,7 @@ def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
     assert "$stable" not in text, "it copies the data in every cycle; use XF_ASSERT_STABLE"
 
 
-@pytest.mark.parametrize("name", ["clip", "da_mvu", "interact", "lookup", "requantise", "xnor_mvu"])
+@pytest.mark.parametrize("name", ["clip", "da_mvu", "interact", "lookup", "requantise", "sign_mvu"])
 def test_a_generated_module_asserts_stability_and_count_or_is_a_body_that_does(name):
     for op in examples_of(name):
         for text in op.generated().values():

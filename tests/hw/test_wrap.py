@@ -7,7 +7,7 @@ import numpy as np
 from xnorforge.core import plugins
 from xnorforge.hw.wrap import headers, library, wrapper
 
-MVU = plugins.load("hw.ops", "xnor_mvu").Op
+MVU = plugins.load("hw.ops", "sign_mvu").Op
 
 
 def unit(simd=5, pe=2):

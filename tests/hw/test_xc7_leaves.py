@@ -224,7 +224,7 @@ def matrix(length: int, rows: int, vectors: int, simd: int, pe: int):
     rng, side = np.random.default_rng(length), isqrt(vectors)
     arrays = {"weights": rng.integers(0, 2, (length, rows)), "thresholds": rng.integers(0, length, rows)}
     sizes = {"mw": length, "mh": rows, "vectors": vectors, "simd": simd, "pe": pe}
-    make = plugins.load("hw.ops", "xnor_mvu").Op.make
+    make = plugins.load("hw.ops", "sign_mvu").Op.make
     return make(arrays=arrays, in_shape=[side, side, length], out_shape=[side, side, rows], rom="logic",
                 starts="logic", **sizes)  # fmt: skip
 

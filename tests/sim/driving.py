@@ -72,9 +72,9 @@ def small_network(net: Path) -> Path:
     """A network's folder as the stages leave it before the overlay; that of its accelerator.
     Bytes 4 x 4 x 3, three per beat, to four signed sums and the index of the largest."""
     rng = np.random.default_rng(0)
-    make = {name: plugins.load("hw.ops", name).Op.make for name in ("byte_mvu", "top_k")}
+    make = {name: plugins.load("hw.ops", name).Op.make for name in ("sign_mvu", "top_k")}
     weights = {"weights": rng.integers(0, 2, (48, 4))}
-    sums = make["byte_mvu"](arrays=weights, mw=48, mh=4, simd=3, in_shape=[4, 4, 3], out_shape=[4])
+    sums = make["sign_mvu"](arrays=weights, mw=48, mh=4, simd=3, in_shape=[4, 4, 3], out_shape=[4], in_bits=8)
     stream = sums.out_stream()
     largest = make["top_k"](n=4, in_bits=stream.bits, in_signed=int(stream.signed))
     images = rng.integers(0, 256, (20, 3, 4, 4)).astype(np.uint8)

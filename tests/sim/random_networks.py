@@ -16,11 +16,11 @@ from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.reorder.op import Reorder, reorder_of
+from xnorforge.hw.ops.sign_mvu.op import SignMvu
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.top_k.op import TopK
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
-from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.wrap import headers, library
 from xnorforge.sim import device, verilate
 
@@ -80,7 +80,7 @@ class RandomNetwork(Draws):
         arrays = {"weights": self.rng.integers(0, 2, (length, results))}
         if thresholds:
             arrays["thresholds"] = self.rng.integers(0, length + 2, results)
-        self.add(XnorMvu, arrays, mw=length, mh=results, simd=simd, pe=pe, vectors=vectors, pixels=pixels,
+        self.add(SignMvu, arrays, mw=length, mh=results, simd=simd, pe=pe, vectors=vectors, pixels=pixels,
                  in_shape=list(self.shape), out_shape=[*places, results])  # fmt: skip
 
     def convolution(self, same: bool = False) -> None:

@@ -25,7 +25,7 @@ def test_sums_of_a_row_with_a_threshold_are_the_threshold_and_one_less():
     rng = np.random.default_rng(2)
     weights, thresholds = rng.integers(0, 2, (40, 6)), rng.integers(15, 26, 6)
     shapes = {"mw": 40, "mh": 6, "in_shape": [40], "out_shape": [6]}
-    op = OPS["xnor_mvu"].make("m", {"weights": weights, "thresholds": thresholds}, **shapes)
+    op = OPS["sign_mvu"].make("m", {"weights": weights, "thresholds": thresholds}, **shapes)
     (frames,) = alone.inputs_of(op)
     matches = (frames[:, :, None] == weights).sum(axis=1)
     for row, wanted in enumerate(thresholds):
@@ -70,7 +70,7 @@ def with_one_bit_inverted(op, rng):
     return None
 
 
-KINDS = ["threshold", "clip", "requantise", "join", "xnor_mvu", "int_mvu", "byte_mvu", "interact", "border"]
+KINDS = ["threshold", "clip", "requantise", "join", "sign_mvu", "int_mvu", "interact", "border"]
 
 
 def test_layers_alone_pass_and_wrong_constants_in_them_are_found():

@@ -8,9 +8,9 @@ from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.ops.max_pool.op import MaxPool
+from xnorforge.hw.ops.sign_mvu.op import SignMvu
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.window.op import Window
-from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim.bits import BitSimulator
 
 
@@ -21,9 +21,9 @@ def residual(seed, height=5, width=9, channels=16, rows=32, swapped=False, compa
     window = Window.make("window", ifm=[height, width, channels], kernel=[3, 3], pads=[1] * 4, bits=1)
     by = Window.make("by", ifm=[height, width, channels], kernel=[1, 1], bits=1)
     mw, shape = 9 * channels, [height, width, rows]
-    conv = XnorMvu.make("conv", {"weights": rng.integers(0, 2, (mw, rows))}, mw=mw, mh=rows,
+    conv = SignMvu.make("conv", {"weights": rng.integers(0, 2, (mw, rows))}, mw=mw, mh=rows,
                         vectors=height * width, in_shape=[height, width, mw], out_shape=shape)  # fmt: skip
-    bypass = XnorMvu.make(
+    bypass = SignMvu.make(
         "bypass", {"weights": rng.integers(0, 2, (channels, rows))}, mw=channels, mh=rows,
         vectors=height * width, in_shape=[height, width, channels], out_shape=shape,
     )  # fmt: skip
@@ -66,7 +66,7 @@ def pooled(seed, height=7, breadth=9, channels=64, rows=32, window=(2, 2), every
     window_op = Window.make("window", ifm=ifm, kernel=[3, 3], stride=[stride] * 2, pads=[pad] * 4, bits=1)
     *size, mw = window_op.out_stream().shape
     thresholds = rng.integers(mw // 2 - 3, mw // 2 + 9, rows)
-    conv = XnorMvu.make(
+    conv = SignMvu.make(
         "conv", {"weights": rng.integers(0, 2, (mw, rows)), "thresholds": thresholds},
         mw=mw, mh=rows, vectors=size[0] * size[1], in_shape=[*size, mw], out_shape=[*size, rows],
     )  # fmt: skip

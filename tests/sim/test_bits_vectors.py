@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from documents import python
 
-from xnorforge.hw.ops.byte_mvu.op import ByteMvu
 from xnorforge.hw.ops.concat.bits import channels_beside
 from xnorforge.hw.ops.int_mvu.op import IntMvu
+from xnorforge.hw.ops.sign_mvu.op import SignMvu
 from xnorforge.hw.ops.window.op import Window
-from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.bits.kernels import interleave_planes, merge_pixels
 from xnorforge.sim.bits.patches import Patches
 from xnorforge.sim.bits.sign_tables import table_signs
 
-KINDS = {"xnor": (XnorMvu, 1), "byte": (ByteMvu, 8), "wide": (ByteMvu, 12), "int": (IntMvu, 4)}
+KINDS = {"xnor": (SignMvu, 1), "byte": (SignMvu, 8), "wide": (SignMvu, 12), "int": (IntMvu, 4)}
 
 
 def layer(kind, channels, rows, compared, seed, size=(7, 9), **window):
@@ -69,7 +68,7 @@ def test_layers_of_every_window_and_odd_size_equal_their_contracts(kind):
 def test_sums_by_hand():
     """Two pixels of 1 and 2, 3 and 4; rows of weights +1 +1, -1 +1."""
     sizes = {"mw": 2, "mh": 2, "vectors": 2, "in_shape": [2, 2], "out_shape": [2, 2]}
-    op = ByteMvu.make("sums", {"weights": np.array([[1, 0], [1, 1]])}, **sizes)
+    op = SignMvu.make("sums", {"weights": np.array([[1, 0], [1, 1]])}, in_bits=8, **sizes)
     got = BitSimulator([op]).run(np.array([[[1, 2], [3, 4]]], np.uint8))["sums"]
     assert got.tolist() == [[[3, 1], [7, 1]]]
 

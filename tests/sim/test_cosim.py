@@ -114,8 +114,8 @@ def test_the_first_difference_is_reported_by_place_and_values():
     got = expected.copy()
     got[1, 0, 1, 2] = -7
     got[2] = 0
-    with pytest.raises(MismatchError, match=r"^conv1 \(XnorMvu\): RTL ") as error:
-        compare.equal("conv1 (XnorMvu)", "RTL", got, expected)
+    with pytest.raises(MismatchError, match=r"^conv1 \(SignMvu\): RTL ") as error:
+        compare.equal("conv1 (SignMvu)", "RTL", got, expected)
     values = ("2 of 3 images", "image 1", "position (0, 1)", "channel 2", "got -7", "expected 22")
     assert all(value in str(error.value) for value in values)
 

@@ -25,10 +25,10 @@ from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
+from xnorforge.hw.ops.sign_mvu.op import SignMvu
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
-from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim import cosim, device, pauses, stage
 from xnorforge.sim.cycles.record import deadlock_ring
 
@@ -65,7 +65,7 @@ def test_a_register_that_converts_widths_by_hand():
 def bypass(depth: int) -> list:
     """A matrix of 8 x 4, a beat of one element each, and a way around it of a FIFO that meets it again."""
     fork = Fork.make("fork", in_shape=[1, 8], readers=2, pe=1)
-    matrix = seeded(XnorMvu, 3, 8, 8, 1, 1, vectors=1, raw=True)
+    matrix = seeded(SignMvu, 3, 8, 8, 1, 1, vectors=1, raw=True)
     matrix.onnx_node.name = "matrix"
     fifo = Fifo.make("fifo", shape=[1, 8], lanes=1, bits=1, depth=depth)
     bits = [matrix.out_stream().bits, 1]
@@ -137,9 +137,9 @@ def chained(*ops) -> list:
 def test_parts_of_a_network_that_repeat_themselves_at_different_rates_are_known_too():
     """A matrix of 60 cycles per frame, room for 100 beats, a matrix of 75 cycles: the first gains 15 cycles
     in every frame until the room is full, then it waits for the second."""
-    first = seeded(XnorMvu, 1, 4, 5, 1, 1, vectors=3)
+    first = seeded(SignMvu, 1, 4, 5, 1, 1, vectors=3)
     fifo = Fifo.make("fifo", shape=[3, 5], lanes=1, bits=1, depth=100)
-    second = seeded(XnorMvu, 2, 15, 5, 1, 1, vectors=1, raw=True)
+    second = seeded(SignMvu, 2, 15, 5, 1, 1, vectors=1, raw=True)
     model = CycleModel(chained(first, fifo, second))
     for frames in (25, 150):
         known, moved = model.run(frames), model.run(frames, NEVER)
@@ -314,7 +314,7 @@ class Bypassed(RandomNetwork):
             "weights": self.rng.integers(0, 2, (length, 8)),
             "thresholds": self.rng.integers(length // 3, 2 * length // 3, 8),
         }
-        self.add(XnorMvu, arrays, mw=length, mh=8, simd=simd, pe=pe, vectors=36, in_shape=list(self.shape),
+        self.add(SignMvu, arrays, mw=length, mh=8, simd=simd, pe=pe, vectors=36, in_shape=list(self.shape),
                  out_shape=[6, 6, 8])  # fmt: skip
 
 
@@ -423,7 +423,7 @@ def between(before: HwOp, shape, in_lanes, out_lanes, after: HwOp) -> HwOp:
 def unit(name: str, simd: int, pe: int) -> HwOp:
     """A matrix of 12 x 12 for 4 vectors of bits."""
     thresholds = {"weights": [[1] * 12] * 12, "thresholds": [6] * 12}
-    return bind.OPS["XnorMvu"].make(
+    return bind.OPS["SignMvu"].make(
         name, thresholds, mw=12, mh=12, simd=simd, pe=pe, vectors=4, in_shape=[4, 12], out_shape=[4, 12]
     )
 

@@ -29,9 +29,9 @@ def perceptron(seed, simd=(3, 4), pe=(2, 1), **styles):
     shape = {"mw": 48, "mh": 8, "simd": simd[0], "pe": pe[0], "in_shape": [4, 4, 3], "out_shape": [8]}
     last = {"weights": rng.integers(0, 2, (8, 4))}
     return [
-        MAKE["byte_mvu"](arrays=first, **shape, loadable=1, **styles),
+        MAKE["sign_mvu"](arrays=first, **shape, in_bits=8, loadable=1, **styles),
         MAKE["width"](shape=[8], in_lanes=pe[0], out_lanes=simd[1]),
-        MAKE["xnor_mvu"](arrays=last, mw=8, mh=4, simd=simd[1], pe=pe[1], in_shape=[8], out_shape=[4],
+        MAKE["sign_mvu"](arrays=last, mw=8, mh=4, simd=simd[1], pe=pe[1], in_shape=[8], out_shape=[4],
                          loadable=1),
     ]  # fmt: skip
 
@@ -42,7 +42,7 @@ def correlator(seed):
     return [
         MAKE["threshold"](arrays={"thresholds": np.full((2, 1), 128)}, in_shape=[5, 6, 2], in_bits=8),
         MAKE["window"](ifm=[5, 6, 2], kernel=[2, 3]), MAKE["width"](shape=out, in_lanes=1, out_lanes=4),
-        MAKE["xnor_mvu"](arrays={"weights": template}, mw=12, mh=1, simd=4, pe=1, vectors=16, in_shape=out,
+        MAKE["sign_mvu"](arrays={"weights": template}, mw=12, mh=1, simd=4, pe=1, vectors=16, in_shape=out,
                          out_shape=[4, 4, 1], loadable=1),
     ]  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from op_examples import examples_of
+from op_examples import examples_of, in_file
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import write_json
@@ -46,7 +46,7 @@ def test_the_files_of_every_operator_hold_its_arrays(name, tmp_path):
 def test_a_wrong_bit_of_a_weight_is_found_whoever_wrote_it(name, tmp_path, monkeypatch):
     """The operator itself makes the wrong words, so that only the arrays of the graph tell."""
     rng, seen = np.random.default_rng(1), 0
-    for op in [op for op in examples_of(OPS[name]) if op.rtl()[0] in MODULES and op.memories()][:12]:
+    for op in [op for op in in_file(name) if op.rtl()[0] in MODULES and op.memories()][:12]:
         right = op.memories()
         bits, words = right["WeightFile"]
         wrong = [*words]
@@ -62,7 +62,7 @@ def test_a_wrong_bit_of_a_weight_is_found_whoever_wrote_it(name, tmp_path, monke
 def test_each_bit_of_what_sums_start_from_is_read_whoever_wrote_it(name):
     """Of units with and without thresholds, also those that no sum reaches."""
     seen = set()
-    for op in [op for op in examples_of(OPS[name]) if "StartFile" in op.memories()][:40]:
+    for op in [op for op in in_file(name) if "StartFile" in op.memories()][:40]:
         bits, words = op.memories()["StartFile"]
         given = {key: str(value).removeprefix("xf_pkg::") for key, value in op.rtl()[1].items()}
         given |= {key: int(value) for key, value in op.rtl()[1].items() if not isinstance(value, str)}
@@ -95,7 +95,7 @@ def test_a_file_by_hand(tmp_path):
     """2 inputs, 3 rows, one of each per word: words pass by pass; row 1 answers from two equal bits on."""
     weights, thresholds = np.array([[1, 0, 1], [0, 0, 1]]), np.array([1, 2, 0])
     attributes = {"mw": 2, "mh": 3, "in_shape": [2], "out_shape": [3]}
-    op = OPS["xnor_mvu"].make(arrays={"weights": weights, "thresholds": thresholds}, **attributes)
+    op = OPS["sign_mvu"].make(arrays={"weights": weights, "thresholds": thresholds}, **attributes)
     check_of(tmp_path, op)
     (file,) = tmp_path.glob("*WeightFile.mem")
     assert file.read_text().split() == ["1", "0", "0", "0", "1", "1"]

@@ -29,7 +29,7 @@ def acc(tmp_path_factory):
 
 def accelerator(folder, board):
     """Three operators: memories as block RAMs of several shapes, LUT memories and shift registers."""
-    unit, fifo = load("hw.ops", "xnor_mvu").Op, load("hw.ops", "fifo").Op
+    unit, fifo = load("hw.ops", "sign_mvu").Op, load("hw.ops", "fifo").Op
     threshold = load("hw.ops", "threshold").Op
     rng = np.random.default_rng(1)
     shapes = {"mw": 64, "mh": 32, "vectors": 9, "in_shape": [3, 3, 64], "out_shape": [3, 3, 32]}

@@ -114,7 +114,7 @@ def correlator(image, kernel, rows, simd, pe, lanes):
         in_bits=8, pe=lanes),
         MAKE["window"](ifm=list(image), kernel=list(kernel), simd=lanes),
         MAKE["width"](shape=[*out, length], in_lanes=lanes, out_lanes=simd),
-        MAKE["xnor_mvu"](
+        MAKE["sign_mvu"](
             arrays={"weights": rng.integers(0, 2, (length, rows))}, in_shape=[*out, length],
             out_shape=[*out, rows], loadable=1, **sizes
         ),
@@ -311,7 +311,7 @@ def digits(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(SEED)
     acc, signs = folder / "rtl", rng.choice([-1, 1], (64, 10))
     sizes = {"mw": 64, "mh": 10, "vectors": 1, "simd": 1, "pe": 1, "in_shape": [1, 1, 64]}
-    scores = MAKE["byte_mvu"](arrays={"weights": signs > 0}, out_shape=[1, 1, 10], **sizes)
+    scores = MAKE["sign_mvu"](arrays={"weights": signs > 0}, out_shape=[1, 1, 10], in_bits=8, **sizes)
     acc.mkdir()
     generated([MAKE["window"](ifm=[8, 8, 1], kernel=[8, 8], bits=8), scores], acc)
     np.savez(folder / "lowered.npz", scale=np.ones(10), bias=np.zeros(10))

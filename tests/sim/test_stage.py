@@ -30,15 +30,15 @@ def small():
     bits, shape = (lambda *size: rng.integers(0, 2, size)), [6, 6, 18]
     return [
         make["window"](ifm=[8, 8, 2], kernel=[3, 3], bits=8, simd=2),
-        make["byte_mvu"](
+        make["sign_mvu"](
             arrays={"weights": bits(18, 8), "thresholds": rng.integers(-200, 200, 8)},
-            mw=18, mh=8, simd=2, pe=2, vectors=36, in_shape=shape, out_shape=[6, 6, 8],
+            mw=18, mh=8, simd=2, pe=2, vectors=36, in_bits=8, in_shape=shape, out_shape=[6, 6, 8],
         ),
         make["fifo"](shape=[6, 6, 8], lanes=2, depth=8),
         make["max_pool"](ifm=[6, 6, 8], kernel=[2, 2], stride=[2, 2], pe=2),
         make["width"](shape=[3, 3, 8], in_lanes=2, out_lanes=4),
         make["fifo"](shape=[3, 3, 8], lanes=4, depth=2),
-        make["xnor_mvu"](arrays={"weights": bits(72, 4)}, mw=72, mh=4, simd=4, in_shape=[3, 3, 8],
+        make["sign_mvu"](arrays={"weights": bits(72, 4)}, mw=72, mh=4, simd=4, in_shape=[3, 3, 8],
         out_shape=[4]),
         make["top_k"](n=4, in_bits=7),
     ]  # fmt: skip
@@ -77,9 +77,9 @@ def test_a_sound_accelerator_is_proven_and_counted(net):
     assert modelled["fifos"] == record["fifos"]
     assert record["checks"][1]["integers"] == 10 * 5
     assert record["interval"] == record["interval_bound"] == 36 * 9 * 4 and record["interval_constant"]
-    assert record["bound_by"] == ["bytemvu_1"]
+    assert record["bound_by"] == ["signmvu_1"]
     assert record["interval"] < record["latency"] < 3 * record["interval"]
-    assert record["fifo_depths"] == {"bytemvu_1": 2 * 9, "fifo_2": 8, "fifo_5": 2, "xnormvu_6": 2 * 18}
+    assert record["fifo_depths"] == {"signmvu_1": 2 * 9, "fifo_2": 8, "fifo_5": 2, "signmvu_6": 2 * 18}
     assert all(1 <= fill <= record["fifo_depths"][name] for name, fill in record["fifos"].items())
     found = [(row["stage"], row["images"], row["correct"]) for row in record["accuracy"]]
     assert found == [("bit simulator", IMAGES - 1, IMAGES - 2), ("RTL", 9, 8)]
@@ -88,7 +88,7 @@ def test_a_sound_accelerator_is_proven_and_counted(net):
 
 @pytest.mark.quick("layer_06*")
 @pytest.mark.parametrize("layer, operator", [
-    ("layer_01_bytemvu_1", "bytemvu_1 (ByteMvu)"), ("layer_06_xnormvu_6", "xnormvu_6 (XnorMvu)"),
+    ("layer_01_signmvu_1", "signmvu_1 (SignMvu)"), ("layer_06_signmvu_6", "signmvu_6 (SignMvu)"),
 ])  # fmt: skip
 def test_an_altered_memory_file_is_found_and_its_operator_named(net, layer, operator):
     file = net / "rtl" / f"{layer}_WeightFile.mem"
@@ -134,7 +134,7 @@ def test_waveforms_are_written_on_request(net):
     write_json(net / "fold.json", {"clock_mhz": {"value": 50.0}})
     stage.simulate(net, net, images=2, stalled=1, waves=True)
     [file] = set(net.glob("waves.*")) - {net / "waves.gtkw"}
-    assert file.stat().st_size > 10_000 and "-bytemvu_1 (ByteMvu)" in (net / "waves.gtkw").read_text()
+    assert file.stat().st_size > 10_000 and "-signmvu_1 (SignMvu)" in (net / "waves.gtkw").read_text()
 
 
 def test_labels_are_judged_as_maps_of_a_one_each():
@@ -157,11 +157,11 @@ GTKWAVE = [program for program in ("gtkwave", "xvfb-run") if shutil.which(progra
 
 def branched():
     """Twelve bits, one a beat, to two layers side by side, added: streams of one bit, several streams."""
-    make = {name: plugins.load("hw.ops", name).Op.make for name in ("fork", "xnor_mvu", "join", "top_k")}
+    make = {name: plugins.load("hw.ops", name).Op.make for name in ("fork", "sign_mvu", "join", "top_k")}
     rng = np.random.default_rng(2)
     size = {"mw": 12, "mh": 3, "simd": 1, "pe": 1, "vectors": 1, "in_shape": [12], "out_shape": [3]}
     fork = make["fork"]("fork0", in_shape=[12], readers=2, pe=1)
-    units = [make["xnor_mvu"](f"dense{k}", {"weights": rng.integers(0, 2, (12, 3))}, **size) for k in (0, 1)]
+    units = [make["sign_mvu"](f"dense{k}", {"weights": rng.integers(0, 2, (12, 3))}, **size) for k in (0, 1)]
     counts = units[0].out_stream().bits
     wires = {"in_bits": [counts] * 2, "in_signed": [0] * 2, "out_bits": 5, "out_signed": 0}
     join = make["join"]("join0", {"multipliers": np.ones((2, 3), np.int64)}, in_shape=[3], **wires)

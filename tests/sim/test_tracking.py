@@ -46,7 +46,7 @@ def built(tmp_path_factory):
         MAKE["threshold"](arrays={"thresholds": np.full((2, 1), 128)}, in_shape=[5, 6, 2], in_bits=8),
         MAKE["window"](ifm=[5, 6, 2], kernel=[2, 3]),
         MAKE["width"](shape=[4, 4, 12], in_lanes=1, out_lanes=4),
-        MAKE["xnor_mvu"](
+        MAKE["sign_mvu"](
             arrays={"weights": rng.integers(0, 2, (12, 1))}, in_shape=[4, 4, 12], out_shape=[4, 4, 1], mw=12,
             mh=1, vectors=16, simd=4, loadable=1
         ),

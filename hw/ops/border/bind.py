@@ -23,7 +23,7 @@ def signed_conv(network: Network, node: Placed) -> Taken:
         "mw": length, "mh": outputs, "vectors": prod(image), "in_shape": [*image, length], "out_shape": shape,
     }  # fmt: skip
     if (abs(whole) == 1).all():
-        unit = Bound("XnorMvu", node.name, attributes, {"weights": (whole > 0).astype(np.int64)})
+        unit = Bound("SignMvu", node.name, attributes, {"weights": (whole > 0).astype(np.int64)})
         mul, base = 2, -length
     else:
         attributes |= widths(node.name, whole, 1, False, bipolar=1)

@@ -31,7 +31,6 @@ class IntMvu(Mvu):
     multiplies in DSP blocks, two rows per block, where products have 9 bits or more (`xf_dsp_sum`)."""
 
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"dsp": (0, 1)}
-    result_signed = True
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:

@@ -24,8 +24,6 @@ class SpatialMvu(Mvu):
     Cost: one bit per weight in memory, one count of equal bits per magnitude in a beat, and its
     multiplication by the constant in LUTs; far less than an IntMvu with the same weights."""
 
-    result_signed = True
-
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | node_attributes(run=int, scale_bits=3)
 

@@ -29,7 +29,7 @@ class XnorMatmul(HwOp):
     Rate: rounds * vectors * (mw / simd) * (mh / pe) cycles. Latency: until the beats of the first result are
     there, plus the pipeline of the dot product.
 
-    Cost: as `XnorMvu` and `IntMvu`, whose `dsp` it has for rows of their own; two rounds of vectors, and an
+    Cost: as `SignMvu` and `IntMvu`, whose `dsp` it has for rows of their own; two rounds of vectors, and an
     accumulator per row and vector in place of the weights."""
 
     module = "xf_xnor_matmul"
@@ -109,7 +109,7 @@ class XnorMatmul(HwOp):
         )
         rows = rows.transpose(0, 1, 2, 4, 3, 5).reshape(*rows.shape[:2], mh, mw).astype(np.float64)
         zeros = 0 if self.numbers else (rows == 0).sum(-1, keepdims=True)
-        rows = rows if self.numbers else 2 * rows - 1  # as XnorMvu.result
+        rows = rows if self.numbers else 2 * rows - 1  # as SignMvu.result
         found = rows @ x.reshape(len(x), -1, vectors, mw).swapaxes(2, 3).astype(np.float64) + zeros
         found = found.reshape(len(x), -1, pe, vectors).swapaxes(2, 3).astype(np.int64)
         context[self.onnx_node.output[0]] = found.reshape(len(x), *self.out_stream().shape)

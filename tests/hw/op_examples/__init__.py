@@ -14,7 +14,8 @@ from . import reorder
 
 HERE = Path(__file__).parent
 # List of examples: operator that has other factors of LUTs for them.
-PRICED_APART = {"or_pool": "max_pool", **dict.fromkeys(reorder.POINTS, "reorder")}
+PRICED_APART = {"or_pool": "max_pool", "xnor_mvu": "sign_mvu", "byte_mvu": "sign_mvu"}
+PRICED_APART |= dict.fromkeys(reorder.POINTS, "reorder")
 
 
 def examples_of(kind: str | type) -> list[HwOp]:
@@ -32,7 +33,7 @@ def class_of(name: str) -> type[HwOp]:
 @cache
 def in_file(name: str) -> list[HwOp]:
     """All modules of a run share them: those with adders take seconds to solve."""
-    if name in (*reorder.POINTS, "reorder"):
+    if name in (*reorder.POINTS, "reorder", "sign_mvu"):  # of the last two all are priced apart
         return reorder.examples(name)
     if (HERE / f"{name}.py").exists():
         module = import_module(f".{name}", __name__)

@@ -1,4 +1,4 @@
-"""Instances of ByteMvu for the conformance tests."""
+"""Instances of SignMvu of integers for the conformance tests."""
 
 from .drawn import seeded
 
@@ -19,5 +19,5 @@ def examples(cls):
     made = []
     for seed, (mw, mh, simd, pe, vectors, raw, bits, signed) in enumerate(points):
         made.append(seeded(cls, seed, mw, mh, simd, pe, vectors, raw, in_bits=bits, in_signed=signed))
-    made += [seeded(cls, 90, 27, 16, 3, 4, rom=rom) for rom in ("block", "logic")]
-    return [*made, seeded(cls, 91, 27, 16, 3, 4, rom="block", rom_rows=16)]
+    made += [seeded(cls, 90, 27, 16, 3, 4, rom=rom, in_bits=8) for rom in ("block", "logic")]
+    return [*made, seeded(cls, 91, 27, 16, 3, 4, rom="block", rom_rows=16, in_bits=8)]

@@ -66,7 +66,7 @@ def _paged(kind, name, attributes, pages):
 
 def _convolutions(cls, number, height, width, channels, lanes, steps):
     rng = np.random.default_rng(100 + number)
-    window, unit = (plugins.load("hw.ops", name).Op for name in ("window", "xnor_mvu"))
+    window, unit = (plugins.load("hw.ops", name).Op for name in ("window", "sign_mvu"))
     mw = 9 * channels
     around = {"kernel": [3, 3], "stride": [1, 1], "dilation": [1, 1], "pads": [1, 1, 1, 1]}
     around |= {"ifm": [height, width, channels], "simd": lanes, "bits": 1}

@@ -1,4 +1,4 @@
-"""Instances of XnorMvu for the conformance tests."""
+"""Instances of SignMvu of bits for the conformance tests."""
 
 from .drawn import seeded
 

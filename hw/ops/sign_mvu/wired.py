@@ -53,9 +53,9 @@ class Wired(Folded):
 
     @classmethod
     def of(cls, op: Mvu) -> Self | None:
-        """For a whole matrix per cycle, with thresholds, where this is smaller than the folded unit."""
+        """For a whole matrix of bits per cycle, with thresholds, where this is smaller than folded."""
         mw, mh, simd, pe = op.folding()
-        fixed = not (op.raw or op.replaced) and "weights" in op.arrays_of
+        fixed = op.in_bits == 1 and not (op.raw or op.replaced) and "weights" in op.arrays_of
         if not fixed or (simd, pe) != (mw, mh) or mw * mh < WIRED_FROM:
             return None
         both = unit, _ = cls(op), Folded(op)
@@ -162,7 +162,7 @@ class Wired(Folded):
             more, moved = self._four_rows(ROWS * number, groups)
             lines += more
             moves += moved
-        head = head_of(WHAT.format(mw, mh), self.stages, "op.py, XnorMvu.execute_node")
+        head = head_of(WHAT.format(mw, mh), self.stages, "op.py, SignMvu.execute_node")
         return generated_module("xf_xnor_constant", head, (mw, 1), lines, moves, mh, self.stages)
 
     def _cut(self, row: int, k: int, groups: list[np.ndarray]) -> int:

@@ -6,5 +6,6 @@ from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
-    """Products of -1 and +1, from which matches are made."""
-    return matrix(net, op, sources[0], 2 * op.integers("weights") - 1, 1, op.get_nodeattr("mw"))
+    """Products with -1 and +1, from which matches of bits are made."""
+    length = op.get_nodeattr("mw") if op.counts else 0
+    return matrix(net, op, sources[0], 2 * op.integers("weights") - 1, 1, length)

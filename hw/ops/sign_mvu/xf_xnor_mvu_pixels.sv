@@ -19,7 +19,7 @@
 // Memories   WeightFile: word row, bit k = weight of element k in that row
 //            StartFile: word row: 2**(AccW-1) - T; with NoMemory unused
 //            Their registers are those of xf_mvu.
-// Bit model  op.py, XnorMvu.execute_node
+// Bit model  op.py, SignMvu.execute_node
 
 `include "xf_assert.svh"
 

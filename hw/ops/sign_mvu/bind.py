@@ -1,9 +1,13 @@
-"""Match counts of bits."""
+"""Products with weights of -1 and +1."""
+
+import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.bind.network import Network, Placed, Taken
 from xnorforge.hw.bind.nodes import matrix_at
 from xnorforge.hw.bind.registry import MATRICES, takes
+from xnorforge.hw.ops.sign_mvu.op import MOST_INPUT_BITS
+from xnorforge.hw.streams import value_range
 
 
 @takes(*MATRICES)
@@ -17,13 +21,16 @@ def template(network: Network, node: Placed) -> Taken:
             f"{node.name}: its weights are replaced at run time, which works only for sums of +-1 by +-1 "
             "without a threshold after them; end the network at this layer."
         )
-    return unit.bound("XnorMvu", {"loadable": 1}, unit.weights > 0)
+    return unit.bound("SignMvu", {"loadable": 1}, unit.weights > 0)
 
 
 @takes(*MATRICES, rank=10)
-def xnor_mvu(network: Network, node: Placed) -> Taken:
-    """Bits with weights of -1 and +1, thresholds inside."""
-    if not node.at["xnor"]:
-        return None
+def sign_mvu(network: Network, node: Placed) -> Taken:
+    """Bits for -1 and +1, or integers of several bits, with weights of -1 and +1, thresholds inside."""
     unit = matrix_at(network, node)
-    return unit.bound("XnorMvu", {}, unit.weights > 0, (0, len(unit.weights) + 1))
+    width = {"in_bits": 1, "in_signed": 0} if unit.xnor else unit.seen.width
+    bits = width["in_bits"]
+    if not unit.xnor and not (2 <= bits <= MOST_INPUT_BITS and np.isin(unit.weights, (-1, 1)).all()):
+        return None
+    most = len(unit.weights) * max(map(abs, value_range(bits, bool(width["in_signed"]))))
+    return unit.bound("SignMvu", width, unit.weights > 0, (0 if unit.xnor else -most, most + 1))
