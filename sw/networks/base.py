@@ -31,6 +31,8 @@ class Recipe:
         drop: factor of the learning rate at a drop.
         shift: largest shift of a training image in pixels; -1 is the task's default.
         images: train on the first images only, this many; 0: all.
+        fold: hold out this of five equal parts of the training images, 1 .. 5, and look at no test images;
+            0: hold out what the task does.
         arithmetic: number format that training multiplies in: float32, bfloat16, or that of the device,
             bfloat16 on a GPU and float32 on a CPU. All figures are evaluated in float32.
         loss: of the task, or for classes squared_hinge: the mean of max(0, 1 - t * score)² over images and
@@ -52,6 +54,7 @@ class Recipe:
     drop: float = 0.1
     shift: int = -1
     images: int = 0
+    fold: int = 0
     arithmetic: str = BY_DEVICE
     loss: str = "task"
     start: float = 0.0

@@ -51,13 +51,23 @@ class Images:
         if not count:
             return self
         if self.source is not None or count > len(self.images):
-            made_anew = self.source is not None
             few = f"there are only {len(self.images):,}"
-            there = "they are generated in each epoch" if made_anew else few
+            there = few if self.source is None else "they are generated in each epoch"
             raise UserError(
                 f"RECIPE: images={count} cannot be taken from {self.what}: {there}; leave it out."
             )
         return Images(self.images[:count], self.labels[:count], f"the first {count:,} images of {self.what}")
+
+    def apart(self, fold: int) -> tuple["Images", "Images"]:
+        """The images without part 1 .. 5 of five in their order, and that part; UserError: there is none."""
+        if fold > 5 or not isinstance(self.source, list | None):
+            raise UserError(f"RECIPE: fold={fold} cannot be taken from {self.what}; use 1 .. 5, or none.")
+        parts = np.array_split(np.arange(len(self.images)), 5)
+        own, part = parts.pop(fold - 1), f"part {fold} of 5"
+        others = np.concatenate(parts)
+        source = self.source and [self.source[at] for at in others]
+        left = Images(self.images[others], self.labels[others], f"{self.what}, but {part}", source)
+        return left, Images(self.images[own], self.labels[own], f"{part} of {self.what}")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def _checked(recipe: Recipe) -> Recipe:
             f"RECIPE: drops='{recipe.drops}' must be numbers between 0 and 1, the parts of a phase at which "
             "the learning rate drops, such as drops=0.5 0.9."
         )
-    least = {"epochs": 1, "batch": 1, "warmup": 1, "passes": 1, "shift": -1, "images": 0}
+    least = {"epochs": 1, "batch": 1, "warmup": 1, "passes": 1, "shift": -1, "images": 0, "fold": 0}
     least |= {"weight_decay": 0, "momentum": 0, "start": 0}
     low = [key for key, value in least.items() if not getattr(recipe, key) >= value]
     if low or not recipe.lr > 0 or not 0 < recipe.drop <= 1:

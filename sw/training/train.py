@@ -142,7 +142,8 @@ def sets_of(task: Task, recipe: Recipe) -> tuple[Images, Images]:
     if recipe.loss != "task" and not task.classifies:
         raise UserError(f"RECIPE: loss={recipe.loss} is for classes, which this task has not; leave it out.")
     training, held_out = task.train_sets()
-    return training.first(recipe.images), held_out
+    training = training.first(recipe.images)
+    return training.apart(recipe.fold) if recipe.fold else (training, held_out)
 
 
 def train(
@@ -208,7 +209,8 @@ def train(
         "hyper": asdict(chosen), "command": _command(settings, task.data_option),
         "curve": curves.points(curve), **describe_run(run, network),
     }  # fmt: skip
-    record["accuracy"] = [stated(network, images, task) for images in task.test_sets()]
+    shown = [sets[1]] if taken.fold else task.test_sets()
+    record["accuracy"] = [stated(network, images, task) for images in shown]
     card = weights.save_weights(run.out_dir, network, record)
     curves.draw_run(curve, card, run.out_dir)
     return card

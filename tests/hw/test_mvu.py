@@ -1,6 +1,7 @@
 """Matrix-vector units: the contract in integers, memories, folding, 7-series form, cost model. Matrices as
 adders: by hand, on whole domains, against the folded units' meaning, what is refused."""
 
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -21,35 +22,25 @@ from xnorforge.hw.ops.sign_mvu.op import SignMvu
 from xnorforge.sim import cosim, device
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
+of_bytes = partial(seeded, SignMvu, in_bits=8)
 # Wide and odd dot products, and what the examples hold of raw, signed and narrow.
 UNITS = [
-    *(
-        seeded(SignMvu, seed, simd, 1, simd, 1, 6, raw)
-        for seed, (simd, raw) in enumerate([(576, True), (192, False)])
-    ),
+    seeded(SignMvu, 0, 576, 1, 576, 1, 6, True), seeded(SignMvu, 1, 192, 1, 192, 1, 6, False),
     *(seeded(SignMvu, simd, 2 * simd, 2, simd, 1, 2, True) for simd in (5, 17, 64, 100, 145)),
     *(seeded(SignMvu, simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
-    seeded(SignMvu, 9, 40, 5, 40, 5, 4),  # wired weights
-    seeded(SignMvu, 8, 100, 8, 100, 8, 3),
+    seeded(SignMvu, 9, 40, 5, 40, 5, 4), seeded(SignMvu, 8, 100, 8, 100, 8, 3),  # wired weights
     *(  # with registers behind every so many levels of logic
-        sooner
-        for mw, mh in ((9, 15), (23, 10), (40, 5), (100, 8))
+        sooner for mw, mh in ((9, 15), (23, 10), (40, 5), (100, 8))
         for sooner in seeded(SignMvu, mw, mw, mh, mw, mh, 4).sooner(9)
     ),
-    *(  # several vectors at a time
-        seeded(SignMvu, seed, 40, 12, 40, 4, 8, pixels=4, rom=rom, starts=starts)
-        for seed, (rom, starts) in enumerate([("logic", "logic"), ("block", "logic"), ("block", "block")])
-    ),
-    seeded(SignMvu, 1, 27, 8, 3, 4, in_bits=8),
-    seeded(SignMvu, 2, 27, 4, 9, 2, raw=True, in_signed=1, in_bits=8),
-    seeded(SignMvu, 3, 27, 2, 27, 1, in_bits=8),
-    seeded(SignMvu, 4, 24, 2, 12, 1, raw=True, in_bits=8),
-    seeded(SignMvu, 5, 15, 2, 5, 1, in_bits=3, in_signed=1),
+    *(seeded(SignMvu, seed, 40, 12, 40, 4, 8, pixels=4, rom=rom, starts=starts)  # several vectors at a time
+      for seed, (rom, starts) in enumerate([("logic", "logic"), ("block", "logic"), ("block", "block")])),
+    of_bytes(1, 27, 8, 3, 4), of_bytes(2, 27, 4, 9, 2, raw=True, in_signed=1), of_bytes(3, 27, 2, 27, 1),
+    of_bytes(4, 24, 2, 12, 1, raw=True), of_bytes(5, 15, 2, 5, 1, in_bits=3, in_signed=1),
     # Weights in block RAM: heaps of no level to four, an odd number of elements.
     *(seeded(SignMvu, simd, 2 * simd, 2, simd, 1, 2, True, rom="block") for simd in (4, 13, 36, 64, 150)),
-    seeded(SignMvu, 6, 15, 2, 5, 1, rom="block", in_bits=8),
-    seeded(SignMvu, 7, 8, 4, 4, 2, rom="block", in_bits=8),
-]
+    of_bytes(6, 15, 2, 5, 1, rom="block"), of_bytes(7, 8, 4, 4, 2, rom="block"),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=["7-series cells-few", "portable-few", "7-series cells", "portable"])
@@ -153,7 +144,7 @@ def always_and_never(op, more):
     assert [start + op.top < half for start in starts[2:]] == [True, True]  # … and 0
 
 
-@pytest.mark.quick("SignMvu*")
+@pytest.mark.quick("SignMvu(in_bits=8*")
 @pytest.mark.parametrize("unit", [
     seeded(SignMvu, 1, 96, 48, 24, 2), seeded(SignMvu, 2, 64, 80, 16, 8, raw=True, rom="block"),
     seeded(SignMvu, 300, 36, 16, 36, 16, 8, pixels=4),

@@ -41,6 +41,18 @@ def test_every_network_is_of_a_task_and_every_task_names_a_network_of_its_own():
         assert catalogue.usual(name) in networks.names() and catalogue.usual(name).startswith(f"{name}-")
 
 
+def test_five_folds_hold_out_every_training_picture_once_and_train_on_all_others():
+    images = np.arange(136, dtype=np.uint8).reshape(-1, 1, 1, 1)
+    given = base.Images(images, np.arange(136), "figures", [f"picture {at}" for at in range(136)])
+    parts = [given.apart(fold) for fold in (1, 2, 3, 4, 5)]
+    assert np.concatenate([own.labels for _, own in parts]).tolist() == list(range(136))
+    for left, own in parts:
+        assert sorted([*left.labels, *own.labels]) == list(range(136)) and len(own.images) in (27, 28)
+        assert left.source == [f"picture {at}" for at in left.images.ravel()] and own.source is None
+    with pytest.raises(UserError, match=r"RECIPE: fold=6 cannot be taken from figures; use 1 \.\. 5"):
+        given.apart(6)
+
+
 def test_an_unknown_network_has_no_task():
     with pytest.raises(UserError, match=r"NET: 'mnist' .*cifar10-cnv, .*, mnist-cnn, .*mnist-tfc"):
         base.task_of("mnist")

@@ -1,11 +1,5 @@
-"""The operator for the bit simulator."""
+"""The operator on packed bits, for the bit simulator: matches are counted on packed words."""
 
-from xnorforge.hw.ops.sign_mvu.op import SignMvu
-from xnorforge.sim.bits.matrices import matches, products
-from xnorforge.sim.bits.packed import Step
+from xnorforge.sim.bits.matrices import matches as step
 
-
-def step(op: SignMvu) -> Step:
-    """Matches are counted on packed words; sums as of every matrix."""
-    given = op.matrix()
-    return matches(op) if op.counts else products(op, given.weights, given.bias)
+__all__ = ["step"]

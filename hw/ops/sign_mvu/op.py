@@ -40,8 +40,7 @@ class SignMvu(Mvu):
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"rom": (*Mvu.styles["rom"], "columns")}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        own = node_attributes(in_bits=1, in_signed=(0, 1), pixels=1, levels=1)
-        return super().get_nodeattr_types() | own
+        return super().get_nodeattr_types() | node_attributes(in_bits=1, in_signed=(0, 1), pixels=1, levels=1)
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
