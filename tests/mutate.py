@@ -32,7 +32,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
-PLACES = [str(ROOT / "tools"), str(ROOT / "tests/formal")]
+PLACES = [str(ROOT / place) for place in ("tools", "tests/formal", "tests/hw")]
 sys.path[:0] = PLACES
 import imports  # noqa: E402
 import prove  # noqa: E402

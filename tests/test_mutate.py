@@ -10,18 +10,17 @@ from .documents import ROOT, python
 
 
 def test_mutants_are_drawn_alike_from_all_code_differ_and_change_one_place():
+    assert "--proved" in python(ROOT / "tests/mutate.py", "--help").stdout  # as `make mutate` starts it
     mutants = mutate.draw(90, seed=3)
     assert mutants == mutate.draw(90, seed=3) and len(set(mutants)) == 90
     assert {"hw", "sw", "flows", "sim", "src"} == {mutant.file.partition("/")[0] for mutant in mutants}
     assert {".py", ".sv"} <= {Path(mutant.file).suffix for mutant in mutants}
     for mutant in mutants:
         text = (ROOT / mutant.file).read_text()
-        assert text[mutant.start :].startswith(mutant.old) and mutant.applied() != text
-        assert mutant.applied().splitlines()[mutant.number - 1].strip() == mutant.line
-        assert mutant.applied().count("\n") == text.count("\n") and mutant.applied_to(text) in (
-            text,
-            mutant.applied(),
-        )
+        applied = mutant.applied()
+        assert text[mutant.start :].startswith(mutant.old) and applied != text
+        assert applied.splitlines()[mutant.number - 1].strip() == mutant.line
+        assert applied.count("\n") == text.count("\n") and mutant.applied_to(text) in (text, applied)
 
 
 @pytest.mark.full
