@@ -111,6 +111,7 @@ CASES = [
     ("sign_mvu", {"vectors": 3, "in_shape": [2, 12]}, "in_shape=[2, 12] … 24 … vectors=3 … 36"),
     ("sign_mvu", {"mw": 64, "mh": 12, "in_shape": [64], "out_shape": [12]}, "weights … (12, 64) … (64, 12)"),
     ("sign_mvu", {"in_signed": 1}, "in_bits=1 … in_signed=1 … 2 .. 12 … IntMvu"),
+    ("sign_mvu", {"in_bits": 8, "vectors": 2, "in_shape": [24], "out_shape": [128], "pixels": 2}, "bits … 8"),
     ("int_mvu", {"w_bits": 17}, "w_bits=17 … 2 .. 16"), ("int_mvu", {"in_bits": 17}, "in_bits=17 … 1 .. 16"),
     ("int_mvu", {"bipolar": 1}, "bipolar=1 … in_bits=8 … in_bits=1"),
     ("int_mvu", {"dsp": 1, "in_bits": 1}, "dsp=1 … in_bits=1 … 2 or more"),

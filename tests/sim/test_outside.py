@@ -81,9 +81,8 @@ def test_a_stream_of_weights_whose_ready_waits_for_valid_is_named(built, tmp_pat
 @pytest.mark.parametrize(("kind", "rounds", "given"), [
     ("int_mvu", 1, {"vectors": 1, "mw": 12, "mh": 10, "w_bits": 6}),
     ("int_mvu", 2, {"vectors": 6, "in_signed": 1, "w_bits": 8, "raw": False}),
-    ("int_mvu", 3, {"vectors": 6, "in_bits": 2, "w_bits": 3}),
+    ("int_mvu", 3, {"vectors": 6, "in_bits": 2, "w_bits": 3}), ("sign_mvu", 2, {"vectors": 8, "raw": False}),
     ("sign_mvu", 6, {"vectors": 6, "in_bits": 8, "in_signed": 1}),
-    ("sign_mvu", 2, {"vectors": 8, "raw": False}),
 ])  # fmt: skip
 def test_units_of_any_width_are_the_same_with_weights_from_outside(tmp_path, kind, rounds, given):
     """A classifier, 1x1 convolutions, signs, bits; weights are read again for each part of a frame."""

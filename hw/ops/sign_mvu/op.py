@@ -65,10 +65,10 @@ class SignMvu(Mvu):
         mw, mh, simd, pe = super().folding()
         pixels, vectors = self.get_nodeattr("pixels"), self.get_nodeattr("vectors")
         check_divides(self.name, "pixels", pixels, "vectors", vectors)
-        if not self.together({"mw": mw}, {"simd": simd, "pe": pe, "pixels": pixels}):
+        if not self.together({"mw": mw, "in_bits": self.in_bits}, {"simd": simd, "pe": pe, "pixels": pixels}):
             raise UserError(
-                f"{self.name}: pixels={pixels} needs simd={mw} (= mw) and pe of {pixels} or more, "
-                f"got simd={simd}, pe={pe}."
+                f"{self.name}: pixels={pixels} needs bits, simd={mw} (= mw) and pe of {pixels} or more, "
+                f"got in_bits={self.in_bits}, simd={simd}, pe={pe}."
             )
         return mw, mh, simd, pe
 
