@@ -440,8 +440,8 @@ def _uncombined(bound: Bound, fixed: dict[str, int]) -> str:
         )
     if fixed.get("rom") == "columns":
         return (
-            "cannot be combined; rom=columns needs one vector at a time, more than 1,024 words, and a number "
-            "of words that is not a power of two"
+            "cannot be combined; rom=columns needs bits, one vector at a time, more than 1,024 words, and a "
+            "number of words that is not a power of two"
         )
     return (
         "produces beats that do not divide a frame; remove it to let the search choose, or use divisors of "

@@ -29,8 +29,8 @@ def sign_mvu(network: Network, node: Placed) -> Taken:
     """Bits for -1 and +1, or integers of several bits, with weights of -1 and +1, thresholds inside."""
     unit = matrix_at(network, node)
     width = {"in_bits": 1, "in_signed": 0} if unit.xnor else unit.seen.width
-    bits = width["in_bits"]
-    if not unit.xnor and not (2 <= bits <= MOST_INPUT_BITS and np.isin(unit.weights, (-1, 1)).all()):
+    fits = 2 <= unit.seen.bits <= MOST_INPUT_BITS and np.isin(unit.weights, (-1, 1)).all()
+    if not (unit.xnor or fits):
         return None
-    most = len(unit.weights) * max(map(abs, value_range(bits, bool(width["in_signed"]))))
+    most = len(unit.weights) * max(map(abs, value_range(width["in_bits"], bool(width["in_signed"]))))
     return unit.bound("SignMvu", width, unit.weights > 0, (0 if unit.xnor else -most, most + 1))

@@ -7,5 +7,4 @@ from xnorforge.hw.ops.base import HwOp
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Products with -1 and +1, from which matches of bits are made."""
-    length = op.get_nodeattr("mw") if op.counts else 0
-    return matrix(net, op, sources[0], 2 * op.integers("weights") - 1, 1, length)
+    return matrix(net, op, sources[0], 2 * op.integers("weights") - 1, 1, op.counts * op.get_nodeattr("mw"))

@@ -56,12 +56,13 @@ class SignMvu(Mvu):
             return pixels == 1 and words > DEEP and words & (words - 1) > 0
         return pixels == 1 or (simd == attributes["mw"] and pixels <= pe)
 
-    def folding(self):
-        """As every matrix unit, and pixels.
+    @classmethod
+    def sizes(cls, attributes: Attributes) -> dict[str, int]:
+        """Several vectors at a time are of bits."""
+        return super().sizes(attributes) | ({} if attributes.get("in_bits", 1) == 1 else {"pixels": 1})
 
-        Raises:
-            UserError: as every matrix unit, or pixels does not divide the vectors or fit simd and pe.
-        """
+    def folding(self):
+        """As every matrix unit; UserError also where pixels do not divide the vectors or fit simd and pe."""
         mw, mh, simd, pe = super().folding()
         pixels, vectors = self.get_nodeattr("pixels"), self.get_nodeattr("vectors")
         check_divides(self.name, "pixels", pixels, "vectors", vectors)
@@ -90,7 +91,6 @@ class SignMvu(Mvu):
 
     @property
     def priced_as(self) -> str:
-        """By what it counts."""
         return "XnorMvu" if self.counts else "ByteMvu"
 
     @property
