@@ -105,7 +105,7 @@ class Parts:
         return self.registers(sum(bits)).chains(*bits).gates(counter_bits=sum(bits))
 
     def wrapped(self, *sizes: int) -> "Parts":
-        """What returns counters over so many values to 0: of powers of two nothing."""
+        """Logic that returns counters over so many values to 0; powers of two need none."""
         return self.gates(wrapped_bits=sum((n - 1).bit_length() for n in sizes if n & (n - 1)))
 
     def walk(self, bits: int, beats: int) -> "Parts":

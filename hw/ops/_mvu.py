@@ -41,10 +41,10 @@ def check_matrix(op: HwOp) -> None:
 
 
 class Folded:
-    """What an operator is built of, unless another structure with these methods fits it better (`Mvu.built`):
-    a beat of the vector, which waits in a buffer, times a word of weights, into an accumulator per row.
+    """The hardware of the operator `op`: per cycle a beat of the vector, kept in a buffer, times a word of
+    weights, added to an accumulator per row.
 
-    Its methods are those of `HwOp`; `op` tells it shapes, folding, dot products, memories."""
+    Subclasses are other structures with the same methods, those of `HwOp`; `Mvu.built` chooses one."""
 
     loads: ClassVar[tuple[str, ...]] = ("WeightFile", "StartFile", "ScaleFile")
 
@@ -245,7 +245,7 @@ class Mvu(HwOp):
 
     @property
     def loads(self) -> tuple[str, ...]:
-        """Those of what is built."""
+        """The memories of the chosen structure that a host can replace."""
         return self.built.loads
 
     def timing(self) -> Timing:
@@ -271,7 +271,7 @@ class Mvu(HwOp):
 
     # What structures ask for.
     def dot_parameters(self) -> dict[str, int | str]:
-        """Parameters of the folded module about its dot product, where that is no sum of signs."""
+        """Parameters of xf_mvu for dot products other than sums of signs."""
         return {}
 
     def dot_parts(self) -> Parts:

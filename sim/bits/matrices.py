@@ -53,8 +53,8 @@ def kernel_results(
 def matches(op: HwOp) -> Step:
     """Of units that count equal bits of vectors and columns of weights, mw - unequal bits, or levels; of
     integers with such weights their sums."""
-    if not op.counts:
-        return products(op, 2 * op.integers("weights") - 1, np.zeros(op.get_nodeattr("mh")))
+    if not op.counts and (given := op.matrix()):
+        return products(op, given.weights, given.bias)
     weights = op.integers("weights")
     thresholds = op.arrays_of.get("thresholds")
     mw, mh, shape = *weights.shape, op.out_stream().shape

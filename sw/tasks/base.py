@@ -59,7 +59,7 @@ class Images:
         return Images(self.images[:count], self.labels[:count], f"the first {count:,} images of {self.what}")
 
     def apart(self, fold: int) -> tuple["Images", "Images"]:
-        """The images without part 1 .. 5 of five in their order, and that part; UserError: there is none."""
+        """All images but the `fold`-th fifth, 1 .. 5, and that fifth; UserError: they cannot be split so."""
         if fold > 5 or not isinstance(self.source, list | None):
             raise UserError(f"RECIPE: fold={fold} cannot be taken from {self.what}; use 1 .. 5, or none.")
         parts = np.array_split(np.arange(len(self.images)), 5)

@@ -31,7 +31,7 @@ class DaMvu(HwOp):
     Inputs have `in_bits` bits, unsigned or two's complement; a bit counts as 0 or 1, so the -1 of a binary
     network is part of weights and bias. Without thresholds results have `out_bits` bits, that hold every sum.
 
-    It replaces an SignMvu, SignMvu or IntMvu where that is cheaper or a folding asks for it. `adders` (n, 5)
+    It replaces a SignMvu or IntMvu where that is cheaper or a folding asks for it. `adders` (n, 5)
     is the graph of sums; `with_adders` finds it with alkaid, and the generator checks it by the weights.
 
     Rate: one vector per cycle. Latency: the depth of the graph, which has a register after every `levels`

@@ -338,7 +338,7 @@ Op = Reorder
 
 
 def _in_parts(order: np.ndarray, period: int, many: int) -> np.ndarray:
-    """So many places, `order` in one part after the other."""
+    """The first `many` places of `order` repeated in consecutive parts of `period`."""
     i = np.arange(many)
     return order[i % len(order)] + i // len(order) * period
 

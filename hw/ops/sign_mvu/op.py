@@ -17,7 +17,7 @@ DEEP = 1024  # words; no more need no choice behind blocks
 
 
 class SignMvu(Mvu):
-    """Multiply vectors by weights of +1 and -1, of bits count those that are equal; or the bits result >= T.
+    """Count bits that equal their weights, or sum integers times +1 and -1; with thresholds, result >= T.
 
         matches[row] = number of k with x[k] == weights[k, row]    in_bits=1: (the signed product + mw) / 2
         sum[row] = Σ_k x[k] * (+1 where weights[k, row] is 1, else -1)    in_bits 2 .. 12
