@@ -192,10 +192,9 @@ def acting(network: nn.Module, images: torch.Tensor) -> dict[str, Acting]:
 def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
     """Insert an `Interact` between sums and batch norm of every convolution or dense layer that reads bits.
 
-    Sums of pixels, scores and projected shortcuts are left unchanged."""
-    kinds = building_blocks.BiReal, building_blocks.Block
+    Sums of pixels and scores are left unchanged."""
     for part in network.modules():
-        if isinstance(part, kinds) and not getattr(part, "pixels", False):
+        if isinstance(part, building_blocks.Block) and not getattr(part, "pixels", False):
             norm: AnyModule = part.norm
             part.mix = Interact(norm.num_features, building_blocks.length_of(part.dot), ratio)
     return network

@@ -32,7 +32,7 @@ from xnorforge.sw.nn.scaled import Scaled
 REAL, BINARY = "real", "binary"
 CHOICES = {
     "decomposition": ("lbd", "v1", "v2", "v3"), "aggregate": ("mean", "learned"),
-    "gate": ("none", "scalar", "per_branch"), "relu": ("residual", "always", "never"),
+    "gate": ("none", "scalar", "per_branch"), "relu": ("residual", "always"),
     "weight_scale": ("tensor", "channel"),
 }  # fmt: skip
 
@@ -72,7 +72,7 @@ class Method(base.Method):
     decomposition: str = "v1"
     aggregate: str = "mean"  #: how branches are combined: mean, or learned weights
     gate: str = "none"  #: a branch reads the aggregate (none), or a learned mixture (scalar, per_branch)
-    relu: str = "residual"  #: ReLU before norms of a group: residual (only with shortcuts), always, never
+    relu: str = "residual"  #: ReLU before norms: residual (behind shortcuts only), or always, in a chain too
     dilations: str = "none"  #: dilation of each branch, such as 1,2,3
     #: layers of several rates keep their rates (BPAC); false: rate 1, the paper's comparison
     atrous: bool = True
@@ -107,7 +107,7 @@ class Method(base.Method):
             )
         learned = self.aggregate == "learned"
         weighted = self.bases, self.decomposition, learned
-        return splitting.Shape(*weighted, self.gate, self.relu, rates, self.atrous)
+        return splitting.Shape(*weighted, self.gate, self.relu == "always", rates, self.atrous)
 
     def structured(self, network: AnyModule) -> nn.Module:
         return splitting.structured(network, self.shape())

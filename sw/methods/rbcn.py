@@ -54,15 +54,14 @@ class Rectified(binary.Weights):
     mean |W| of the weights that share it. In a layer with a scale of its own, the forward pass has C relative
     to `start`, its mean at the start: the scale is chosen for weights of that size.
 
-    If `most` is above 0, integers 1 .. most of one unit replace the C of kernel positions. If `whole` is
-    true, the sums are those of the integers, because they are added to other whole numbers.
+    If `most` is above 0, integers 1 .. most of one unit replace the C of kernel positions.
 
     Args:
         granularity: "layer": one C; "spatial": one per kernel position.
         scale_bits: bits of the integers that replace a C per kernel position.
     """
 
-    scaled, whole = True, False
+    scaled = True
     start: torch.Tensor
 
     def __init__(self, layer: AnyModule, granularity: str, scale_bits: int = 3):
@@ -90,15 +89,14 @@ class Rectified(binary.Weights):
         if not self.stepped:
             return InPlaceOf.apply(bits * scale, bits * self.unit())
         integers, unit = self.multiples()
-        sums = bits * InPlaceOf.apply(scale / unit, integers)
-        return sums if self.whole else sums * unit
+        return bits * InPlaceOf.apply(scale / unit, integers) * unit
 
     def quantised(self, x: torch.Tensor) -> torch.Tensor:
         found = self.rectified(x)
         return found if self.scaling_impl is None else found * self.own_scale(x)
 
     def scale(self, x: torch.Tensor) -> torch.Tensor:
-        own = self.unit() if self.scaled and not self.whole else torch.ones(())
+        own = self.unit() if self.scaled else torch.ones(())
         return own if self.scaling_impl is None else own * self.own_scale(x)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -253,11 +251,6 @@ class Method(base.Method):
             quantiser.scaled = bool(self.lambda1) or quantiser.felt  # else nothing moves it
         for quantiser in map(binary.quantiser, building_blocks.whole_sums(network)):
             quantiser.scaled = False
-        for holder in building_blocks.summed(network).values():
-            found = binary.quantiser(holder.dot) if binary.is_binary(holder.dot) else None
-            if isinstance(found, Rectified) and found.c.numel() > 1:
-                found.scaled = found.whole = True
-                holder.norm.limit /= found.most  # of the gain, as sums are so much larger at the most
         return network
 
     def build(self, net: str) -> nn.Module:

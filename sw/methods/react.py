@@ -21,7 +21,7 @@ from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import binary, building_blocks, tracing
+from xnorforge.sw.nn import binary, tracing
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted
 from xnorforge.sw.nn.scaled import Scaled
@@ -63,14 +63,6 @@ class Method(base.Method):
         if self.guide != "none":
             self.teacher = guide_of(net, self.guide)
         return super().build(net)
-
-    def structured(self, network: AnyModule) -> nn.Module:
-        """Give every binary convolution with a shortcut an RSign and an RPReLU."""
-        for part in network:
-            if isinstance(part, building_blocks.BiReal):
-                part.sign = Shifted(part.dot.in_channels, part.sign)
-                part.bend(Rectifier(part.dot.out_channels))
-        return network
 
     def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
         found = tracing.uses(network, shape)

@@ -288,22 +288,6 @@ def sign_layer(function: Any = None) -> Identity:
     return layer
 
 
-def stem(outputs: int) -> Conv:
-    """A 3x3 convolution of pixels, padded with 0: 8-bit weights q / 32, a bias in 4,096ths."""
-    layer = Conv(3, outputs, 3, padding=1, weight_quant=EightWeights, weight_scaling_init=4 * 127 / 128)
-    layer.bias_grid = Real(2.0**-12)
-    nn.init.normal_(layer.weight, std=2 * 27**-0.5)  # pixels have a root mean square near 1/2
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
-def eight_linear(inputs: int, outputs: int) -> Linear:
-    """A dense layer with 8-bit weights and without bias."""
-    layer = Linear(inputs, outputs, bias=False, weight_quant=EightWeights)
-    nn.init.normal_(layer.weight, std=inputs**-0.5)
-    return layer
-
-
 def in_place_of(layer: AnyModule) -> AnyModule:
     """Return a layer of the sizes of `layer`, without bias, with 8-bit weights."""
     options = {"bias": False, "weight_quant": EightWeights}

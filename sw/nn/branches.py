@@ -4,7 +4,6 @@
     `Group` of a chain   bits                 bits                 the layers between two pools, with real
                                                                    numbers at its end; the sum is pooled and
                                                                    its sign taken
-    `Residual` group     a real stream        a real stream        two convolutions with their shortcuts
     `Streams`            a 12-bit stream      a 12-bit stream      residual parts of `sw/nn/stream.py`
     `Sum` as a layer     bits                 whole numbers        one layer
 
@@ -12,8 +11,7 @@
 
 Where branches are added, the constants of their norms are on a binary grid (`building_blocks.Affine2d`), and
 so are the few factors between branches (`Numbers`), so sums are exact in float32. A mean is a sum, because
-the norms contain the factor 1 / K (`MeanAffine2d`). A shortcut therefore passes any number of groups with
-weight 1 and without rounding.
+the norms contain the factor 1 / K (`MeanAffine2d`).
 """
 
 from collections.abc import Iterable
@@ -61,7 +59,7 @@ class MeanAffine2d(Affine2d):
         self.bases = bases
         self.step *= bases  # so that the K-th part lies on the grid
 
-    def constants(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def constants(self) -> tuple[torch.Tensor, ...]:
         gain, shift = super().constants()
         return gain / self.bases, shift / self.bases
 
@@ -186,60 +184,6 @@ class Group(nn.Module):
             binarised(self, (y * count - mean) * gate + mean)
             for y, gate in zip(outputs, one_each(self.gates, count))
         ]
-
-
-class Residual(nn.Module):
-    """K branches of a residual stream.
-
-    Branch i reads x + d_i and adds K f_i at each of its convolutions, with f_i from a norm divided by K
-    (`MeanAffine2d`). If F_i is the sum of what it adds, the mean of the branches is x + sum of lambda_i *
-    F_i. With gates each branch keeps its own difference d_i:
-
-        d_i = s_i * (old d_i + K F_i - sum of lambda_j * F_j)      s = 1: separate chains;  s = 0: no gates
-
-    A stream is a tensor, or with gates a pair (x, [d_1 .. d_K]). All branches share weights of a shortcut."""
-
-    def __init__(
-        self, branches: Iterable[nn.Module], shortcuts: Iterable[nn.Module], shares: Numbers | None,
-        gates: Numbers | None, sign: nn.Module,
-    ):  # fmt: skip
-        super().__init__()
-        self.branches, self.shortcuts = nn.ModuleList(branches), nn.ModuleList(shortcuts)
-        self.shares, self.gates, self.sign = shares, gates, sign
-
-    def forward(self, stream):
-        count = len(self.branches)
-        x, apart = stream if isinstance(stream, tuple) else (stream, None)
-        if apart is None:
-            bits = self.sign(x)
-            found = [self.run(branch, x, bits) for branch in self.branches]
-        else:
-            found = [self.run(branch, x + own) for branch, own in zip(self.branches, apart)]
-        if count == 1:
-            return found[0][0]
-        gained = [total for _, total in found]
-        mean = added(gained, self.shares)
-        if self.gates is None:
-            return self.carried(x, mean)
-        gates, away = one_each(self.gates, count), [total * count - mean for total in gained]
-        if apart is not None:
-            away = [self.carried(old, new) for old, new in zip(apart, away)]
-        return self.carried(x, mean), [own * gate for own, gate in zip(away, gates)]
-
-    def run(self, branch, x: torch.Tensor, bits: torch.Tensor | None = None) -> tuple[Any, Any]:
-        """A branch's stream at its end, and what it added / K; `bits` if others need them too."""
-        count, gained = len(self.branches), None
-        for summand, shortcut in zip(branch, self.shortcuts):
-            new = summand(self.sign(x) if bits is None else bits)
-            gained = new if gained is None else shortcut(gained) + new
-            x, bits = (new if count == 1 else new * count) + shortcut(x), None
-        return x, gained
-
-    def carried(self, x: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-        """Return `new` added to a stream that took the shortcuts."""
-        for shortcut in self.shortcuts:
-            x = shortcut(x)
-        return new + x
 
 
 class Streams(nn.Module):

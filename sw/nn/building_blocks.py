@@ -1,11 +1,8 @@
-"""The parts that networks are made of. Two kinds of stream run between them:
+"""The parts that chains are made of. Bits run between them, -1 and +1: `Block` reads and writes them; a sign
+follows each batch norm, and both are one threshold.
 
-    bits     -1 and +1: `Block` reads and writes them; a sign follows each batch norm, and both are one
-             threshold
-    real     the sum that shortcuts carry: layers of 8-bit weights start and end it, `BiReal` adds to it
-
-A batch norm whose output goes into a real stream (`Affine2d`) cannot become a threshold. It keeps two
-constants per channel, and training ends with both on a binary grid, so that the stream is a whole number of
+A batch norm whose output goes into a sum of branches (`Affine2d`) cannot become a threshold. It keeps two
+constants per channel, and training ends with both on a binary grid, so that the sum is a whole number of
 grid steps and float32, ONNX and integers agree with `==`.
 
 A network is deployed as it trained (`as_trained`). A part whose numbers are on a grid at the end stores them
@@ -21,11 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw.nn import binary, rectifiers
+from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import AnyModule
 
-# Fraction bits of gain and shift. Sums of bits are whole numbers: the largest of a ResNet-20 then takes 22
-# bits (25 with 8 bits in the stem), and float32 holds 24.
+# Fraction bits of gain and shift. Sums of bits are whole numbers, and float32 holds 24 bits.
 FRACTION = 12
 # Largest |gain| * reach and |shift|. A sum of N random bits has variance N, so gain * N is near sqrt(N) <=
 # 48: trained networks stay inside, a channel that hardly ever changes its sum (variance near 0) is cut.
@@ -52,7 +48,6 @@ class Affine2d(nn.BatchNorm2d):
         channels: channels of x, (N, C, H, W).
         reach: largest |x|; it bounds the gain.
         fraction: fraction bits of gain and shift.
-        never_flat: do not round any gain to 0, because a function with a kink follows that needs a position.
     """
 
     on_grid = False
@@ -61,18 +56,16 @@ class Affine2d(nn.BatchNorm2d):
     running_mean: Any
     running_var: Any
 
-    def __init__(self, channels: int, reach: int, fraction: int = FRACTION, never_flat: bool = False):
+    def __init__(self, channels: int, reach: int, fraction: int = FRACTION):
         super().__init__(channels)
-        self.limit, self.step, self.never_flat = GAIN_LIMIT / reach, 2.0**-fraction, never_flat
+        self.limit, self.step = GAIN_LIMIT / reach, 2.0**-fraction
 
-    def constants(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def constants(self) -> tuple[torch.Tensor, ...]:
         """Return gain and shift, (C,), on the grid: those of gamma * (x - mean) / sqrt(var + eps) + beta."""
         gain = self.weight * (self.running_var + self.eps).rsqrt()
         shift = self.bias - self.running_mean * gain
-        gain = _Round.apply(gain.clamp(-self.limit, self.limit), self.step)
-        if self.never_flat:
-            gain = torch.where(gain == 0, self.step, gain)
-        return gain, _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
+        cut = gain.clamp(-self.limit, self.limit), shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT)
+        return tuple(_Round.apply(one, self.step) for one in cut)
 
     @torch.no_grad()
     def store_deployed(self) -> None:
@@ -106,13 +99,6 @@ def as_trained(network: nn.Module) -> nn.Module:
         if hasattr(part, "store_deployed"):
             part.store_deployed()
     return binary.allow_export(network).eval()
-
-
-def summed(network: nn.Module) -> dict[str, AnyModule]:
-    """Return the layers by name whose batch norm goes into a sum. The limits of its gain hold for sums of
-    whole numbers, so nothing may scale the output of `dot`."""
-    named = network.named_modules()
-    return {name: part for name, part in named if isinstance(getattr(part, "norm", None), Affine2d)}
 
 
 def binarised(part: AnyModule, x: torch.Tensor) -> torch.Tensor:
@@ -154,11 +140,9 @@ def length_of(dot: nn.Module) -> int:
     return sum(layer.weight[0].numel() for layer in added_in(dot))
 
 
-def whole_sums(network: nn.Module) -> list[nn.Module]:
-    """Layers whose sums must not be scaled: those of `summed` parts, and those added up."""
-    dots = [part.dot for part in summed(network).values()]
-    dots += [part for part in network.modules() if isinstance(part, MultiRate)]
-    return [layer for dot in dots for layer in added_in(dot)]
+def whole_sums(network: nn.Module) -> list[AnyModule]:
+    """Layers whose sums are added up, so that none of them may be scaled."""
+    return [layer for part in network.modules() if isinstance(part, MultiRate) for layer in part.dots]
 
 
 class Block(nn.Module):
@@ -189,42 +173,6 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return binarised(self, self.norm(self.mix(self.dot(self.pad(x)))))
-
-
-class BiReal(nn.Module):
-    """x + f(norm(conv3x3(sign(x)))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV
-    2018). f is the identity, or what `bend` takes. If the shape changes, the shortcut is `Copied`."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int = 1):
-        super().__init__()
-        self.sign: nn.Module = binary.sign_layer()
-        self.pad: nn.ConstantPad2d = nn.ConstantPad2d(1, -1.0)
-        self.dot: binary.Conv = binary.conv(inputs, outputs, 3, stride=stride)
-        self.mix: nn.Module = nn.Identity()
-        self.rectifier: nn.Module = nn.Identity()
-        self.norm: Affine2d = Affine2d(outputs, 9 * inputs)
-        same = (inputs, stride) == (outputs, 1)
-        self.shortcut: nn.Module = nn.Identity() if same else Copied(inputs, outputs, stride)
-
-    def bend(self, rectifier: nn.Module) -> None:
-        """Take another f, which has a kink."""
-        self.rectifier = rectifier
-        self.norm = Affine2d(self.norm.num_features, self.dot.weight[0].numel(), rectifiers.FRACTION, True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        sums = self.dot(self.pad(self.sign(x)))
-        return self.rectifier(self.norm(self.mix(sums))) + self.shortcut(x)
-
-
-class Copied(nn.Module):
-    """The shortcut without weights: pixels at multiples of `stride`, with repeated channels."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int):
-        super().__init__()
-        self.times, self.stride = outputs // inputs, stride
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([F.max_pool2d(x, 1, self.stride)] * self.times, 1)
 
 
 class Scores(nn.Module):

@@ -121,10 +121,8 @@ def concatenated(weights: list[torch.Tensor]) -> torch.Tensor:
 
 
 def has_sums(network: nn.Module) -> bool:
-    """Return whether a network has, or may have, shortcuts: one of the user's own may."""
-    return not isinstance(network, building_blocks.Network) or any(
-        isinstance(module, building_blocks.Affine2d) for module in network.modules()
-    )
+    """Return whether a network may have shortcuts: any but a chain may."""
+    return not isinstance(network, building_blocks.Network)
 
 
 def refuse_sums(network: nn.Module, whole: bool) -> None:

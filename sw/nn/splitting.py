@@ -5,7 +5,7 @@ A group is a run of consecutive modules that are replaced by K branches; `Shape`
 replacements are in `sw/nn/branches.py`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -21,7 +21,6 @@ from xnorforge.sw.nn.branches import (
     Numbers,
     Rectified1d,
     Rectified2d,
-    Residual,
     Streams,
     Sum,
     Summand,
@@ -29,7 +28,6 @@ from xnorforge.sw.nn.branches import (
 from xnorforge.sw.nn.building_blocks import (
     FRACTION,
     Affine2d,
-    BiReal,
     Block,
     MultiRate,
     Network,
@@ -37,9 +35,8 @@ from xnorforge.sw.nn.building_blocks import (
     length_of,
 )
 
-HALF = 1 / 2
-# A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight; a gate in eighths adds three
-# bits, and so does a learned weight of a branch: of float32's 24 bits +-32 are left.
+# A gate in eighths adds three fraction bits, and so does a learned weight of a branch: of float32's 24 bits
+# +-32 are left.
 GATED_FRACTION, GATED_AND_LEARNED_FRACTION = 10, 7
 
 
@@ -54,8 +51,7 @@ class Shape:
         learned: learn the weight of each branch; otherwise all are equal.
         gate: "none": branches read the aggregate; "scalar" or "per_branch": they read a learned mixture of
             the aggregate and their own output.
-        relu: ReLU before each norm: "always", "residual" (only where shortcuts carry what it cuts off) or
-            "never".
+        relu: ReLU before each norm of a chain.
         rates: dilation of each branch, a multiple of that of the plain layer; empty for 1.
         atrous: layers of several rates keep them; otherwise all rates are 1.
     """
@@ -64,7 +60,7 @@ class Shape:
     decomposition: str = "v1"
     learned: bool = False
     gate: str = "none"
-    relu: str = "residual"
+    relu: bool = False
     rates: tuple[int, ...] = ()
     atrous: bool = True
 
@@ -106,7 +102,7 @@ def grouped(network: nn.Sequential, shape: Shape) -> bool:
             nn.Sequential(*(splitter.another(branch, parts[name]) for name in names))
             for branch in splitter.bases()
         ]
-        numbers = splitter.numbers(gated and shape.bases > 1, EIGHTH)
+        numbers = splitter.numbers(gated and shape.bases > 1)
         network.set_submodule(names[0], Streams(branches, *numbers, names))
         for name in names[1:]:
             network.set_submodule(name, nn.Identity())
@@ -117,7 +113,7 @@ class Splitter:
     """Makes the parts of a structured network."""
 
     def __init__(self, shape: Shape):
-        self.shape, self.relu = shape, shape.relu == "always"
+        self.shape = shape
         self.names: dict[int, str] = {}  # of the parts of a plain network
         if shape.rates and (len(shape.rates) != shape.bases or shape.decomposition == "lbd"):
             raise UserError(
@@ -129,7 +125,6 @@ class Splitter:
     def parts(self, plain: list[nn.Module]) -> Iterator[nn.Module]:
         """Yield the parts of a network, plain ones and groups."""
         run: list[AnyModule] = []
-        self.relu |= self.shape.relu == "residual" and any(isinstance(part, BiReal) for part in plain)
         split = [part for part in plain if _is_convolution(part)] or [
             p for p in plain if isinstance(p, Block)
         ][1:]
@@ -152,30 +147,24 @@ class Splitter:
         size = {"v1": 1, "v2": 2, "v3": len(blocks)}[self.shape.decomposition]
         cut = [[p for block in blocks[at : at + size] for p in block] for at in range(0, len(blocks), size)]
         for at, group in enumerate(cut):
-            make: Callable[..., nn.Module] = self.residual if isinstance(group[0], BiReal) else self.chain
-            yield make(group, gated=at + 1 < len(cut) and self.shape.gate != "none" and self.shape.bases > 1)
+            gated = at + 1 < len(cut) and self.shape.gate != "none" and self.shape.bases > 1
+            yield self.chain(group, gated)
 
-    def numbers(self, gated: bool, step: float) -> tuple[Numbers | None, Numbers | None]:
+    def numbers(self, gated: bool) -> tuple[Numbers | None, Numbers | None]:
         """Return the weights of the branches in their sum, and the gates, of a group."""
         bases = self.shape.bases
         shares = Numbers([1.0] * bases, EIGHTH, False) if self.shape.learned else None
         count = {"scalar": 1, "per_branch": bases}.get(self.shape.gate, 0)
-        return shares, Numbers([0.5] * count, step, True) if gated else None
+        return shares, Numbers([0.5] * count, EIGHTH, True) if gated else None
 
     def chain(self, blocks: list[Block], gated: bool) -> Group:
         """Return K copies of the blocks, the last one without pool and sign."""
         branches = [
             nn.Sequential(*map(self.block(at), blocks[:-1]), self.open(at, blocks[-1])) for at in self.bases()
         ]
-        found = Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, binary.sign_layer())
+        found = Group(branches, *self.numbers(gated), blocks[-1].pool, binary.sign_layer())
         found.places = [self.names[id(block)] for block in blocks]
         return found
-
-    def residual(self, parts: list[BiReal], gated: bool) -> Residual:
-        """Return K copies of the convolutions with common shortcuts."""
-        branches = [nn.ModuleList(self.open(at, part) for part in parts) for at in self.bases()]
-        shortcuts = [part.shortcut for part in parts]
-        return Residual(branches, shortcuts, *self.numbers(gated, HALF), binary.sign_layer())
 
     def bases(self) -> range:
         """Return the indices of the branches."""
@@ -194,19 +183,19 @@ class Splitter:
 
     def rectified(self, block: AnyModule) -> AnyModule:
         """Return the block; its norm follows a ReLU if so chosen."""
-        if self.relu:
+        if self.shape.relu:
             kind = Rectified2d if isinstance(block.norm, nn.BatchNorm2d) else Rectified1d
             block.norm = kind(block.norm.num_features)
         return block
 
     def open(self, branch: int, block: AnyModule) -> Summand:
-        """Return the block, or the convolution of a residual part, without pool and sign."""
+        """Return the block without pool and sign."""
         pad, dot = self.layer(branch, block)
         fraction = GATED_AND_LEARNED_FRACTION if self.shape.learned else GATED_FRACTION
         sizes = block.norm.num_features, length_of(dot), FRACTION if self.shape.gate == "none" else fraction
         kind = Affine2d if isinstance(block.norm, nn.BatchNorm2d) else Affine1d
         norm = MeanAffine2d(*sizes, self.shape.bases) if self.shape.bases > 1 else kind(*sizes)
-        return Summand(pad, dot, self.relu, norm)
+        return Summand(pad, dot, self.shape.relu, norm)
 
     def another(self, branch: int, part: AnyModule) -> nn.Module:
         """Return the residual part of a stream for a branch, with its own weights but for the shortcut."""
@@ -252,12 +241,7 @@ class Splitter:
         else:
             dot = self.sum_of(added)
         part.dot = dot
-        if isinstance(part, Block):
-            return self.rectified(part)
-        products = binary.submodules(dot)("dots.0").weight[0].numel()
-        part.norm = Affine2d(part.norm.num_features, self.shape.bases * products)
-        part.mix = nn.ReLU() if self.relu else nn.Identity()
-        return part
+        return self.rectified(part)
 
     def sum_of(self, layers: Sequence[AnyModule]) -> AnyModule:
         """Return K layers as one."""
@@ -265,7 +249,7 @@ class Splitter:
 
 
 def _is_convolution(part) -> bool:
-    normed = isinstance(part, (BiReal, Block)) and isinstance(part.norm, nn.BatchNorm2d)
+    normed = isinstance(part, Block) and isinstance(part.norm, nn.BatchNorm2d)
     return normed and not getattr(part, "pixels", False)
 
 
@@ -278,7 +262,7 @@ def _sizes(part) -> tuple[int, int, int | None]:
 def _blocks(run: list[AnyModule]) -> list[list[AnyModule]]:
     """Split a run into blocks: up to a pool in a chain, with each layer of several rates on its own; two
     layers if there are no pools."""
-    if isinstance(run[0], BiReal) or isinstance(run[0].norm, nn.BatchNorm1d):
+    if isinstance(run[0].norm, nn.BatchNorm1d):
         return [run[at : at + 2] for at in range(0, len(run), 2)]
     blocks: list[list[AnyModule]] = [[]]
     for part in run:

@@ -31,7 +31,7 @@ start_finn_builder()
 
 from xnorforge.flows.backends.finn import handover, hardware, known, nodes, same, steps  # noqa: E402
 
-RUN = [(net, "ste") for net in ("mnist-tfc", "mnist-cnn", "cifar10-cnv", "cifar10-resnet20_half_8bit")]
+RUN = [(net, "ste") for net in ("mnist-tfc", "mnist-cnn", "cifar10-cnv")]
 
 
 def in_finn(net):

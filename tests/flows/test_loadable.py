@@ -97,7 +97,7 @@ def test_trainings_whose_numbers_need_other_widths_are_one_hardware_with_like(ch
 @pytest.mark.full
 def test_three_methods_of_resnet20_are_one_hardware(tmp_path):
     """Their constants and widths differ, their operators do not."""
-    net, folders = "cifar10-resnet20_half_8bit", []
+    net, folders = "cifar10-resnet20_half", []
     for method in ("ste", "bonn", "layer_priority"):
         folders.append(tmp_path / method)
         folders[-1].mkdir()

@@ -1,4 +1,4 @@
-"""Networks with shortcuts, and with 8-bit ends: module, QONNX, integers and FINN give equal scores. Random
+"""Networks with shortcuts: module, QONNX, integers and FINN give equal scores. Random
 PReLU(x + 2^-k conv(sign(BN(x)))) also in RTL, with no multiplier in the stream."""
 
 import numpy as np
@@ -16,30 +16,47 @@ from xnorforge.hw.lowering.nodes import read_graph
 from xnorforge.sim import finn as simulator
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import stream
-from xnorforge.sw.nn.building_blocks import BiReal, Network, Scores, as_trained
+from xnorforge.sw.nn import binary, stream
+from xnorforge.sw.nn.building_blocks import Affine2d, Network, Scores, as_trained
 
-from ..sw.nets import Pooled, Stem, drawn
+from ..sw.nets import drawn
 
-NETS = ("plain", "ste", "react", "group_net")  # the others have 8-bit ends, by method
+METHODS = ("ste", "react", "group_net")
 
 
-def small() -> torch.nn.Module:
-    """A stem and three convolutions, two halve an 8x8 map; batch norms as training on noise leaves them."""
+class BiReal(nn.Module):
+    """shortcut(x) + norm(conv3x3(sign(x))) with the norm on a grid; if the shape changes, every second pixel
+    with repeated channels."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1):
+        super().__init__()
+        self.sign, self.pad = binary.sign_layer(), nn.ConstantPad2d(1, -1.0)
+        self.dot, self.norm = binary.conv(inputs, outputs, 3, stride=stride), Affine2d(outputs, 9 * inputs)
+        self.times, self.stride = outputs // inputs, stride
+
+    def forward(self, x):
+        shortcut = torch.cat([nn.functional.max_pool2d(x, 1, self.stride)] * self.times, 1)
+        return self.norm(self.dot(self.pad(self.sign(x)))) + shortcut
+
+
+def sums_with_gains() -> nn.Module:
+    """A stem and three convolutions, of which two halve an 8x8 map; what is added has factors."""
     torch.manual_seed(0)
+    stem = binary.Conv(3, 4, 3, padding=1, bias=False, weight_quant=binary.EightWeights)
     body = BiReal(4, 8, 2), BiReal(8, 8), BiReal(8, 24, 2)
-    network = base.Method().prepared(Network(Stem(3, 4), *body, Pooled(2), Scores(24, 10, 0.25)))
+    ends = binary.sign_layer(), nn.AvgPool2d(2), nn.Flatten(), Scores(24, 10, 0.25)
+    network = base.Method().prepared(Network(stem, *body, *ends))
     with torch.no_grad():
         for _ in range(20):
             network(torch.randint(0, 256, (32, 3, 8, 8)).float())
         for module in network.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm2d):
                 module.weight.uniform_(-0.5, 1.5)
                 module.bias.uniform_(-0.5, 0.5)
     return as_trained(network)
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", ["gains", *METHODS])
 def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
     same, *found = lowered(tmp_path, name)
     assert (same["images"], same["integers"], same["mismatches"]) == (256, 2560, 0)
@@ -50,7 +67,7 @@ def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", ["gains", *METHODS])
 def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, name):
     lowered(tmp_path, name)
     proven = simulated(tmp_path, 4000, 10, 3)
@@ -69,7 +86,7 @@ def test_thresholds_have_the_sign_of_their_input(tmp_path):
 
 @pytest.mark.full
 def test_finn_s_design_in_rtl_gives_the_integers_in_every_stream_at_finn_s_interval(tmp_path):
-    lowered(tmp_path, "ste")
+    lowered(tmp_path)
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=4000)
     record = finn(tmp_path, tmp_path / "acc", simulator)
     assert [check["mismatches"] for check in record["checks"]] == [0] * 6
@@ -86,10 +103,11 @@ def test_the_netlist_with_its_multipliers_gives_the_integers_too(tmp_path):
     assert {check["mismatches"] for check in netlist["checks"]} == {0}
 
 
-def lowered(folder, name="plain"):
+def lowered(folder, name="gains"):
     """The checks of export and lowering, which write into `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (256, 3, 8, 8), np.uint8)
-    return exported(small() if name == "plain" else as_trained(drawn(base.create(name))), images, folder)
+    network = sums_with_gains() if name == "gains" else as_trained(drawn(base.create(name)))
+    return exported(network, images, folder)
 
 
 def stem_and_stages(seed: int) -> nn.Module:

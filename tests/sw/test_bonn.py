@@ -139,14 +139,14 @@ def test_only_fine_tuning_has_the_feature_loss():
     recipe = Recipe(epochs=20, batch=64, lr=5e-3)
     with_classes, without_theta = bonn.Method(), bonn.Method(feature=0.0)
     for method in (with_classes, without_theta):
-        method.build("cifar10-resnet20_half_8bit")
+        method.build("cifar10-resnet20_half")
     phases = [(p.name, p.epochs, p.lr) for p in with_classes.phases(recipe)]
     assert phases == [("kernel", 18, 5e-3), ("fine", 2, 5e-4)]
     assert [p.name for p in without_theta.phases(recipe)] == ["kernel"]
     without_classes = bonn.Method()
     without_classes.build("track-tinytrk")
     assert [(p.name, p.epochs) for p in without_classes.phases(recipe)] == [("kernel", 20)]
-    for net, phases in (("cifar10-cnv_half", ["kernel"]), ("cifar10-resnet20_half_8bit", ["kernel", "fine"])):
+    for net, phases in (("cifar10-cnv_half", ["kernel"]), ("cifar10-resnet20_half", ["kernel", "fine"])):
         default = bonn.Method()
         default.build(net)  # the default: where the classifier reads 8-bit numbers, and nowhere else
         assert [p.name for p in default.phases(recipe)] == phases
@@ -282,10 +282,10 @@ def test_latents_in_the_band_are_all_reached_by_the_task_and_those_outside_are_n
 
 def test_features_are_what_an_8_bit_classifier_reads():
     method = bonn.Method()
-    run = started(method, "cifar10-resnet20_half_8bit", epochs=10, phase=1)
+    run = started(method, "cifar10-resnet20_half", epochs=10, phase=1)
     assert run.phase.name == "fine" and method.centres.shape == (10, 32)
     seen = []
-    run.network[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    run.network[-1].dot.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
     losses = method.losses(run, run.forward(images), torch.tensor([1, 2, 3, 4]))
     assert torch.equal(method.features, seen[0].flatten(1)) and losses["feature"].requires_grad

@@ -18,15 +18,15 @@ from xnorforge.sw.methods import group_net, ste
 from xnorforge.sw.methods.group_net import Method
 from xnorforge.sw.nn import binary, branches, building_blocks, scaled
 from xnorforge.sw.nn import stream as frame
-from xnorforge.sw.nn.branches import Group, Numbers, Residual, Streams, Sum, Summand
-from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Bits, Block, Head, Network, Scores
-from xnorforge.sw.nn.splitting import Shape, structured
+from xnorforge.sw.nn.branches import Group, Numbers, Streams, Sum, Summand
+from xnorforge.sw.nn.building_blocks import Affine2d, Bits, Block, Head, Network, Scores
+from xnorforge.sw.nn.splitting import Shape, grouped
 from xnorforge.sw.tasks import base
 from xnorforge.sw.training import warm_start
 
 from . import digits
 from .maps import deployed_exactly
-from .nets import Pooled, Stem, give_network
+from .nets import give_network
 
 
 def chain():
@@ -35,13 +35,6 @@ def chain():
                    Block(8, 8, kernel=3, pad=1, pool=2), Block(8, 16, kernel=3, pad=1),
                    Block(16, 16, kernel=3, pad=1, pool=2), nn.Flatten(), Block(64, 32),
                    Scores(32, 10, 2**-3))  # fmt: skip
-
-
-def residual(count=6):
-    """Three groups of two convolutions around which shortcuts lead."""
-    sizes = [(8, 8, 1), (8, 8, 1), (8, 16, 2), (16, 16, 1), (16, 16, 1), (16, 16, 1)]
-    stream = [BiReal(*size) for size in sizes[:count]]
-    return Network(Stem(1, 8), *stream, Pooled(4), Scores(16, 10, 2**-2))
 
 
 def dense():
@@ -56,7 +49,6 @@ def atrous():
                    Block(8, 8, kernel=3, pad=1, rates=(1, 4, 8)), Head(8, [0.5, -0.25]))  # fmt: skip
 
 
-SMALL = {"chain": chain, "residual": residual, "dense": dense}
 SETTINGS = [{}, {"bases": 2, "gate": "scalar"},
             {"gate": "per_branch", "aggregate": "learned", "weight_scale": "channel"},
             {"relu": "always", "decomposition": "v2"}, {"decomposition": "v3"},
@@ -70,14 +62,13 @@ def twelve_bits():
     return nn.Sequential(*parts, frame.Classifier(16, 10, 4))
 
 
-# qonnx cleans a graph in steps that grow with its square: two groups will do.
-SHORT = {"short": lambda: residual(4), "atrous": atrous, "stream": twelve_bits}
+SMALL = {"chain": chain, "dense": dense, "stream": twelve_bits}
 
 
 @pytest.fixture(autouse=True)
 def small_networks(monkeypatch):
     """Networks of seconds in the table."""
-    for name, network in (SMALL | SHORT).items():
+    for name, network in (SMALL | {"atrous": atrous}).items():
         give_network(monkeypatch, name, network)
     monkeypatch.setattr(group_net.base, "task_of", lambda _net: SimpleNamespace(shape=(1, 8, 8)))
 
@@ -133,28 +124,6 @@ def prepared_conv(inputs, outputs, kernel, **hyper):
 # 1. One base is the plain network.
 
 
-def test_one_branch_is_the_bi_real_block_with_relu_bit_for_bit():
-    plain, grouped = Method().prepared(networks.build("residual")), Method(bases=1).build("residual")
-    for part in of_kind(plain, BiReal):
-        part.mix = nn.ReLU()
-    groups = of_kind(grouped, Residual)
-    pairs = list(zip(of_kind(plain, BiReal), [s for group in groups for s in group.branches[0]], strict=True))
-    with torch.no_grad():
-        for part, summand in pairs:
-            summand.dot.weight.copy_(part.dot.weight)
-        grouped[0].load_state_dict(plain[0].state_dict())
-        grouped[-1].load_state_dict(plain[-1].state_dict())
-    for network in (plain, grouped):
-        network.train()
-    images = pictures(16).float()
-    assert torch.equal(plain(images), grouped(images))
-    plain(images).square().sum().backward()
-    grouped(images).square().sum().backward()
-    for part, summand in pairs:
-        assert torch.equal(part.dot.weight.grad, summand.dot.weight.grad)
-    assert torch.equal(scores(plain.eval(), pictures(16, 1)), scores(grouped.eval(), pictures(16, 1)))
-
-
 @pytest.mark.parametrize("net", ["chain", "dense"])
 def test_one_branch_of_a_chain_is_the_plain_chain_bit_for_bit(net):
     plain, grouped = shaken(binary.prepare(networks.build(net))), Method(bases=1).build(net)
@@ -177,37 +146,22 @@ def gated(net, gate, value):
     return network
 
 
-@pytest.mark.parametrize("net", ["chain", "residual"])
+@pytest.mark.parametrize("net", ["chain", "stream"])
 def test_with_gate_one_branches_are_networks_of_their_own(net):
-    network = gated(net, "scalar", 1.0)
-    groups = of_kind(network, (Group, Residual))
-    seen = {}
-
-    def keep(stage):
-        def hook(_part, _inputs, output):
-            pair = output if isinstance(output, tuple) else (None, output)
-            seen[stage] = [own if pair[0] is None else own + pair[0] for own in pair[1]]
-
-        return hook
-
-    for stage, group in enumerate(groups[:-1]):
-        group.register_forward_hook(keep(stage))
+    network, seen = gated(net, "scalar", 1.0), []
+    first, _ = of_kind(network, (Group, Streams))
+    first.register_forward_hook(lambda _part, _inputs, output: seen.append(output))
     network(pictures(8).float())
-    before = dict(seen)
     with torch.no_grad():
-        for group in groups[:-1]:
-            for part in group.branches[1].modules():
-                if isinstance(part, (nn.Conv2d, nn.BatchNorm2d)):
-                    part.weight.neg_()
+        for part in first.branches[1].modules():
+            if isinstance(part, (nn.Conv2d, nn.BatchNorm2d)):
+                part.weight.neg_()
     network(pictures(8).float())
-    assert len(seen) == len(groups) - 1 > 0
-    for stage, streams in seen.items():
-        for branch, (old, new) in enumerate(zip(before[stage], streams, strict=True)):
-            same = torch.equal(old, new) if net == "chain" else torch.allclose(old, new, atol=1e-4)
-            assert same == (branch != 1), (stage, branch)
+    for branch, (old, new) in enumerate(zip(*seen, strict=True)):
+        assert torch.equal(old, new) == (branch != 1), branch
 
 
-@pytest.mark.parametrize("net", list(SMALL))
+@pytest.mark.parametrize("net", SMALL)
 def test_with_gate_zero_nothing_is_gated(net):
     closed = gated(net, "per_branch", 0.0)
     plain = Method().build(net).eval()
@@ -234,22 +188,9 @@ def test_a_gate_is_a_mixture_of_branch_and_mean():
 
 
 def test_only_what_another_group_follows_is_gated():
-    for net, count in (("chain", 2), ("residual", 3)):
-        groups = of_kind(Method(gate="scalar").build(net), (Group, Residual))
-        assert [group.gates is not None for group in groups] == [True] * (count - 1) + [False]
-
-
-def test_a_residual_group_gives_the_mean_of_its_branches():
-    """Equal to the literal form: branch streams y_i = x + f1 + f2 with whole norms, and their mean."""
-    network = shaken(Method().build("residual"))
-    group, x = of_kind(network, Residual)[0], torch.randn(4, 8, 8, 8)
-    ends = []
-    for branch in group.branches:
-        y = x
-        for summand in branch:
-            y = y + 3 * summand(group.sign(y))
-        ends.append(y)
-    torch.testing.assert_close(group(x), sum(ends) / 3, atol=1e-4, rtol=1e-4)
+    for net in ("chain", "stream"):
+        groups = of_kind(Method(gate="scalar").build(net), (Group, Streams))
+        assert [group.gates is not None for group in groups] == [True, False]
 
 
 def test_equal_branches_of_a_stream_are_the_plain_stream_bit_for_bit():
@@ -310,15 +251,11 @@ def bits(network):
     ("bases", "mbit", "with_8_bits"), [(1, 27.9, 15.3), (3, 49.8, 37.3), (5, 71.8, 59.3), (8, 104.8, 92.2)]
 )
 def test_resnet18_has_the_published_number_of_bits(bases, mbit, with_8_bits):
-    """Stem 7x7 and the classifier at 32 or 8 bits. To ours, whose shortcuts have no weights, 1x1 shortcuts
-    are added, binary and one for all branches."""
-    with torch.device("meta"):
-        stream, inputs = [], 64
-        for outputs in (64, 128, 256, 512):
-            for at in range(4):
-                stream.append(BiReal(inputs, outputs, 2 if outputs > 64 and not at else 1))
-                inputs = outputs
-        count = bits(structured(Network(*stream), Shape(bases=bases)))
+    """Stem 7x7 and the classifier at 32 or 8 bits; 1x1 shortcuts, one for all branches, are binary there.
+    Counted with a quarter of the channels, which has a sixteenth of the bits."""
+    network = frame.residual_stream((16, 16, 32, 64, 128), 4, size=224)
+    assert grouped(network, Shape(bases=bases))
+    count = 16 * bits(network)
     shortcuts = 64 * 128 + 128 * 256 + 256 * 512
     assert count == bases * 10_985_472
     count += shortcuts
@@ -331,7 +268,7 @@ def test_resnet18_has_the_published_number_of_bits(bases, mbit, with_8_bits):
 @pytest.mark.parametrize("net", SMALL)
 def test_groups_cost_k_times_their_weights_and_shortcuts_once(net):
     plain = bits(binary.prepare(networks.build(net)))
-    shared = {"chain": 72 + 64 * 32 + 320, "residual": 72 + 160, "dense": 2048 + 320}[net]
+    shared = {"chain": 72 + 64 * 32 + 320, "dense": 2048 + 320, "stream": 0}[net]
     for decomposition in ("lbd", "v1", "v2", "v3"):
         for bases in (1, 3):
             network = Method(bases=bases, decomposition=decomposition).build(net)
@@ -340,11 +277,11 @@ def test_groups_cost_k_times_their_weights_and_shortcuts_once(net):
 
 def test_decompositions_cut_as_they_say():
     def lengths(net, decomposition):
-        groups = of_kind(Method(decomposition=decomposition).build(net), (Group, Residual))
+        groups = of_kind(Method(decomposition=decomposition).build(net), (Group, Streams))
         return [len(list(group.branches[0])) for group in groups]
 
-    assert [lengths("residual", v) for v in ("v1", "v2", "v3")] == [[2, 2, 2], [4, 2], [6]]
-    assert [lengths("chain", v) for v in ("v1", "v2", "v3")] == [[2, 2], [4], [4]]
+    for net in ("chain", "stream"):
+        assert [lengths(net, v) for v in ("v1", "v2", "v3")] == [[2, 2], [4], [4]]
     assert lengths("dense", "v1") == [2] and lengths("chain", "lbd") == []
     assert len(of_kind(Method(decomposition="lbd").build("chain"), Sum)) == 4
     half = Method().build("cifar10-cnv_half")
@@ -354,10 +291,10 @@ def test_decompositions_cut_as_they_say():
 # 4. Dilations.
 
 
-@pytest.mark.parametrize("net", ["chain", "residual", "stream"])
+@pytest.mark.parametrize("net", ["chain", "stream"])
 def test_each_branch_has_the_dilation_it_was_given(net):
     network = Method(dilations="1,2,3").build(net)
-    for group in of_kind(network, (Group, Residual, Streams)):
+    for group in of_kind(network, (Group, Streams)):
         dots = [set(binary.binary_layers(branch).values()) for branch in group.branches]
         rates = [{dot.dilation for dot in own} for own in dots]
         assert rates == [{(1, 1)}, {(2, 2)}, {(3, 3)}]
@@ -366,16 +303,16 @@ def test_each_branch_has_the_dilation_it_was_given(net):
 
 
 def test_an_impulse_shows_taps_at_the_distance_of_the_branch():
-    whole = structured(Network(BiReal(1, 1)), Shape(bases=3, rates=(1, 2, 4)))
-    stream = Method().prepared(whole)[0]
-    for branch, rate in zip(stream.branches, (1, 2, 4), strict=True):
-        summand = branch[0]
-        nn.init.constant_(summand.dot.weight, 0.1)
+    whole = nn.Sequential(frame.Residual(1, 1))
+    assert grouped(whole, Shape(bases=3, rates=(1, 2, 4)))
+    for branch, rate in zip(Method().prepared(whole)[0].branches, (1, 2, 4), strict=True):
+        added = branch[0].added
+        nn.init.constant_(added.conv.weight, 0.1)
         picture = -torch.ones(1, 1, 17, 17)
-        flat = summand.dot(summand.pad(picture))
-        assert flat.shape == picture.shape and (flat == -9).all()
+        flat = added.conv(added.pad(picture))
+        assert flat.shape == picture.shape and (flat == -9 / 8).all()
         picture[0, 0, 8, 8] = 1
-        taps = {tuple(at) for at in (summand.dot(summand.pad(picture)) - flat)[0, 0].nonzero().tolist()}
+        taps = {tuple(at) for at in (added.conv(added.pad(picture)) - flat)[0, 0].nonzero().tolist()}
         assert taps == {(8 + rate * r, 8 + rate * c) for r in (-1, 0, 1) for c in (-1, 0, 1)}
 
 
@@ -427,7 +364,7 @@ def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
 
 
 def test_real_weights_and_tanh_are_the_same_network_in_stage_one():
-    run = started(Method(), "residual")
+    run = started(Method())
     group_net.make_real(run.network, True)
     layer, x = list(binary.binary_layers(run.network).values())[1], torch.randn(2, 8, 5, 5)
     alpha = layer.weight.abs().mean().item()
@@ -493,14 +430,13 @@ def test_borders_are_bits():
     assert (layer(pad(-ones)) == -9).all() and layer(pad(ones))[0, 0, 0, 0] == -1
     assert (layer(nn.ConstantPad2d(1, 1.0)(ones)) == 9).all()
     assert layer(nn.ConstantPad2d(1, 0.0)(ones))[0, 0, 0, 0] == 4
-    for net in ("chain", "residual"):
+    for net in ("chain", "stream"):
         found = of_kind(Method(dilations="1,2,3").build(net), nn.ConstantPad2d)
         assert {pad.value for pad in found} == {-1.0}
 
 
-@pytest.mark.parametrize("net", ["chain", "residual"])
-def test_a_stream_s_scale_does_not_count(net):
-    network = shaken(Method(gate="scalar").build(net))
+def test_the_scale_of_a_sum_does_not_count():
+    network = shaken(Method(gate="scalar").build("chain"))
     expected = scores(network, pictures(64))
     with torch.no_grad():
         for norm in of_kind(network, Affine2d):
@@ -527,10 +463,10 @@ def test_zero_is_plus_one_in_training_deployment_and_qonnx():
 
 def test_the_norm_comes_behind_the_relu():
     """So a summand may be negative, by its shift; convolution, norm, ReLU would cut it off."""
-    for net, cut in (("residual", True), ("chain", False)):
-        for summand in of_kind(Method().build(net), Summand):
+    for relu, kind in (("always", nn.ReLU), ("residual", nn.Identity)):
+        for summand in of_kind(Method(relu=relu).build("chain"), Summand):
             assert list(summand._modules) == ["pad", "dot", "mix", "norm"]
-            assert isinstance(summand.mix, nn.ReLU if cut else nn.Identity)
+            assert isinstance(summand.mix, kind)
     summand = of_kind(Method(relu="always").build("chain"), Summand)[0].eval()
     nn.init.constant_(summand.norm.bias, -1.0)
     assert summand(torch.ones(1, 8, 4, 4)).min() < 0
@@ -550,7 +486,7 @@ def test_statistics_of_branches_differ():
 
 @pytest.mark.quick("chain-*", "*-2-scalar")
 @pytest.mark.parametrize("net, setting", [
-    *[(net, setting) for net in ("chain", "residual", "atrous") for setting in SETTINGS],
+    *[(net, setting) for net in ("chain", "atrous") for setting in SETTINGS],
     *[("stream", setting) for setting in SETTINGS if "relu" not in setting],
     *[("dense", setting) for setting in SETTINGS[1:3]],
 ], ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())) or "default")  # fmt: skip
@@ -563,11 +499,9 @@ def test_what_is_on_the_grid_is_what_is_deployed_shipped_and_loaded(net, setting
 
 
 @pytest.mark.parametrize("net, setting", [
-    ("chain", SETTINGS[5]), ("short", SETTINGS[1]), ("atrous", SETTINGS[0]), ("stream", SETTINGS[2]),
+    ("chain", SETTINGS[5]), ("atrous", SETTINGS[0]), ("stream", SETTINGS[2]),
     pytest.param("chain", SETTINGS[2], marks=pytest.mark.full),
-    pytest.param("residual", SETTINGS[1], marks=pytest.mark.full),
-    pytest.param("residual", SETTINGS[0], marks=pytest.mark.full),
-], ids=["chain-lbd", "short-gated", "atrous", "stream", "chain-gated", "full-gated", "residual"])  # fmt: skip
+], ids=["chain-lbd", "atrous", "stream", "chain-gated"])  # fmt: skip
 def test_qonnx_and_integers_give_the_same_scores(net, setting):
     method = Method(**setting)
     network = shaken(method.build(net))
@@ -586,8 +520,10 @@ def test_qonnx_and_integers_give_the_same_scores(net, setting):
 # Training.
 
 
-@pytest.mark.parametrize("setting", SETTINGS[1:6], ids=lambda s: "-".join(map(str, s.values())))
-@pytest.mark.parametrize("net", ["chain", "residual"])
+@pytest.mark.parametrize(("net", "setting"), [
+    *(("chain", setting) for setting in SETTINGS[1:6]),
+    *(("stream", setting) for setting in SETTINGS[1:6] if "relu" not in setting),
+], ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())))  # fmt: skip
 def test_gradients_reach_everything_learned_and_latents_stay_in_reach(net, setting):
     run = steps(started(Method(**setting), net), 2)
     for name, parameter in run.network.named_parameters():
@@ -601,7 +537,7 @@ def test_gradients_reach_everything_learned_and_latents_stay_in_reach(net, setti
 
 
 def test_latents_start_small():
-    for latent in binary.latents(Method().build("residual")).values():
+    for latent in binary.latents(Method().build("stream")).values():
         assert 0.05 < latent.abs().max() <= 0.1
 
 

@@ -310,7 +310,7 @@ def test_gradients_reach_every_layer_in_every_form():
 # Deployment
 
 
-@pytest.mark.parametrize("net", [*CHAINS, "cifar10-resnet20_half_8bit"])
+@pytest.mark.parametrize("net", [*CHAINS, "cifar10-resnet20_half"])
 def test_binary_throughout_it_is_the_plain_network(net):
     (chosen, network), plain, pictures = shaken(net, seed=1), base.create("ste").skeleton(net), noise(net, 4)
     scores, sums = train.scores(network, pictures), mixed_precision.has_sums(network)

@@ -10,7 +10,7 @@ from torch import nn
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base, group_net, react
 from xnorforge.sw.nn import binary, building_blocks, stream
-from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Block, Head, Network, Scores, set_on_grid
+from xnorforge.sw.nn.building_blocks import Affine2d, Block, Head, Network, Scores, set_on_grid
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
@@ -99,22 +99,8 @@ def test_the_task_of_a_name_is_what_stands_before_the_dash(net):
     assert type(task_of(net)).__module__.rpartition(".")[2] == net.split("-")[0]
 
 
-def test_a_residual_network_has_a_shortcut_around_every_convolution():
-    """With each batch norm at 0 nothing but shortcuts is left."""
-    network = binary.prepare(networks.build("cifar10-resnet20_half_8bit")).eval()
-    for module in network.modules():
-        if isinstance(module, BiReal):
-            torch.nn.init.zeros_(module.norm.weight)
-            torch.nn.init.zeros_(module.norm.bias)
-    x = torch.randn(2, 8, 32, 32)
-    stage = torch.nn.Sequential(*network[1:7])
-    with torch.no_grad():
-        assert torch.equal(stage(x), x)
-        assert torch.equal(network[7](x), torch.cat([x[:, :, ::2, ::2]] * 2, 1))
-
-
 @pytest.mark.parametrize(("net", "fixed"), [("cifar10-resnet20", True), ("cifar10-wrn22", False)])
-def test_in_the_papers_frame_too_and_only_wrn22_has_weights_in_shortcuts(net, fixed):
+def test_a_residual_network_has_shortcuts_and_only_wrn22_has_weights_in_them(net, fixed):
     """With all weights of added sums at 0, and slopes of 1, nothing but shortcuts is left."""
     network = networks.build(net).eval()
     for module in network.modules():
@@ -192,20 +178,6 @@ def test_what_is_deployed_and_written_is_what_was_trained_bit_for_bit(method):
         np.testing.assert_array_equal(train.scores(one, images), expected)
 
 
-def test_the_stem_has_weights_of_32nds_and_a_bias_of_4096ths_that_learn():
-    """0.3 = 9.6 / 32, 5 is more than 127 / 32, and 0.1 = 409.6 / 4096; two pixels outside are 0."""
-    stem = binary.prepare(binary.stem(1))
-    with torch.no_grad():
-        stem.weight.zero_()
-        stem.weight[0, 0, 1, 1:], stem.bias[0] = torch.tensor([0.3, 5.0]), 0.1
-    scores = stem(torch.full((1, 3, 1, 2), 0.5))
-    assert (scores.flatten() * 4096).tolist() == [64 * (10 + 127) + 410, 64 * 10 + 410]
-    scores.sum().backward()
-    assert stem.bias.grad == 2 and stem.weight.grad[0, 0, 1, 1:].tolist() == [1, 0]
-    stem.store_deployed()
-    assert stem.bias.item() * 4096 == 410
-
-
 def test_activations_are_256_levels_between_minus_and_plus_the_limit():
     x = torch.tensor([-9.0, -8.0, 0.03, 0.04, 7.99, 20.0], requires_grad=True)
     act = binary.eight_act(8.0)
@@ -249,7 +221,7 @@ def on_small_pictures(name: str) -> nn.Module:
 
 
 STREAMS = ("cifar10-resnet", "cifar10-vgg", "cifar10-wrn")
-ZOO = [net for net in networks.names() if net.startswith(STREAMS) and not net.endswith("8bit")]
+ZOO = [net for net in networks.names() if net.startswith(STREAMS)]
 SMALL = {
     "residual": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2),
     "repeated": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2, wider=stream.Repeated),

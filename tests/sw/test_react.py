@@ -6,7 +6,7 @@ import torch
 
 from xnorforge.sw.methods import react
 from xnorforge.sw.methods.base import create
-from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted
 from xnorforge.sw.training import full_precision, train
 
@@ -89,16 +89,6 @@ def test_a_guide_is_a_run_of_train_float_of_the_network(monkeypatch, tmp_path):
     train.train("mnist-tfc", "ste", tmp_path)
     refused(lambda: react.Method(guide=str(tmp_path)).build("mnist-tfc"), f"GUIDE: {tmp_path} ", "method ste",
             "train-float run of mnist-tfc")  # fmt: skip
-
-
-def test_the_building_blocks_know_no_rectifier_by_themselves():
-    """Plain networks have nothing between norm and sum, so their sums are as before."""
-
-    part = building_blocks.BiReal(4, 4)
-    assert isinstance(part.rectifier, torch.nn.Identity) and part.norm.step == 2.0**-12
-    bent = react.Method().structured(building_blocks.Network(part))[0]
-    assert isinstance(bent.rectifier, Rectifier) and isinstance(bent.sign, Shifted)
-    assert bent.norm.step == 2.0**-11 and bent.norm.never_flat
 
 
 @pytest.mark.parametrize("method", ["react", "rbcn"])
