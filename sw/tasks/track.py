@@ -17,7 +17,7 @@ from torch import nn
 
 from xnorforge.core.types import Record
 from xnorforge.sw.datasets import base as datasets
-from xnorforge.sw.datasets import coco, penn_fudan, synthetic, tracking
+from xnorforge.sw.datasets import coco, penn_fudan, synthetic, tracking, voc
 from xnorforge.sw.decode import track
 from xnorforge.sw.draw import tracks as draw
 from xnorforge.sw.metrics import tracking as metrics
@@ -241,6 +241,7 @@ def _single_pictures() -> tuple[list[Sighting], list[str]]:
     for read in (
         lambda: coco.scenes_128("train2017"),
         lambda: coco.scenes_128("val2017"),
+        lambda: voc.scenes("trainval"),
         lambda: penn_fudan.scenes("train"),
     ):
         try:

@@ -81,6 +81,20 @@ def sequence(folder, annotation, lines, frames=3, place="img", size=(40, 30)):
     return folder
 
 
+VOC_OBJECT = """<object><name>{}</name><difficult>{}</difficult>
+<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"""
+
+
+def voc(root, *objects, place="VOCdevkit/VOC2007"):
+    """Two pictures of 40 x 30, the second without an object; objects: class, difficult and four corners."""
+    folder, size = root / place, "<size><width>40</width><height>30</height></size>"
+    write(folder / "ImageSets/Main/trainval.txt", "000005\n000007 -1\n")
+    for name, found in (("000005", objects), ("000007", ())):
+        picture(folder / f"JPEGImages/{name}.jpg")
+        rows = "".join(VOC_OBJECT.format(*one) for one in found)
+        write(folder / f"Annotations/{name}.xml", f"<annotation>{size}{rows}</annotation>")
+
+
 def coco128(root, line="1 0.5 0.5 0.25 0.2", layout="{split}/{kind}"):
     for name in ("000000000009", "000000000025"):
         picture(root / "coco128" / layout.format(split="train2017", kind="images") / f"{name}.jpg")

@@ -16,7 +16,7 @@ from PIL import Image
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw import records
-from xnorforge.sw.datasets import camvid, coco, penn_fudan, tracking
+from xnorforge.sw.datasets import camvid, coco, penn_fudan, tracking, voc
 from xnorforge.sw.datasets.base import Absent
 from xnorforge.sw.metrics.segmentation import VOID
 from xnorforge.sw.records import FORMATS, pixels, size_of
@@ -107,10 +107,37 @@ def test_coco128(root, layout):
     assert one.labels.tolist() == [1] and len(empty.boxes) == 0
 
 
+VOC = ("dog", 0, 3, 5, 12, 30), ("car", 1, 1, 1, 40, 30), ("dog", 0, 20, 1, 24, 8)
+
+
+@pytest.mark.parametrize("place", ["VOCdevkit/VOC2007", "VOC2012"])
+def test_voc(root, place):
+    """Pixels count from 1 and the last one is inside; what is difficult is ignored."""
+    write.voc(root, *VOC, place=place)
+    found = voc.scenes("trainval")
+    one, empty = found.items
+    assert one.boxes.tolist() == [[2, 4, 12, 30], [0, 0, 40, 30], [19, 0, 24, 8]] and not len(empty.boxes)
+    assert found.classes == ("car", "dog") and one.labels.tolist() == [1, 0, 1]
+    assert one.ignore.tolist() == [False, True, False] and one.image.shape == (30, 40, 3)
+    assert found.what == f"trainval of {place[-7:]}: 2 real pictures, 3 boxes"
+
+
+@pytest.mark.parametrize(("objects", "said"), [
+    ([("dog", 0, 3, 5, 52, 30)], "000005.xml: box 1 of 1, x 2 to 52 and y 4 to 30, is not inside"),
+    ([("dog", 0, 3, "five", 12, 30)], "000005.xml: is not an annotation in VOC's layout"),
+    ([("<dog", 0, 3, 5, 12, 30)], "000005.xml: is not an annotation in VOC's layout"),
+])  # fmt: skip
+def test_an_annotation_of_voc_that_is_none_is_refused(root, objects, said):
+    write.voc(root, *objects)
+    refused(lambda: voc.scenes("trainval"), said)
+    refused(lambda: voc.scenes("test"), "ImageSets/Main/test.txt: the annotation cannot be read")
+
+
 SETS = {
     "Penn-Fudan: no folder penn_fudan/ or PennFudanPed/": lambda: penn_fudan.scenes("test"),
     "CamVid: no folder camvid/ or CamVid/": lambda: camvid.frames("test"),
     "tracking: no folder tracking/": lambda: tracking.clips("test"),
+    "PASCAL VOC: no folder VOCdevkit/VOC2012/ or VOC2012/": lambda: voc.scenes("trainval"),
     "COCO128: no folder coco128/": lambda: coco.scenes_128("train2017"),
 }
 
