@@ -82,8 +82,8 @@ class Fabric:
         lut_rams: memories of LUTs, smallest first.
         block_rams: kinds of block RAM.
         ultra_ram: None where the family has none.
-        guarded: whether registers watch a written block RAM for reads of the word that is written: those of
-            two words, an address and two more.
+        guarded: whether registers watch a block RAM for reads of the word that is written, where there may
+            be such: those of two words, an address and two more.
     """
 
     lut_inputs: int = 6
@@ -158,16 +158,15 @@ def block_choice(depth: int, width: int, written: bool = True, fabric: Fabric = 
         for place, bits in enumerate(block.widths):
             rows = -(-depth // block.words(place))
             count = rows * -(-width // bits) if written else -(-rows * width // bits)
-            price = block.price * count + width * (rows - 1) / 2
-            choices.append((price + width * (written and fabric.guarded), block.bram36 * count, rows))
+            choices.append((block.price * count + width * (rows - 1) / 2, block.bram36 * count, rows))
     return min(choices)
 
 
 @cache
 def memory_of(depth: int, width: int, kind: str = "auto", fabric: Fabric = REFERENCE) -> Memory:
     """How a memory with one write and one read port is mapped: the cheaper one to Yosys, or what `kind` asks
-    for, "lut", "block", "apart", which is block RAM of which no word is read while it is written, "rom",
-    which is block RAM that is never written, or "ultra", where the family has it."""
+    for, "lut", "block", "rom", which is block RAM that is never written, or "ultra", where the family has it.
+    Of "near" a word may be read while it is written, which registers may have to watch."""
     if kind == "ultra" and fabric.ultra_ram:
         rows = -(-depth // fabric.ultra_ram.words)
         choice = width * -(-(rows - 1) // 3)  # a LUT has two data inputs, or four
@@ -176,10 +175,9 @@ def memory_of(depth: int, width: int, kind: str = "auto", fabric: Fabric = REFER
     if kind == "rom":  # of more than eight rows some LUTs tell them apart
         each = -(-(rows - 1) // 3) if rows <= 8 else rows // 2
         return Memory(True, bram36, 0, rows, width * each + (rows > 8) * min(22, 5 * width // 2))
-    guards = (2 * width + address_bits(depth) + 2) * fabric.guarded
+    near = fabric.guarded and kind == "near"
+    guards = (2 * width + address_bits(depth) + 2) * near
     made = [(-(-depth // ram.words), -(-width // ram.bits), ram) for ram in fabric.lut_rams]
-    if kind == "apart":
-        return Memory(True, bram36, 0, rows, width * (rows // 2))
     if kind == "block" or not made:
         return Memory(True, bram36, 0, rows, width * (rows // 2), guards)
     logic = min(
@@ -187,7 +185,7 @@ def memory_of(depth: int, width: int, kind: str = "auto", fabric: Fabric = REFER
         + (width + 1) * (high - 1) / 2
         for high, wide, ram in made
     )
-    if kind == "auto" and price < logic:
+    if kind in ("auto", "near") and price + width * near < logic:
         return Memory(True, bram36, 0, rows, width * (rows // 2), guards)
     luts = min(ram.luts * high * wide for high, wide, ram in made)
     high = -(-depth // fabric.lut_rams[-1].words)

@@ -134,7 +134,7 @@ class Parts:
         one more register. With `in_block` only so many beats lie in block RAM, and the others in LUTs."""
         at = address_bits(depth)
         self.counters_of(at, at, depth.bit_length()).registers(3 + (kind == "block") * (width + 1))
-        self.memory(in_block or depth, width, "apart" if kind == "block" else kind)
+        self.memory(in_block or depth, width, kind)
         if 0 < in_block < depth:
             self.memory(depth - in_block, width, "lut").registers(1).gates(rest=1).choices(width, 2)
         elif kind == "block" and depth < 1 << at:  # addresses return to 0 by themselves from powers of two
@@ -145,7 +145,7 @@ class Parts:
         """A memory whose words are read into a register, or with so many `registers` of its own.
 
         Args:
-            kind: "lut", "block", or "auto" for what is cheaper.
+            kind: "lut", "block", "auto" for what is cheaper, or "near" (`memory_of`).
         """
         self.rams.append((depth, width, kind, registers))
         return self

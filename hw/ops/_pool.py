@@ -128,7 +128,8 @@ class Pool(HwOp):
             found.counters(max(2, windows))
         where = "register"
         if depth > 1:
-            kind, address = "lut" if depth * sink.width <= 1024 else "auto", (depth - 1).bit_length()
+            kind, address = "near" if beats < 3 else "auto", (depth - 1).bit_length()
+            kind = "lut" if depth * sink.width <= 1024 else kind
             where = "block" if memory_of(depth, sink.width, kind).block else "line"
             # Read without a register: Yosys repeats that of the address, or what was written last.
             again = address if where == "line" else sink.width + 1

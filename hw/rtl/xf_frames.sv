@@ -35,7 +35,7 @@ module xf_frames #(
     $error("xf_frames: Beats, Width must be > 0; got %0d, %0d", Beats, Width);
   end
 
-  logic [Width-1:0] frames [2*Beats];
+  (* no_rw_check *) logic [Width-1:0] frames [2*Beats];  // NeverBoth_A
   logic [Width-1:0] data_q;
   logic [AddrW-1:0] write_q;
   logic [1:0]       full_q;  // frames that are written and not read
@@ -72,6 +72,7 @@ module xf_frames #(
   end
 
   `XF_ASSERT_WHEN(ReadBehindWritten_A, pull_o && full_q == 0, read_i < write_q)
+  `XF_ASSERT_WHEN(NeverBoth_A, push && pull_o, write_q != read_i)
   `XF_ASSERT_WHEN(FramesInOrder_A, 1'b1, full_q <= 2'd2 && !(done && full_q == 0))
   `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 

@@ -144,14 +144,15 @@ def test_estimates_without_a_family_are_of_the_one_in_use():
 
 @pytest.mark.parametrize("family", families.names())
 def test_a_memory_lies_where_it_is_asked_for(family):
-    """A block that is apart has no registers that guard it; UltraRAM is no block."""
+    """UltraRAM is no block; registers guard a block of which a word may be read while it is written."""
     fabric, rng = families.load(family).fabric, np.random.default_rng(0)
     for size in rng.integers(2, (9000, 90), (50, 2)).tolist():
-        kinds = ("block", "apart", "rom", "lut", "auto")
-        block, apart, rom, lut, auto = (memory_of(*size, kind, fabric) for kind in kinds)
-        for found in (block, apart, rom):
-            assert found.block and found.bram36 > found.luts == 0
-        assert apart == replace(block, guards=0) and not rom.guards and auto in (block, lut)
+        kinds = ("block", "rom", "lut", "auto", "near")
+        block, rom, lut, auto, near = (memory_of(*size, kind, fabric) for kind in kinds)
+        for found in (block, rom):
+            assert found.block and found.bram36 > found.luts == found.guards == 0
+        assert auto in (block, lut) and replace(near, guards=0) in (block, lut)
+        assert bool(near.guards) == (fabric.guarded and near.block)
         assert lut == block if not fabric.lut_rams else lut.luts > lut.bram36 == lut.block == 0
         if fabric.ultra_ram:
             ultra = memory_of(*size, "ultra", fabric)

@@ -40,7 +40,7 @@ module xf_upsample #(
     $error("xf_upsample: FactorH, FactorW must be at least 1; got %0d, %0d", FactorH, FactorW);
   end
 
-  logic [Width-1:0] row [Depth];
+  (* no_rw_check = Depth > 1 *) logic [Width-1:0] row [Depth];  // NeverBoth_A
   logic [Width-1:0] data_q;
   logic [AddrW-1:0] write_q, read_q;
   logic [BeatW-1:0] beat_q;
@@ -108,6 +108,7 @@ module xf_upsample #(
     `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
   end
 
+  `XF_ASSERT_WHEN(NeverBoth_A, Depth > 1 && push && pull, !meet)
   `XF_ASSERT_WHEN(AtMostOneRowAhead_A, wrote && ahead_q, done)
   `XF_ASSERT_WHEN(ReadBehindWritten_A, !ahead_q, read_q <= write_q)
 
