@@ -121,6 +121,29 @@ def test_cells_of_a_family_without_memory_in_luts_do_the_same_by_the_models_of_y
     assert total["lut_ram"] == 0 < total["bram36"]
 
 
+@pytest.mark.full
+def test_movers_in_block_ram_do_the_same_without_registers_that_watch_them(tmp_path):
+    """A word is never read while it is written: pixels in another order, then each four times."""
+    mover, rng = load("hw.ops", "reorder").Op, np.random.default_rng(2)
+    order = rng.permutation(64)
+    sizes = {"in_shape": [8, 8, 16], "group": 16, "pe": 4, "bits": 8}
+    twice = np.tile(np.arange(8).repeat(2), 2)
+    ops = [mover.make("order", {"order": order}, out_shape=[8, 8, 16], period=64, **sizes),
+           mover.make("wider", {"order": twice}, out_shape=[16, 16, 16], period=8, **sizes)]  # fmt: skip
+    acc = tmp_path / "acc"
+    acc.mkdir()
+    onnx.save(folded_graph(graph.in_a_row(ops), "movers"), acc / "folded.onnx")
+    (acc / "fold.json").write_text(json.dumps({"board": "icebreaker", "interval": 10000}))
+    images = rng.integers(0, 256, (3, 16, 8, 8)).astype(np.uint8)
+    np.savez(tmp_path / "golden.npz", images=images)
+    moved = images.transpose(0, 2, 3, 1).reshape(3, 64, 16)[:, order].reshape(3, 8, 8, 16)
+    np.savez(tmp_path / "lowered.npz", integers=moved.repeat(2, 1).repeat(2, 2).astype(np.int64))
+    generate(acc / "folded.onnx", acc / "rtl")
+    record = synthesise(acc, tmp_path)
+    assert record["total"]["bram36"] > 0 and record["total"]["ff"] < 2 * 8 * 4 + 2 * 32
+    assert {check["mismatches"] for check in simulate_netlist(acc, tmp_path, images=3)["checks"]} == {0}
+
+
 @pytest.mark.full  # test_lowbit has blocks of ultrascale in make test
 def test_cells_of_ultrascale_do_the_same_and_their_block_rams_are_read(tmp_path):
     """The block RAMs hold 2,304 and 1,440 bits of weights and starts, as on 7-series parts."""
